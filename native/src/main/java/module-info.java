@@ -1,0 +1,5 @@
+/** CPU kernels in C, bound through the foreign function interface. */
+module dev.quern.kernels.ffm {
+  requires dev.quern.core;
+  requires static org.jspecify;
+}

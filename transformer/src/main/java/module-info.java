@@ -1,0 +1,7 @@
+/** Layers, model families, tokenizers, decoding, the model interface and the command line. */
+module dev.quern.transformer {
+  requires transitive dev.quern.core;
+  requires static transitive org.jspecify;
+  requires com.fasterxml.jackson.databind;
+  requires info.picocli;
+}
