@@ -1,0 +1,152 @@
+package dev.quern.core.memory;
+
+import dev.quern.core.type.Device;
+import dev.quern.core.type.FormatException;
+import dev.quern.core.type.ScopeClosedException;
+import dev.quern.core.type.TensorSpec;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * A file mapped read-only into memory: opening reads nothing, pages arrive when they are touched.
+ *
+ * <p>It owns one shared arena. Storages over it end with it.
+ */
+public final class MappedFile implements AutoCloseable {
+  private final Path path;
+  private final Resources resources;
+  private final MemorySegment bytes;
+  private final Lifetime lifetime;
+  private final List<Storage> storages = new CopyOnWriteArrayList<>();
+  private final LeakReport leak;
+
+  private record Resources(Arena arena, FileChannel channel) {
+    void free() {
+      arena.close();
+      try {
+        channel.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  private MappedFile(Path path, Resources resources, MemorySegment bytes) {
+    this.path = path;
+    this.resources = resources;
+    this.bytes = bytes;
+    this.lifetime = new Lifetime("mapped file '" + path.getFileName() + "'");
+    this.leak = LeakReport.watch(this, lifetime, storages, resources::free);
+  }
+
+  /**
+   * Maps a whole file.
+   *
+   * @param path a regular file
+   * @return the mapping, to be closed
+   * @throws UncheckedIOException if it can't be opened or mapped
+   */
+  public static MappedFile open(Path path) {
+    Arena arena = Arena.ofShared();
+    FileChannel channel = null;
+    try {
+      channel = FileChannel.open(path, StandardOpenOption.READ);
+      MemorySegment bytes = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
+      return new MappedFile(path, new Resources(arena, channel), bytes);
+    } catch (IOException e) {
+      arena.close();
+      if (channel != null) {
+        try {
+          channel.close();
+        } catch (IOException suppressed) {
+          e.addSuppressed(suppressed);
+        }
+      }
+      throw new UncheckedIOException("cannot open " + path + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * The file.
+   *
+   * @return as it was given
+   */
+  public Path path() {
+    return path;
+  }
+
+  /**
+   * All bytes of the file.
+   *
+   * @return a read-only segment
+   * @throws ScopeClosedException if closed
+   */
+  public MemorySegment bytes() {
+    if (!lifetime.isOpen()) {
+      throw new ScopeClosedException(lifetime.owner() + " was used after it was closed");
+    }
+    return bytes;
+  }
+
+  /**
+   * A tensor's bytes as a storage that ends with this file.
+   *
+   * @param offsetBytes where they begin; the caller has checked the range
+   * @param spec dtype and shape
+   * @return a read-only storage
+   */
+  public Storage storage(long offsetBytes, TensorSpec spec) {
+    Storage s =
+        new Storage(
+            bytes().asSlice(offsetBytes, spec.byteSize()), spec, Device.CPU, lifetime, false);
+    storages.add(s);
+    return s;
+  }
+
+  /**
+   * Compares the file's present length with the mapped one. Reading mapped pages beyond the end of
+   * a file that was cut short kills the process, so this is asked before long native reads.
+   *
+   * @throws FormatException if the file is shorter than it was
+   */
+  public void checkLength() {
+    try {
+      long now = resources.channel.size();
+      if (now < bytes().byteSize()) {
+        throw new FormatException(
+            path + ": the file shrank from " + bytes.byteSize() + " to " + now
+                + " bytes while it was in use; restore it and open it again");
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read the length of " + path, e);
+    }
+  }
+
+  /**
+   * Unmaps the file.
+   *
+   * @throws ScopeClosedException if closed twice, or while a kernel reads from it
+   */
+  @Override
+  public void close() {
+    if (!lifetime.isOpen()) {
+      throw new ScopeClosedException(lifetime.owner() + " was closed twice; close it once");
+    }
+    try {
+      resources.free();
+    } catch (IllegalStateException e) {
+      throw new ScopeClosedException(
+          lifetime.owner() + " is in use by a running operation; wait for it, then close", e);
+    }
+    lifetime.close();
+    leak.done();
+  }
+}

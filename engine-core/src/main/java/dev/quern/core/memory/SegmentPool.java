@@ -1,0 +1,126 @@
+package dev.quern.core.memory;
+
+import dev.quern.core.type.DeviceException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Recycled segments by size class, so that results neither pay for zero-filling nor for page
+ * faults again.
+ *
+ * <p>Classes are quarter steps between powers of two (at most 25% waste). Segments come from
+ * automatic arenas: whatever is not given back is freed by the garbage collector, so a lost segment
+ * costs memory for a while and nothing worse.
+ */
+public final class SegmentPool {
+  /** Alignment of every segment, in bytes: one cache line, one AVX-512 register. */
+  public static final int ALIGNMENT_BYTES = 64;
+
+  private static final long SLAB_BYTES = 1L << 20;
+  private static final long SLAB_CLASS_MAX_BYTES = 1L << 16;
+  private static final SegmentPool SHARED =
+      new SegmentPool(Long.getLong("quern.memory.cacheBytes", 1L << 30));
+
+  private final long capacityBytes;
+  private final Map<Long, ArrayDeque<MemorySegment>> free = new HashMap<>();
+  private MemorySegment slab = MemorySegment.NULL;
+  private long slabUsedBytes;
+  private long cachedBytes;
+
+  /**
+   * A pool of its own.
+   *
+   * @param capacityBytes how much it may keep; what comes back beyond that is dropped
+   */
+  public SegmentPool(long capacityBytes) {
+    this.capacityBytes = capacityBytes;
+  }
+
+  /**
+   * The pool that eager results come from.
+   *
+   * @return the process's pool; its capacity is {@code -Dquern.memory.cacheBytes} (1 GiB)
+   */
+  public static SegmentPool shared() {
+    return SHARED;
+  }
+
+  /**
+   * The size class that holds a request.
+   *
+   * @param bytes a request, not negative
+   * @return bytes ≤ result, a multiple of 64
+   */
+  static long sizeClass(long bytes) {
+    if (bytes <= ALIGNMENT_BYTES) {
+      return ALIGNMENT_BYTES;
+    }
+    long top = Long.highestOneBit(bytes - 1);
+    long step = Math.max(ALIGNMENT_BYTES, top >> 2);
+    return Math.ceilDiv(bytes, step) * step;
+  }
+
+  /**
+   * A segment with arbitrary contents.
+   *
+   * @param bytes at least this size
+   * @return an aligned segment whose size is a size class
+   * @throws DeviceException if the process can't get that much memory
+   */
+  public synchronized MemorySegment take(long bytes) {
+    long size = sizeClass(bytes);
+    ArrayDeque<MemorySegment> list = free.get(size);
+    if (list != null) {
+      MemorySegment s = list.pollLast();
+      if (s != null) {
+        cachedBytes -= size;
+        return s;
+      }
+    }
+    try {
+      return size <= SLAB_CLASS_MAX_BYTES
+          ? carve(size)
+          : Arena.ofAuto().allocate(size, ALIGNMENT_BYTES);
+    } catch (OutOfMemoryError e) {
+      throw new DeviceException(
+          "cpu: no memory for " + size + " bytes (" + cachedBytes
+              + " bytes are cached for reuse); close scopes earlier or lower the batch",
+          e);
+    }
+  }
+
+  private MemorySegment carve(long size) {
+    if (slab.byteSize() - slabUsedBytes < size) {
+      slab = Arena.ofAuto().allocate(SLAB_BYTES, ALIGNMENT_BYTES);
+      slabUsedBytes = 0;
+    }
+    MemorySegment s = slab.asSlice(slabUsedBytes, size);
+    slabUsedBytes += size;
+    return s;
+  }
+
+  /**
+   * Gives a segment back. The caller promises that nobody uses it any more.
+   *
+   * @param segment one that {@link #take} returned
+   */
+  public synchronized void give(MemorySegment segment) {
+    long size = segment.byteSize();
+    if (cachedBytes + size <= capacityBytes) {
+      cachedBytes += size;
+      free.computeIfAbsent(size, _ -> new ArrayDeque<>()).addLast(segment);
+    }
+  }
+
+  /**
+   * How much is kept for reuse.
+   *
+   * @return bytes
+   */
+  public synchronized long cachedBytes() {
+    return cachedBytes;
+  }
+}

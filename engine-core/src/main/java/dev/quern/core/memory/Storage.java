@@ -1,0 +1,123 @@
+package dev.quern.core.memory;
+
+import dev.quern.core.type.Device;
+import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A piece of memory with an owner. Several tensors (views) may look at one storage.
+ *
+ * <p>Only a mutable storage may be written after the kernel that produced it; each such write moves
+ * {@link #version()}, which is how a gradient tape notices that a saved value is gone.
+ */
+public final class Storage {
+  private final MemorySegment segment;
+  private final TensorSpec spec;
+  private final Device device;
+  private final boolean mutable;
+  private final AtomicInteger version = new AtomicInteger();
+  private volatile Lifetime lifetime;
+  private volatile boolean escaped;
+
+  /**
+   * A storage over existing memory.
+   *
+   * @param segment the bytes; 64-byte aligned unless it is a slice of a file
+   * @param spec what it was made for; named in errors and leak reports
+   * @param device where the bytes are
+   * @param lifetime its owner
+   * @param mutable whether operations may write to it
+   */
+  public Storage(
+      MemorySegment segment, TensorSpec spec, Device device, Lifetime lifetime, boolean mutable) {
+    this.segment = segment;
+    this.spec = spec;
+    this.device = device;
+    this.lifetime = lifetime;
+    this.mutable = mutable;
+  }
+
+  /**
+   * The bytes, for kernels: checked once, used within the call.
+   *
+   * @return the segment
+   * @throws dev.quern.core.type.ScopeClosedException if the owner was closed
+   */
+  public MemorySegment segment() {
+    lifetime.check(spec);
+    return segment;
+  }
+
+  /**
+   * The bytes, for callers that may keep them: such memory is never recycled, it is left to the
+   * garbage collector.
+   *
+   * @return the segment
+   * @throws dev.quern.core.type.ScopeClosedException if the owner was closed
+   */
+  public MemorySegment escape() {
+    escaped = true;
+    return segment();
+  }
+
+  /**
+   * What it was made for.
+   *
+   * @return dtype and shape of the first tensor on it
+   */
+  public TensorSpec spec() {
+    return spec;
+  }
+
+  /**
+   * Where the bytes are.
+   *
+   * @return the device
+   */
+  public Device device() {
+    return device;
+  }
+
+  /**
+   * Its owner.
+   *
+   * @return the lifetime
+   */
+  public Lifetime lifetime() {
+    return lifetime;
+  }
+
+  /**
+   * Whether operations may write to it.
+   *
+   * @return true for buffers
+   */
+  public boolean isMutable() {
+    return mutable;
+  }
+
+  /**
+   * How often it was written since it was made.
+   *
+   * @return 0, 1, 2...
+   */
+  public int version() {
+    return version.get();
+  }
+
+  /** Notes a write. */
+  public void wrote() {
+    version.incrementAndGet();
+  }
+
+  void moveTo(Lifetime owner) {
+    lifetime = owner;
+  }
+
+  void recycle() {
+    if (!escaped) {
+      SegmentPool.shared().give(segment);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package dev.quern.core.op;
+
+import dev.quern.core.type.DType;
+import dev.quern.core.type.DTypeException;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import dev.quern.core.type.TensorSpec;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Matrix products. Accumulation is F32 or wider; the result has the dtype of the left operand.
+ *
+ * <p>Operands: F32×F32, F64×F64, F16×F16, BF16×BF16; and F32|BF16 × F16|BF16|F32|block type.
+ */
+public sealed interface MatMulOp extends Op {
+
+  /**
+   * c[..., m, n] = Σₖ a[..., m, k] · b[..., k, n]; leading axes broadcast. Transposed operands are
+   * views. A block-typed b is a transposed view of [..., n, k].
+   */
+  record MatMul() implements MatMulOp {
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 2);
+      TensorSpec a = in.get(0);
+      TensorSpec b = in.get(1);
+      operands(this, a, b);
+      Infer.rankAtLeast(this, a, "lhs", 2);
+      Infer.rankAtLeast(this, b, "rhs", 2);
+      long k = a.shape().dim(-1);
+      if (k != b.shape().dim(-2)) {
+        throw Infer.fail(
+            this,
+            "inner dimensions differ: lhs=" + a + ", rhs=" + b + "; need lhs[-1] == rhs[-2] (" + k
+                + " != " + b.shape().dim(-2) + ")",
+            in);
+      }
+      Shape batch =
+          Shape.broadcast(
+              name(),
+              a.shape().slice(0, a.shape().rank() - 2),
+              b.shape().slice(0, b.shape().rank() - 2));
+      return List.of(
+          a.as(batch.concat(Shape.of(a.shape().dim(-2), b.shape().dim(-1)))));
+    }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor g = p.gradient();
+      Tensor a = p.input(0);
+      Tensor b = p.input(1);
+      Tensor da = g.matmul(b.transpose()).sumTo(a.shape());
+      if (b.dtype().isBlock()) {
+        return java.util.Arrays.asList(da, null);
+      }
+      return List.of(da, a.transpose().matmul(g).sumTo(b.shape()));
+    }
+  }
+
+  /**
+   * y[..., n] = Σₖ x[..., k] · w[n, k] (+ bias[n]): the weight as checkpoints store it.
+   *
+   * @param bias whether there is a third input
+   */
+  record Linear(boolean bias) implements MatMulOp {
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, bias ? 3 : 2);
+      TensorSpec x = in.get(0);
+      TensorSpec w = in.get(1);
+      operands(this, x, w);
+      Infer.rankAtLeast(this, x, "x", 1);
+      if (w.shape().rank() != 2) {
+        throw Infer.fail(this, "weight must be [out, in]", in);
+      }
+      if (x.shape().dim(-1) != w.shape().dim(1)) {
+        throw Infer.fail(
+            this,
+            "x[-1] must equal weight[1] (" + x.shape().dim(-1) + " != " + w.shape().dim(1) + ")",
+            in);
+      }
+      long n = w.shape().dim(0);
+      if (bias) {
+        Infer.shape(this, in.get(2), "bias", Shape.of(n));
+        Infer.require(this, in.get(2), "bias", x.dtype());
+      }
+      return List.of(x.as(x.shape().with(-1, n)));
+    }
+
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      Tensor x = in.get(0);
+      Tensor x2 = x.shape().rank() == 1 ? x.unsqueeze(0) : x;
+      Tensor y = x2.matmul(in.get(1).transpose());
+      y = x.shape().rank() == 1 ? y.squeeze(0) : y;
+      return List.of(bias ? y.add(in.get(2)) : y);
+    }
+  }
+
+  @Override
+  default @Nullable List<Tensor> decompose(List<Tensor> inputs) {
+    return null;
+  }
+
+  private static void operands(Op op, TensorSpec a, TensorSpec b) {
+    DType x = a.dtype();
+    DType w = b.dtype();
+    boolean same = x == w && x.isFloating() && !x.isBlock();
+    boolean mixed =
+        (x == ScalarType.F32 || x == ScalarType.BF16)
+            && (w.isBlock()
+                || w == ScalarType.F16
+                || w == ScalarType.BF16
+                || w == ScalarType.F32);
+    if (!same && !mixed) {
+      throw new DTypeException(
+          "[" + op.name() + "] can't multiply " + a + " by " + b
+              + "; take F32, F64, F16 or BF16 on both sides, or F32|BF16 × F32|F16|BF16|block type");
+    }
+  }
+}

@@ -1,0 +1,93 @@
+package dev.quern.core.op;
+
+import dev.quern.core.type.GradientException;
+import dev.quern.core.type.TensorSpec;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One operation of the vocabulary: a record of its static attributes. Whatever changes from call to
+ * call (positions, lengths, seeds) is an input, never a component.
+ *
+ * <p>An operation knows what comes out ({@link #infer}), its gradient ({@link #vjp}), and, if it is
+ * fused, how it is spelled in smaller ones ({@link #decompose}). It knows nothing of devices.
+ */
+public sealed interface Op
+    permits UnaryOp,
+        BinaryOp,
+        CompareOp,
+        ReduceOp,
+        MatMulOp,
+        ShapeOp,
+        DataOp,
+        CreateOp,
+        NormOp,
+        AttentionOp,
+        LossOp,
+        BufferOp,
+        CustomOp {
+
+  /**
+   * The name in errors, {@code explain} and kernel overrides: the record's name with a small first
+   * letter.
+   *
+   * @return for example {@code rmsNorm}
+   */
+  default String name() {
+    String n = getClass().getSimpleName();
+    return Character.toLowerCase(n.charAt(0)) + n.substring(1);
+  }
+
+  /**
+   * Checks the inputs and says what comes out.
+   *
+   * @param inputs dtype and shape of each input
+   * @return dtype and shape of each output
+   * @throws dev.quern.core.type.ShapeException if shapes don't fit
+   * @throws dev.quern.core.type.DTypeException if an element type isn't taken
+   */
+  List<TensorSpec> infer(List<TensorSpec> inputs);
+
+  /**
+   * Extra outputs that a kernel keeps only when a gradient tape asks, so that the backward pass
+   * needn't compute them again.
+   *
+   * @param inputs as for {@link #infer}
+   * @return their specs; empty for most operations
+   */
+  default List<TensorSpec> residuals(List<TensorSpec> inputs) {
+    return List.of();
+  }
+
+  /**
+   * Which inputs it writes to; they must be buffers.
+   *
+   * @return input indices; empty for pure operations
+   */
+  default List<Integer> writes() {
+    return List.of();
+  }
+
+  /**
+   * The vector-Jacobian product: gradients of the inputs from gradients of the outputs, built from
+   * operations of this vocabulary, so that it runs on every backend and differentiates again.
+   *
+   * @param pass what the forward pass left, and the gradients of its outputs
+   * @return one gradient per input; null where the input has none (indices, masks)
+   * @throws GradientException if the operation has no gradient (yet)
+   */
+  default List<@Nullable Tensor> vjp(Backward pass) {
+    throw new GradientException(
+        "[" + name() + "] has no gradient yet; detach its input, or spell it in operations that do");
+  }
+
+  /**
+   * The same thing in smaller operations.
+   *
+   * @param inputs the inputs
+   * @return the outputs (without residuals), or null if the operation is not fused
+   */
+  default @Nullable List<Tensor> decompose(List<Tensor> inputs) {
+    return null;
+  }
+}

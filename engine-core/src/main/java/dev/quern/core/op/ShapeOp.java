@@ -1,0 +1,114 @@
+package dev.quern.core.op;
+
+import dev.quern.core.type.DType;
+import dev.quern.core.type.DTypeException;
+import dev.quern.core.type.Layout;
+import dev.quern.core.type.Shape;
+import dev.quern.core.type.ShapeException;
+import dev.quern.core.type.TensorSpec;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Views: the same elements under another shape. They cost nothing, have no kernels, and share
+ * storage with their input.
+ */
+public sealed interface ShapeOp extends Op {
+
+  /**
+   * The view's layout.
+   *
+   * @param in the input's layout
+   * @return the layout, or null if the elements would have to be copied first
+   */
+  @Nullable Layout view(Layout in);
+
+  /**
+   * The same elements in the same order.
+   *
+   * @param to the new shape
+   */
+  record Reshape(Shape to) implements ShapeOp {
+    @Override
+    public @Nullable Layout view(Layout in) {
+      return in.reshape(to);
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 1);
+      if (in.getFirst().shape().elements() != to.elements()) {
+        throw new ShapeException(
+            "[reshape] " + in.getFirst() + " has " + in.getFirst().shape().elements()
+                + " elements and " + to + " has " + to.elements() + "; they must be equal");
+      }
+      return List.of(in.getFirst().as(to));
+    }
+  }
+
+  /**
+   * The axes in another order.
+   *
+   * @param axes axis {@code i} of the result is axis {@code axes[i]} of the input
+   */
+  record Permute(List<Integer> axes) implements ShapeOp {
+    @Override
+    public Layout view(Layout in) {
+      return in.permute(axes);
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 1);
+      Shape to = Layout.contiguous(in.getFirst().shape()).permute(axes).shape();
+      return List.of(new TensorSpec(in.getFirst().dtype(), to));
+    }
+  }
+
+  /**
+   * Part of one axis.
+   *
+   * @param axis which, from the end if negative
+   * @param start first index
+   * @param length number of elements
+   * @param step distance between them; negative runs backwards
+   */
+  record Slice(int axis, long start, long length, long step) implements ShapeOp {
+    @Override
+    public Layout view(Layout in) {
+      return in.slice(axis, start, length, step);
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 1);
+      TensorSpec x = in.getFirst();
+      DType d = x.dtype();
+      boolean blockAxis = d.isBlock() && x.shape().axis(axis) == x.shape().rank() - 1;
+      if (blockAxis && (step != 1 || start % d.blockLength() != 0 || length % d.blockLength() != 0)) {
+        throw new DTypeException(
+            "[slice] " + x + ": a view can't split a block; start and length along the last axis"
+                + " must be multiples of " + d.blockLength() + ", got " + start + " and " + length);
+      }
+      return List.of(x.as(Layout.contiguous(x.shape()).slice(axis, start, length, step).shape()));
+    }
+  }
+
+  /**
+   * Axes of extent 1 repeated, and new axes in front.
+   *
+   * @param to the new shape
+   */
+  record Expand(Shape to) implements ShapeOp {
+    @Override
+    public Layout view(Layout in) {
+      return in.expand(to);
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 1);
+      return List.of(in.getFirst().as(Layout.contiguous(in.getFirst().shape()).expand(to).shape()));
+    }
+  }
+}

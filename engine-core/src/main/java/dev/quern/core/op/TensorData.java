@@ -1,0 +1,156 @@
+package dev.quern.core.op;
+
+import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Moving, converting and creating: {@link DataOp}, {@link CreateOp}, {@link BufferOp}. */
+public sealed interface TensorData permits Tensor {
+
+  /**
+   * Converts to another dtype; quantises and dequantises block types.
+   *
+   * @param to the wanted dtype
+   * @return same shape; this tensor if it has the dtype already
+   */
+  default Tensor cast(DType to) {
+    return self().dtype() == to ? self() : one(new DataOp.Cast(to));
+  }
+
+  /**
+   * The elements without gaps.
+   *
+   * @return this tensor if it has none, else a copy
+   */
+  default Tensor contiguous() {
+    return self().layout().isContiguous() ? self() : one(new DataOp.Contiguous());
+  }
+
+  /**
+   * This tensor and others one after another.
+   *
+   * @param axis along which
+   * @param others same dtype, equal but for that axis
+   * @return the joined tensor
+   */
+  default Tensor concat(int axis, Tensor... others) {
+    List<Tensor> all = new ArrayList<>();
+    all.add(self());
+    all.addAll(List.of(others));
+    return self().executor().apply(new DataOp.Concat(axis), all).getFirst();
+  }
+
+  /**
+   * This tensor and others along a new axis.
+   *
+   * @param axis position of the new axis in the result
+   * @param others same dtype and shape
+   * @return one axis more
+   */
+  default Tensor stack(int axis, Tensor... others) {
+    Tensor[] rest = new Tensor[others.length];
+    for (int i = 0; i < rest.length; i++) {
+      rest[i] = others[i].unsqueeze(axis);
+    }
+    return self().unsqueeze(axis).concat(axis, rest);
+  }
+
+  /**
+   * Whole slices by index.
+   *
+   * @param axis the axis that indices replace
+   * @param indices I32|I64, any shape
+   * @return x.shape[:axis] + indices.shape + x.shape[axis+1:]
+   */
+  default Tensor indexSelect(int axis, Tensor indices) {
+    return one(new DataOp.IndexSelect(axis), indices);
+  }
+
+  /**
+   * Single elements by index along one axis.
+   *
+   * @param axis which
+   * @param indices I32|I64, same rank
+   * @return the shape of indices
+   */
+  default Tensor gather(int axis, Tensor indices) {
+    return one(new DataOp.Gather(axis), indices);
+  }
+
+  /**
+   * this ? a : b, elementwise; this is BOOL.
+   *
+   * @param a where true
+   * @param b where false, same dtype
+   * @return the broadcast shape, dtype of a and b
+   */
+  default Tensor where(Tensor a, Tensor b) {
+    return one(new DataOp.Where(), a, b);
+  }
+
+  /**
+   * Rows of this table.
+   *
+   * @param ids I32|I64, any shape; each in 0..rows−1
+   * @param to this dtype, or F32
+   * @return ids.shape + [dim]
+   */
+  default Tensor embedding(Tensor ids, ScalarType to) {
+    return one(new DataOp.Embedding(to), ids);
+  }
+
+  /**
+   * A constant tensor of this shape and dtype.
+   *
+   * @param value everywhere
+   * @return same shape and dtype
+   */
+  default Tensor fullLike(double value) {
+    return scalarLike(value).expand(self().shape());
+  }
+
+  /**
+   * A constant of this dtype.
+   *
+   * @param value rounded to the dtype
+   * @return a scalar
+   */
+  default Tensor scalarLike(double value) {
+    return self()
+        .executor()
+        .one(new CreateOp.Full((ScalarType) self().dtype(), Shape.SCALAR, value));
+  }
+
+  /**
+   * 0, 1, 2... made where this tensor lives.
+   *
+   * @param dtype a number type
+   * @param length how many
+   * @return [length]
+   */
+  default Tensor arange(ScalarType dtype, long length) {
+    return self().executor().one(new CreateOp.Arange(dtype, 0, 1, length));
+  }
+
+  /**
+   * Overwrites this view of a buffer.
+   *
+   * @param value same dtype, broadcasts to this shape
+   */
+  default void assign(Tensor value) {
+    self().executor().apply(new BufferOp.Assign(), List.of(self(), value));
+  }
+
+  private Tensor self() {
+    return (Tensor) this;
+  }
+
+  private Tensor one(Op op, Tensor... rest) {
+    List<Tensor> in = new ArrayList<>();
+    in.add(self());
+    in.addAll(List.of(rest));
+    return self().executor().apply(op, in).getFirst();
+  }
+}

@@ -1,0 +1,193 @@
+package dev.quern.core.op;
+
+import dev.quern.core.type.Shape;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Reductions: {@link ReduceOp}. No axes means all of them. With {@code keepDims} the reduced axes stay
+ * with extent 1.
+ */
+public sealed interface TensorReduce permits Tensor {
+  /**
+   * Σ x over some axes.
+   *
+   * @param keepDims whether they stay with extent 1
+   * @param axes which, from the end if negative; none for all
+   * @return same dtype
+   */
+  default Tensor sum(boolean keepDims, int... axes) {
+    return apply(new ReduceOp.Sum(axes(axes), keepDims));
+  }
+
+  /**
+   * Σ x over all elements.
+   *
+   * @return a scalar, same dtype
+   */
+  default Tensor sum() {
+    return sum(false);
+  }
+
+  /**
+   * Π x over some axes.
+   *
+   * @param keepDims whether they stay with extent 1
+   * @param axes which, from the end if negative; none for all
+   * @return same dtype
+   */
+  default Tensor prod(boolean keepDims, int... axes) {
+    return apply(new ReduceOp.Prod(axes(axes), keepDims));
+  }
+
+  /**
+   * Π x over all elements.
+   *
+   * @return a scalar, same dtype
+   */
+  default Tensor prod() {
+    return prod(false);
+  }
+
+  /**
+   * Σ x / n over some axes.
+   *
+   * @param keepDims whether they stay with extent 1
+   * @param axes which, from the end if negative; none for all
+   * @return same dtype
+   */
+  default Tensor mean(boolean keepDims, int... axes) {
+    return apply(new ReduceOp.Mean(axes(axes), keepDims));
+  }
+
+  /**
+   * Σ x / n over all elements.
+   *
+   * @return a scalar, same dtype
+   */
+  default Tensor mean() {
+    return mean(false);
+  }
+
+  /**
+   * The largest element over some axes.
+   *
+   * @param keepDims whether they stay with extent 1
+   * @param axes which, from the end if negative; none for all
+   * @return same dtype
+   */
+  default Tensor max(boolean keepDims, int... axes) {
+    return apply(new ReduceOp.Max(axes(axes), keepDims));
+  }
+
+  /**
+   * The largest element over all elements.
+   *
+   * @return a scalar, same dtype
+   */
+  default Tensor max() {
+    return max(false);
+  }
+
+  /**
+   * The smallest element over some axes.
+   *
+   * @param keepDims whether they stay with extent 1
+   * @param axes which, from the end if negative; none for all
+   * @return same dtype
+   */
+  default Tensor min(boolean keepDims, int... axes) {
+    return apply(new ReduceOp.Min(axes(axes), keepDims));
+  }
+
+  /**
+   * The smallest element over all elements.
+   *
+   * @return a scalar, same dtype
+   */
+  default Tensor min() {
+    return min(false);
+  }
+
+  /**
+   * log Σ eˣ over some axes.
+   *
+   * @param keepDims whether they stay with extent 1
+   * @param axes which, from the end if negative; none for all
+   * @return same dtype
+   */
+  default Tensor logSumExp(boolean keepDims, int... axes) {
+    return apply(new ReduceOp.LogSumExp(axes(axes), keepDims));
+  }
+
+  /**
+   * log Σ eˣ over all elements.
+   *
+   * @return a scalar, same dtype
+   */
+  default Tensor logSumExp() {
+    return logSumExp(false);
+  }
+
+  /**
+   * Variance, Σ (x − mean)² / (n − correction), over some axes.
+   *
+   * @param correction 0 for the population, 1 for a sample
+   * @param keepDims whether the axes stay with extent 1
+   * @param axes which; none for all
+   * @return same dtype
+   */
+  default Tensor var(int correction, boolean keepDims, int... axes) {
+    return apply(new ReduceOp.Var(axes(axes), keepDims, correction));
+  }
+
+  /**
+   * Index of the first largest element along an axis.
+   *
+   * @param axis which
+   * @param keepDims whether it stays with extent 1
+   * @return I64
+   */
+  default Tensor argMax(int axis, boolean keepDims) {
+    return apply(new ReduceOp.ArgMax(axis, keepDims));
+  }
+
+  /**
+   * Sums what broadcasting had stretched: the transpose of broadcasting.
+   *
+   * @param to a shape that broadcasts to this one
+   * @return that shape, same dtype
+   */
+  default Tensor sumTo(Shape to) {
+    Tensor x = (Tensor) this;
+    if (x.shape().equals(to)) {
+      return x;
+    }
+    int extra = x.shape().rank() - to.rank();
+    List<Integer> axes = new ArrayList<>();
+    for (int a = 0; a < x.shape().rank(); a++) {
+      if (a < extra || (to.dim(a - extra) == 1 && x.shape().dim(a) != 1)) {
+        axes.add(a);
+      }
+    }
+    return apply(new ReduceOp.Sum(List.copyOf(axes), true)).reshape(to);
+  }
+
+  private Tensor apply(ReduceOp op) {
+    Tensor x = (Tensor) this;
+    return x.executor().one(op, x);
+  }
+
+  private List<Integer> axes(int... axes) {
+    List<Integer> list = new ArrayList<>();
+    if (axes.length == 0) {
+      for (int a = 0; a < ((Tensor) this).shape().rank(); a++) {
+        list.add(a);
+      }
+    }
+    for (int a : axes) {
+      list.add(a);
+    }
+    return List.copyOf(list);
+  }
+}
