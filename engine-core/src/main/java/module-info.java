@@ -1,4 +1,12 @@
 /** Tensors, operations, plans, gradients, memory, file formats and the kernel SPI. */
 module dev.quern.core {
   requires static transitive org.jspecify;
+
+  exports dev.quern.core.memory;
+  exports dev.quern.core.op;
+  exports dev.quern.core.spi;
+  exports dev.quern.core.type;
+
+  uses dev.quern.core.spi.DeviceProvider;
+  uses dev.quern.core.spi.KernelProvider;
 }

@@ -77,8 +77,13 @@ final class AutomaticMemory {
     }
     if (LIVE_BYTES.get() + bytes > BUDGET_BYTES) {
       throw new DeviceException(
-          "cpu: tensor " + spec + " does not fit in automatic memory (" + LIVE_BYTES.get()
-              + " of " + BUDGET_BYTES + " bytes in use); open a TensorScope around the work, or"
+          "cpu: tensor "
+              + spec
+              + " does not fit in automatic memory ("
+              + LIVE_BYTES.get()
+              + " of "
+              + BUDGET_BYTES
+              + " bytes in use); open a TensorScope around the work, or"
               + " raise -Dquern.memory.automaticBudgetBytes");
     }
   }

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Notices owners that became unreachable without having been closed, and says what they held.
  *
- * <p>The report goes to the logger {@code dev.quern.memory}: owner, number of tensors, and dtype and
- * shape of the first few.
+ * <p>The report goes to the logger {@code dev.quern.memory}: owner, number of tensors, and dtype
+ * and shape of the first few.
  */
 public final class LeakReport {
   private static final System.Logger LOG = System.getLogger("dev.quern.memory");

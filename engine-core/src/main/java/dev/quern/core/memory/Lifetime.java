@@ -58,7 +58,10 @@ public final class Lifetime {
   public void check(TensorSpec spec) {
     if (!open) {
       throw new ScopeClosedException(
-          "tensor " + spec + " was used after its owner, " + owner
+          "tensor "
+              + spec
+              + " was used after its owner, "
+              + owner
               + ", was closed; keep the owner open, or scope.promote(tensor) before closing it");
     }
   }

@@ -122,7 +122,11 @@ public final class MappedFile implements AutoCloseable {
       long now = resources.channel.size();
       if (now < bytes().byteSize()) {
         throw new FormatException(
-            path + ": the file shrank from " + bytes.byteSize() + " to " + now
+            path
+                + ": the file shrank from "
+                + bytes.byteSize()
+                + " to "
+                + now
                 + " bytes while it was in use; restore it and open it again");
       }
     } catch (IOException e) {

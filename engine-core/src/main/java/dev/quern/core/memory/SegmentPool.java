@@ -8,8 +8,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Recycled segments by size class, so that results neither pay for zero-filling nor for page
- * faults again.
+ * Recycled segments by size class, so that results neither pay for zero-filling nor for page faults
+ * again.
  *
  * <p>Classes are quarter steps between powers of two (at most 25% waste). Segments come from
  * automatic arenas: whatever is not given back is freed by the garbage collector, so a lost segment
@@ -86,7 +86,10 @@ public final class SegmentPool {
           : Arena.ofAuto().allocate(size, ALIGNMENT_BYTES);
     } catch (OutOfMemoryError e) {
       throw new DeviceException(
-          "cpu: no memory for " + size + " bytes (" + cachedBytes
+          "cpu: no memory for "
+              + size
+              + " bytes ("
+              + cachedBytes
               + " bytes are cached for reuse); close scopes earlier or lower the batch",
           e);
     }

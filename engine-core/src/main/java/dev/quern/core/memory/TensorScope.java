@@ -62,7 +62,9 @@ public final class TensorScope implements AutoCloseable {
   public static Storage allocate(TensorSpec spec) {
     if (Thread.currentThread() instanceof KernelThread) {
       throw new IllegalStateException(
-          "tensor " + spec + " was requested on a kernel thread; kernels get their memory passed in");
+          "tensor "
+              + spec
+              + " was requested on a kernel thread; kernels get their memory passed in");
     }
     TensorScope scope = INNERMOST.get();
     if (scope == null) {
@@ -130,7 +132,9 @@ public final class TensorScope implements AutoCloseable {
     INNERMOST.set(outer);
     if (!inner.isEmpty()) {
       throw new ScopeClosedException(
-          lifetime.owner() + " was closed before the scopes inside it (" + inner
+          lifetime.owner()
+              + " was closed before the scopes inside it ("
+              + inner
               + "), which are closed now too; use try-with-resources");
     }
   }
@@ -147,8 +151,14 @@ public final class TensorScope implements AutoCloseable {
   private void checkThread(String what) {
     if (Thread.currentThread() != thread) {
       throw new ScopeClosedException(
-          "[" + what + "] " + lifetime.owner() + " belongs to thread '" + thread.getName()
-              + "' and was used on '" + Thread.currentThread().getName()
+          "["
+              + what
+              + "] "
+              + lifetime.owner()
+              + " belongs to thread '"
+              + thread.getName()
+              + "' and was used on '"
+              + Thread.currentThread().getName()
               + "'; open a scope per thread");
     }
   }

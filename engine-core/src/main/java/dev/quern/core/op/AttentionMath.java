@@ -77,8 +77,7 @@ final class AttentionMath {
       return null;
     }
     Tensor j = q.arange(ScalarType.I32, tk); // [tk]
-    Tensor length =
-        op.hasLengths() ? perSequence(in.get(op.lengthsIndex())) : j.scalarLike(tk);
+    Tensor length = op.hasLengths() ? perSequence(in.get(op.lengthsIndex())) : j.scalarLike(tk);
     Tensor start = op.hasStarts() ? perSequence(in.get(op.startsIndex())) : length.sub(tq);
     Tensor p = q.arange(ScalarType.I32, tq).unsqueeze(-1).add(start); // [b|, 1, 1, tq, 1]
     Tensor visible = j.less(length);
@@ -123,8 +122,6 @@ final class AttentionMath {
       m = m.unsqueeze(0);
     }
     Shape s = m.shape();
-    return s.dim(1) == 1
-        ? m.unsqueeze(1)
-        : m.reshape(s.dim(0), hkv, group, s.dim(2), s.dim(3));
+    return s.dim(1) == 1 ? m.unsqueeze(1) : m.reshape(s.dim(0), hkv, group, s.dim(2), s.dim(3));
   }
 }

@@ -7,14 +7,17 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Attention and the rotary embedding. Heads are the last axis but one: [batch, time, head, dim]. */
+/**
+ * Attention and the rotary embedding. Heads are the last axis but one: [batch, time, head, dim].
+ */
 public sealed interface AttentionOp extends Op {
 
   /**
    * Rotary position embedding (Su et al. 2021). Pair j of the first r = 2 · |inverseFrequencies|
    * elements of each head is rotated by the angle position · inverseFrequencies[j]; the rest of the
-   * head passes unchanged. Inputs x [..., t, h, d], positions [..., t] (I32|I64), inverseFrequencies
-   * F32 [r/2] (F64 for F64 x). Scalings (linear, llama3) are a matter of the inverse frequencies.
+   * head passes unchanged. Inputs x [..., t, h, d], positions [..., t] (I32|I64),
+   * inverseFrequencies F32 [r/2] (F64 for F64 x). Scalings (linear, llama3) are a matter of the
+   * inverse frequencies.
    *
    * @param interleaved whether pair j is elements 2j and 2j+1, else j and j + r/2
    */
@@ -46,7 +49,11 @@ public sealed interface AttentionOp extends Op {
       long half = f.shape().dim(0);
       long rest = x.shape().dim(-1) - 2 * half;
       Tensor angle =
-          in.get(1).cast((ScalarType) f.dtype()).unsqueeze(-1).unsqueeze(-1).mul(f); // [..., t, 1, r/2]
+          in.get(1)
+              .cast((ScalarType) f.dtype())
+              .unsqueeze(-1)
+              .unsqueeze(-1)
+              .mul(f); // [..., t, 1, r/2]
       Tensor cos = angle.cos().cast(x.dtype());
       Tensor sin = angle.sin().cast(x.dtype());
       Tensor a = interleaved ? x.slice(-1, 0, half, 2) : x.slice(-1, 0, half, 1);
@@ -54,24 +61,23 @@ public sealed interface AttentionOp extends Op {
       Tensor a2 = a.mul(cos).sub(b.mul(sin));
       Tensor b2 = a.mul(sin).add(b.mul(cos));
       Tensor rotated =
-          interleaved
-              ? a2.stack(-1, b2).reshape(x.shape().with(-1, 2 * half))
-              : a2.concat(-1, b2);
+          interleaved ? a2.stack(-1, b2).reshape(x.shape().with(-1, 2 * half)) : a2.concat(-1, b2);
       return List.of(rest == 0 ? rotated : rotated.concat(-1, x.slice(-1, 2 * half, rest, 1)));
     }
   }
 
   /**
    * Scaled dot-product attention with streaming softmax (Dao et al. 2022), T×T never materialised.
-   * Inputs, in this order: q [b, tq, h, d], k [b, tk, hkv, d], v [b, tk, hkv, dv] (h a multiple of hkv;
-   * k and v of one dtype: q's, or F16|BF16 for F32 q); then, if present, mask (BOOL, true = visible,
-   * or q's dtype, added; broadcasts to [b, h, tq, tk]), starts I32 [b], lengths I32 [b]. Output [b, tq,
-   * h, dv] of q's dtype. Residual: log-sum-exp of each row, F32 (F64 for F64) [b, h, tq].
+   * Inputs, in this order: q [b, tq, h, d], k [b, tk, hkv, d], v [b, tk, hkv, dv] (h a multiple of
+   * hkv; k and v of one dtype: q's, or F16|BF16 for F32 q); then, if present, mask (BOOL, true =
+   * visible, or q's dtype, added; broadcasts to [b, h, tq, tk]), starts I32 [b], lengths I32 [b].
+   * Output [b, tq, h, dv] of q's dtype. Residual: log-sum-exp of each row, F32 (F64 for F64) [b, h,
+   * tq].
    *
-   * <p>score = softcap(scale · q·k) + mask, where softcap(s) = c · tanh(s / c). Query i of sequence b
-   * is at position p = starts[b] + i (without starts: length − tq + i, so that the queries are the
-   * last ones) and sees key j if j &lt; lengths[b] (without: tk), and if causal j ≤ p, and with a
-   * window w &gt; 0 j &gt; p − w. A row that sees nothing is zero.
+   * <p>score = softcap(scale · q·k) + mask, where softcap(s) = c · tanh(s / c). Query i of sequence
+   * b is at position p = starts[b] + i (without starts: length − tq + i, so that the queries are
+   * the last ones) and sees key j if j &lt; lengths[b] (without: tk), and if causal j ≤ p, and with
+   * a window w &gt; 0 j &gt; p − w. A row that sees nothing is zero.
    *
    * @param causal whether later keys are hidden
    * @param scale usually 1/√d
@@ -168,8 +174,7 @@ public sealed interface AttentionOp extends Op {
     @Override
     public List<TensorSpec> residuals(List<TensorSpec> in) {
       Shape q = in.getFirst().shape();
-      ScalarType t =
-          in.getFirst().dtype() == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
+      ScalarType t = in.getFirst().dtype() == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
       return List.of(TensorSpec.of(t, q.dim(0), q.dim(2), q.dim(1)));
     }
 

@@ -23,9 +23,9 @@ public sealed interface BufferOp extends Op {
   }
 
   /**
-   * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d]. Inputs cache [b, capacity, h, d] (F32|F16|BF16),
-   * rows [b, t, h, d] (F32 or the cache's dtype, rounded to it), starts I32 [b]. Rows beyond the
-   * capacity are an error.
+   * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d]. Inputs cache [b, capacity, h, d]
+   * (F32|F16|BF16), rows [b, t, h, d] (F32 or the cache's dtype, rounded to it), starts I32 [b].
+   * Rows beyond the capacity are an error.
    */
   record CacheWrite() implements BufferOp {
     @Override

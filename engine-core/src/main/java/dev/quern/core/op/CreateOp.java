@@ -57,8 +57,8 @@ public sealed interface CreateOp extends Op {
 
   /**
    * Standard normal: Box–Muller on pairs of Philox words. Elements 2j and 2j+1 are r·cos θ and
-   * r·sin θ with r = √(−2 ln((word + 1) · 2⁻³²)), θ = 2π · nextWord · 2⁻³², computed in F64. Input: I64
-   * [2], seed and offset.
+   * r·sin θ with r = √(−2 ln((word + 1) · 2⁻³²)), θ = 2π · nextWord · 2⁻³², computed in F64. Input:
+   * I64 [2], seed and offset.
    *
    * @param dtype F32 or F64
    * @param shape extents

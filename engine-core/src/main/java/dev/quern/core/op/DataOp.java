@@ -25,7 +25,11 @@ public sealed interface DataOp extends Op {
       boolean block = x.dtype().isBlock() || to.isBlock();
       if (block && x.dtype() != to && x.dtype() != ScalarType.F32 && to != ScalarType.F32) {
         throw new DTypeException(
-            "[cast] " + x + " to " + to.name() + ": block types convert from and to F32 only;"
+            "[cast] "
+                + x
+                + " to "
+                + to.name()
+                + ": block types convert from and to F32 only;"
                 + " cast through F32");
       }
       return List.of(x.as(to));
@@ -82,8 +86,7 @@ public sealed interface DataOp extends Op {
       Shape x = in.get(0).shape();
       int a = x.axis(axis);
       return List.of(
-          in.get(0).as(
-              x.slice(0, a).concat(in.get(1).shape()).concat(x.slice(a + 1, x.rank()))));
+          in.get(0).as(x.slice(0, a).concat(in.get(1).shape()).concat(x.slice(a + 1, x.rank()))));
     }
   }
 
@@ -145,11 +148,14 @@ public sealed interface DataOp extends Op {
       }
       if (table.dtype() != to && to != ScalarType.F32) {
         throw new DTypeException(
-            "[embedding] can give " + table.dtype().name() + " or F32 from table " + table
-                + ", not " + to.name());
+            "[embedding] can give "
+                + table.dtype().name()
+                + " or F32 from table "
+                + table
+                + ", not "
+                + to.name());
       }
-      return List.of(
-          new TensorSpec(to, in.get(1).shape().concat(Shape.of(table.shape().dim(1)))));
+      return List.of(new TensorSpec(to, in.get(1).shape().concat(Shape.of(table.shape().dim(1)))));
     }
   }
 }

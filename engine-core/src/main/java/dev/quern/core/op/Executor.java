@@ -3,8 +3,8 @@ package dev.quern.core.op;
 import java.util.List;
 
 /**
- * What a tensor's methods hand their operation to: the engine, which runs it, records it, or puts it
- * on a tape.
+ * What a tensor's methods hand their operation to: the engine, which runs it, records it, or puts
+ * it on a tape.
  */
 public interface Executor {
   /**

@@ -24,8 +24,13 @@ final class Infer {
     for (TensorSpec s : in) {
       if (s.dtype() != in.getFirst().dtype()) {
         throw new DTypeException(
-            "[" + op.name() + "] inputs have different dtypes: " + list(in)
-                + "; cast one of them, for example x.cast(" + in.getFirst().dtype().name() + ")");
+            "["
+                + op.name()
+                + "] inputs have different dtypes: "
+                + list(in)
+                + "; cast one of them, for example x.cast("
+                + in.getFirst().dtype().name()
+                + ")");
       }
     }
   }
@@ -34,8 +39,12 @@ final class Infer {
     for (TensorSpec s : in) {
       if (s.dtype().isBlock()) {
         throw new DTypeException(
-            "[" + op.name() + "] does not take block types: " + list(in)
-                + "; cast to F32 first (only linear, matmul, embedding, cast and views take blocks)");
+            "["
+                + op.name()
+                + "] does not take block types: "
+                + list(in)
+                + "; cast to F32 first (only linear, matmul, embedding, cast and views take"
+                + " blocks)");
       }
     }
   }

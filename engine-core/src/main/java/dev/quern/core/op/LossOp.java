@@ -13,7 +13,9 @@ public sealed interface LossOp extends Op {
     NONE,
     /** Their sum. */
     SUM,
-    /** Their mean over the targets that are not ignored, weighted by class weight if there is one. */
+    /**
+     * Their mean over the targets that are not ignored, weighted by class weight if there is one.
+     */
     MEAN
   }
 
@@ -60,8 +62,7 @@ public sealed interface LossOp extends Op {
       Tensor zero = picked.fullLike(0);
       if (labelSmoothing > 0) {
         Tensor all = logP.mul(weight).sum(false, -1).neg();
-        picked =
-            picked.mul(1 - labelSmoothing).add(all.mul(labelSmoothing / x.shape().dim(-1)));
+        picked = picked.mul(1 - labelSmoothing).add(all.mul(labelSmoothing / x.shape().dim(-1)));
       }
       Tensor losses = valid.where(picked, zero);
       return List.of(

@@ -32,8 +32,15 @@ public sealed interface MatMulOp extends Op {
       if (k != b.shape().dim(-2)) {
         throw Infer.fail(
             this,
-            "inner dimensions differ: lhs=" + a + ", rhs=" + b + "; need lhs[-1] == rhs[-2] (" + k
-                + " != " + b.shape().dim(-2) + ")",
+            "inner dimensions differ: lhs="
+                + a
+                + ", rhs="
+                + b
+                + "; need lhs[-1] == rhs[-2] ("
+                + k
+                + " != "
+                + b.shape().dim(-2)
+                + ")",
             in);
       }
       Shape batch =
@@ -41,8 +48,7 @@ public sealed interface MatMulOp extends Op {
               name(),
               a.shape().slice(0, a.shape().rank() - 2),
               b.shape().slice(0, b.shape().rank() - 2));
-      return List.of(
-          a.as(batch.concat(Shape.of(a.shape().dim(-2), b.shape().dim(-1)))));
+      return List.of(a.as(batch.concat(Shape.of(a.shape().dim(-2), b.shape().dim(-1)))));
     }
 
     @Override
@@ -109,14 +115,17 @@ public sealed interface MatMulOp extends Op {
     boolean same = x == w && x.isFloating() && !x.isBlock();
     boolean mixed =
         (x == ScalarType.F32 || x == ScalarType.BF16)
-            && (w.isBlock()
-                || w == ScalarType.F16
-                || w == ScalarType.BF16
-                || w == ScalarType.F32);
+            && (w.isBlock() || w == ScalarType.F16 || w == ScalarType.BF16 || w == ScalarType.F32);
     if (!same && !mixed) {
       throw new DTypeException(
-          "[" + op.name() + "] can't multiply " + a + " by " + b
-              + "; take F32, F64, F16 or BF16 on both sides, or F32|BF16 × F32|F16|BF16|block type");
+          "["
+              + op.name()
+              + "] can't multiply "
+              + a
+              + " by "
+              + b
+              + "; take F32, F64, F16 or BF16 on both sides, or F32|BF16 × F32|F16|BF16|block"
+              + " type");
     }
   }
 }

@@ -55,8 +55,8 @@ public sealed interface NormOp extends Op {
   }
 
   /**
-   * RMSNorm (Zhang and Sennrich 2019): y = x / √(mean(x²) + eps) · weight over the last axis. Inputs
-   * x [..., c], weight [c]. Residual: 1/√(mean(x²) + eps), F32 (F64 for F64) [..., 1].
+   * RMSNorm (Zhang and Sennrich 2019): y = x / √(mean(x²) + eps) · weight over the last axis.
+   * Inputs x [..., c], weight [c]. Residual: 1/√(mean(x²) + eps), F32 (F64 for F64) [..., 1].
    *
    * @param eps added to the mean square
    */

@@ -78,7 +78,9 @@ public sealed interface Op
    */
   default List<@Nullable Tensor> vjp(Backward pass) {
     throw new GradientException(
-        "[" + name() + "] has no gradient yet; detach its input, or spell it in operations that do");
+        "["
+            + name()
+            + "] has no gradient yet; detach its input, or spell it in operations that do");
   }
 
   /**

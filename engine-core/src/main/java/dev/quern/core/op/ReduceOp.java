@@ -120,7 +120,6 @@ public sealed interface ReduceOp extends Op {
     for (int a : sorted) {
       shape = keepDims() ? shape.with(a, 1) : shape.remove(a);
     }
-    return List.of(
-        new TensorSpec(this instanceof ArgMax ? ScalarType.I64 : x.dtype(), shape));
+    return List.of(new TensorSpec(this instanceof ArgMax ? ScalarType.I64 : x.dtype(), shape));
   }
 }

@@ -39,8 +39,15 @@ public sealed interface ShapeOp extends Op {
       Infer.arity(this, in, 1);
       if (in.getFirst().shape().elements() != to.elements()) {
         throw new ShapeException(
-            "[reshape] " + in.getFirst() + " has " + in.getFirst().shape().elements()
-                + " elements and " + to + " has " + to.elements() + "; they must be equal");
+            "[reshape] "
+                + in.getFirst()
+                + " has "
+                + in.getFirst().shape().elements()
+                + " elements and "
+                + to
+                + " has "
+                + to.elements()
+                + "; they must be equal");
       }
       return List.of(in.getFirst().as(to));
     }
@@ -85,10 +92,18 @@ public sealed interface ShapeOp extends Op {
       TensorSpec x = in.getFirst();
       DType d = x.dtype();
       boolean blockAxis = d.isBlock() && x.shape().axis(axis) == x.shape().rank() - 1;
-      if (blockAxis && (step != 1 || start % d.blockLength() != 0 || length % d.blockLength() != 0)) {
+      if (blockAxis
+          && (step != 1 || start % d.blockLength() != 0 || length % d.blockLength() != 0)) {
         throw new DTypeException(
-            "[slice] " + x + ": a view can't split a block; start and length along the last axis"
-                + " must be multiples of " + d.blockLength() + ", got " + start + " and " + length);
+            "[slice] "
+                + x
+                + ": a view can't split a block; start and length along the last axis"
+                + " must be multiples of "
+                + d.blockLength()
+                + ", got "
+                + start
+                + " and "
+                + length);
       }
       return List.of(x.as(Layout.contiguous(x.shape()).slice(axis, start, length, step).shape()));
     }

@@ -19,13 +19,7 @@ import org.jspecify.annotations.Nullable;
  * memory, and asking for their values is an error.
  */
 public final class Tensor
-    implements Stored,
-        TensorMath,
-        TensorReduce,
-        TensorShape,
-        TensorData,
-        TensorNN,
-        TensorValues {
+    implements Stored, TensorMath, TensorReduce, TensorShape, TensorData, TensorNN, TensorValues {
   private final Executor executor;
   private final DType dtype;
   private final Layout layout;
@@ -113,7 +107,9 @@ public final class Tensor
   public Storage storage() {
     if (storage == null) {
       throw new QuernException(
-          "tensor " + spec() + " is part of a recording and has no values yet; read outputs after"
+          "tensor "
+              + spec()
+              + " is part of a recording and has no values yet; read outputs after"
               + " Plan.run()");
     }
     return storage;

@@ -1,8 +1,9 @@
 package dev.quern.core.op;
 
 /**
- * Elementwise operations: {@link UnaryOp}, {@link BinaryOp}, {@link CompareOp}. Operands of two-input
- * operations have one dtype and broadcast; a {@code double} operand takes the tensor's dtype.
+ * Elementwise operations: {@link UnaryOp}, {@link BinaryOp}, {@link CompareOp}. Operands of
+ * two-input operations have one dtype and broadcast; a {@code double} operand takes the tensor's
+ * dtype.
  */
 public sealed interface TensorMath permits Tensor {
   /**

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Reductions: {@link ReduceOp}. No axes means all of them. With {@code keepDims} the reduced axes stay
- * with extent 1.
+ * Reductions: {@link ReduceOp}. No axes means all of them. With {@code keepDims} the reduced axes
+ * stay with extent 1.
  */
 public sealed interface TensorReduce permits Tensor {
   /**

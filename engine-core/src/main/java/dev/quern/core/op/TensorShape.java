@@ -156,8 +156,13 @@ public sealed interface TensorShape permits Tensor {
   default Tensor squeeze(int axis) {
     if (self().shape().dim(axis) != 1) {
       throw new ShapeException(
-          "[squeeze] axis " + axis + " of " + self().spec() + " has extent "
-              + self().shape().dim(axis) + "; only an extent of 1 can be squeezed");
+          "[squeeze] axis "
+              + axis
+              + " of "
+              + self().spec()
+              + " has extent "
+              + self().shape().dim(axis)
+              + "; only an extent of 1 can be squeezed");
     }
     return reshape(self().shape().remove(axis));
   }
@@ -178,7 +183,13 @@ public sealed interface TensorShape permits Tensor {
     }
     if (at != self().shape().dim(axis)) {
       throw new ShapeException(
-          "[split] lengths add up to " + at + ", axis " + axis + " of " + self().spec() + " has "
+          "[split] lengths add up to "
+              + at
+              + ", axis "
+              + axis
+              + " of "
+              + self().spec()
+              + " has "
               + self().shape().dim(axis));
     }
     return List.copyOf(parts);

@@ -47,7 +47,8 @@ public enum BlockType implements DType {
   /** 4-bit non-linear codebook. */
   IQ4_NL(32, Activation.Q8_0, f16("d"), bytes("qs", 16)),
   /** 4-bit non-linear codebook in 8 sub-blocks of 32. */
-  IQ4_XS(256, Activation.Q8_K, f16("d"), bytes("scales_h", 2), bytes("scales_l", 4), bytes("qs", 128)),
+  IQ4_XS(
+      256, Activation.Q8_K, f16("d"), bytes("scales_h", 2), bytes("scales_l", 4), bytes("qs", 128)),
   /** 4-bit floats (E2M1) with a shared power-of-two scale (E8M0). */
   MXFP4(32, Activation.Q8_0, bytes("e", 1), bytes("qs", 16));
 

@@ -99,7 +99,6 @@ public sealed interface DType permits ScalarType, BlockType {
       }
       known.add(t.name());
     }
-    throw new DTypeException(
-        "unknown dtype '" + name + "'; known: " + String.join(", ", known));
+    throw new DTypeException("unknown dtype '" + name + "'; known: " + String.join(", ", known));
   }
 }

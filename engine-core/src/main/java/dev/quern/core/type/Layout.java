@@ -5,8 +5,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the elements of a tensor lie in its storage: element {@code (i0, i1, ...)} is at {@code offset
- * + Σ i_a · stride_a}, counted in elements. Immutable.
+ * How the elements of a tensor lie in its storage: element {@code (i0, i1, ...)} is at {@code
+ * offset + Σ i_a · stride_a}, counted in elements. Immutable.
  *
  * <p>For block types the same arithmetic holds with element counts; exactly one axis has stride 1,
  * the blocks run along it, and all other strides are whole blocks.
@@ -34,7 +34,11 @@ public final class Layout {
   public static Layout of(Shape shape, long[] strides, long offset) {
     if (strides.length != shape.rank()) {
       throw new ShapeException(
-          "layout of shape " + shape + " needs " + shape.rank() + " strides, got "
+          "layout of shape "
+              + shape
+              + " needs "
+              + shape.rank()
+              + " strides, got "
               + Arrays.toString(strides));
     }
     return new Layout(shape, strides.clone(), offset);
@@ -164,20 +168,26 @@ public final class Layout {
     int a = shape.axis(axis);
     long extent = shape.dim(a);
     if (step == 0 || length < 0) {
-      throw new ShapeException("[slice] length " + length + " and step " + step + " select nothing");
+      throw new ShapeException(
+          "[slice] length " + length + " and step " + step + " select nothing");
     }
     if (length > 0) {
       long last = start + (length - 1) * step;
       if (start < 0 || start >= extent || last < 0 || last >= extent) {
         throw new ShapeException(
-            "[slice] elements " + start + ".." + last + " of axis " + a + " are outside shape "
+            "[slice] elements "
+                + start
+                + ".."
+                + last
+                + " of axis "
+                + a
+                + " are outside shape "
                 + shape);
       }
     }
     long[] s = strides.clone();
     s[a] = strides[a] * step;
-    return new Layout(
-        shape.with(a, length), s, length == 0 ? offset : offset + start * strides[a]);
+    return new Layout(shape.with(a, length), s, length == 0 ? offset : offset + start * strides[a]);
   }
 
   /**
@@ -197,7 +207,12 @@ public final class Layout {
       long have = shape.dim(a - extra);
       if (have != to.dim(a) && have != 1) {
         throw new ShapeException(
-            "[expand] axis " + a + " of " + to + " can't be stretched from " + shape
+            "[expand] axis "
+                + a
+                + " of "
+                + to
+                + " can't be stretched from "
+                + shape
                 + "; only extents of 1 stretch");
       }
       s[a] = have == to.dim(a) ? strides[a - extra] : 0;

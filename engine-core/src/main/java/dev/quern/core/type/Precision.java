@@ -24,8 +24,6 @@ public enum Precision {
     if (this != AUTO) {
       return this;
     }
-    return weight == ScalarType.F16 || weight == ScalarType.BF16 || weight.isBlock()
-        ? FAST
-        : EXACT;
+    return weight == ScalarType.F16 || weight == ScalarType.BF16 || weight.isBlock() ? FAST : EXACT;
   }
 }

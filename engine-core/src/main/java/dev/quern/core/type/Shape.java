@@ -189,8 +189,19 @@ public final class Shape {
       long y = i <= b.rank() ? b.dims[b.rank() - i] : 1;
       if (x != y && x != 1 && y != 1) {
         throw new ShapeException(
-            "[" + what + "] shapes " + a + " and " + b + " do not broadcast: axis -" + i + " has "
-                + x + " and " + y + "; they must be equal or one of them 1");
+            "["
+                + what
+                + "] shapes "
+                + a
+                + " and "
+                + b
+                + " do not broadcast: axis -"
+                + i
+                + " has "
+                + x
+                + " and "
+                + y
+                + "; they must be equal or one of them 1");
       }
       d[rank - i] = x == 1 ? y : x;
     }

@@ -1,0 +1,49 @@
+package dev.quern.core.spi;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A family of kernels for one kind of device, found by {@link java.util.ServiceLoader}.
+ *
+ * <p>The class itself must load anywhere: no field, parameter or supertype from an optional module.
+ * It probes first and loads its kernels afterwards.
+ */
+public interface KernelProvider {
+  /**
+   * Its name in {@code explain} and overrides.
+   *
+   * @return for example {@code native}, {@code vector}, {@code reference}
+   */
+  String name();
+
+  /**
+   * The kind of device whose memory its kernels work on.
+   *
+   * @return {@code cpu} or {@code cuda}
+   */
+  default String device() {
+    return "cpu";
+  }
+
+  /**
+   * Who is asked first: the provider of the highest priority.
+   *
+   * @return reference 0, vector 100, native 200
+   */
+  int priority();
+
+  /**
+   * Whether it can be used here. Never throws.
+   *
+   * @return usable, or refused with reason and remedy
+   */
+  Probe probe();
+
+  /**
+   * A kernel for a signature. Only called if {@link #probe()} was usable; the answer is cached.
+   *
+   * @param signature operation, dtypes, layout classes, precision
+   * @return the kernel, or null if it has none
+   */
+  @Nullable Kernel find(KernelSignature signature);
+}

@@ -1,0 +1,66 @@
+package dev.quern.core.spi;
+
+import dev.quern.core.op.Op;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * What a kernel is chosen by: everything but the extents.
+ *
+ * @param op the operation with its attributes
+ * @param inputs element types of the inputs
+ * @param layouts layout class of each input
+ * @param outputs element types of the outputs, residuals included; results never have gaps
+ * @param residuals whether the residuals are wanted
+ * @param precision EXACT or FAST, never AUTO
+ */
+public record KernelSignature(
+    Op op,
+    List<DType> inputs,
+    List<LayoutClass> layouts,
+    List<DType> outputs,
+    boolean residuals,
+    Precision precision) {
+
+  /**
+   * Whether no input has gaps.
+   *
+   * @return true if so
+   */
+  public boolean allContiguous() {
+    return layouts.stream().allMatch(l -> l == LayoutClass.CONTIGUOUS);
+  }
+
+  /**
+   * The same call after inputs were copied to close gaps; inputs that are written stay as they are.
+   *
+   * @return a signature whose layouts are contiguous
+   */
+  public KernelSignature packed() {
+    List<LayoutClass> packed =
+        new java.util.ArrayList<>(Collections.nCopies(layouts.size(), LayoutClass.CONTIGUOUS));
+    for (int i : op.writes()) {
+      packed.set(i, layouts.get(i));
+    }
+    return new KernelSignature(op, inputs, List.copyOf(packed), outputs, residuals, precision);
+  }
+
+  /**
+   * The call in a line.
+   *
+   * @return for example {@code linear(F32, Q8_0 rows) FAST}
+   */
+  @Override
+  public String toString() {
+    StringBuilder s = new StringBuilder(op.name()).append('(');
+    for (int i = 0; i < inputs.size(); i++) {
+      s.append(i == 0 ? "" : ", ").append(inputs.get(i).name());
+      if (layouts.get(i) != LayoutClass.CONTIGUOUS) {
+        s.append(' ').append(layouts.get(i).name().toLowerCase(java.util.Locale.ROOT));
+      }
+    }
+    return s.append(") ").append(precision).append(residuals ? " +residuals" : "").toString();
+  }
+}

@@ -1,0 +1,79 @@
+package dev.quern.core.spi;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One {@code parallelFor} under way; reused by its thread, so that a call allocates nothing.
+ *
+ * <p>{@code state} packs an epoch (upper half) and the number of unclaimed slices (lower half): a
+ * worker that comes late, with the job already reused, fails its compare-and-set instead of
+ * claiming a slice twice. The fields it reads after a successful claim can't change, because the
+ * claimed slice keeps the job from finishing.
+ */
+final class TaskJob {
+  private static final TaskPool.Task NOTHING = _ -> {};
+  private static final long EPOCH = 1L << 32;
+
+  private final AtomicLong state = new AtomicLong();
+  private final AtomicInteger pending = new AtomicInteger();
+  private final AtomicReference<@Nullable Throwable> error = new AtomicReference<>();
+  private volatile TaskPool.Task task = NOTHING;
+  private boolean busy;
+
+  /** Only asked by the owning thread. */
+  boolean isBusy() {
+    return busy;
+  }
+
+  void start(int slices, TaskPool.Task work) {
+    busy = true;
+    task = work;
+    pending.set(slices);
+    state.set((state.get() & -EPOCH) + EPOCH + slices);
+  }
+
+  /** Nobody has seen it. */
+  void abandon() {
+    state.set(state.get() & -EPOCH);
+    task = NOTHING;
+    busy = false;
+  }
+
+  /** Claims and runs a slice; false if none is left. */
+  boolean runOne() {
+    long s = state.get();
+    while ((int) s > 0) {
+      if (state.compareAndSet(s, s - 1)) {
+        try {
+          task.run((int) s - 1);
+        } catch (Throwable t) {
+          error.compareAndSet(null, t);
+        } finally {
+          pending.decrementAndGet();
+        }
+        return true;
+      }
+      s = state.get();
+    }
+    return false;
+  }
+
+  boolean isDone() {
+    return pending.get() == 0;
+  }
+
+  void finish() {
+    task = NOTHING;
+    busy = false;
+    Throwable t = error.getAndSet(null);
+    switch (t) {
+      case null -> {}
+      case RuntimeException e -> throw e;
+      case Error e -> throw e;
+      default -> throw new IllegalStateException("a kernel slice failed", t);
+    }
+  }
+}

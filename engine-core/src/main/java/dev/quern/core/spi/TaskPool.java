@@ -1,0 +1,177 @@
+package dev.quern.core.spi;
+
+import dev.quern.core.memory.KernelThread;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A fixed pool of platform threads that share out the slices of kernels.
+ *
+ * <p>{@link #parallelFor} may be called from any thread, virtual ones too, several at once; the
+ * caller works along. A call from inside a slice runs inline. Idle threads spin briefly before they
+ * park: between two kernels of a decode step there are microseconds, and waking a thread costs tens
+ * of them.
+ *
+ * <p>Results must not depend on the number of threads: cut the work by its shape, never by {@link
+ * #threads()}.
+ */
+public final class TaskPool implements AutoCloseable {
+  /** The work of one slice. */
+  @FunctionalInterface
+  public interface Task {
+    /**
+     * Computes a slice.
+     *
+     * @param slice 0 ≤ slice &lt; slices
+     */
+    void run(int slice);
+  }
+
+  private static final int MAX_CALLERS = 64;
+  private static final int SPINS = Integer.getInteger("quern.threads.spins", 2_000);
+  private static final long PARK_NANOS = 20_000;
+  private static final TaskPool SHARED =
+      new TaskPool(Integer.getInteger("quern.threads", Runtime.getRuntime().availableProcessors()));
+
+  private final Worker[] workers;
+  private final AtomicReferenceArray<TaskJob> jobs = new AtomicReferenceArray<>(MAX_CALLERS);
+  private final ThreadLocal<TaskJob> own = ThreadLocal.withInitial(TaskJob::new);
+  private volatile boolean open = true;
+
+  /**
+   * A pool of its own.
+   *
+   * @param threads how many threads compute, the caller included; at least 1
+   */
+  public TaskPool(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException(
+          "a pool needs at least 1 thread, got " + threads + "; set -Dquern.threads=N");
+    }
+    workers = new Worker[threads - 1];
+    for (int i = 0; i < workers.length; i++) {
+      workers[i] = new Worker();
+      workers[i].thread = new KernelThread(workers[i], "quern-kernel-" + (i + 1));
+      workers[i].thread.start();
+    }
+  }
+
+  /**
+   * The process's pool.
+   *
+   * @return a pool of {@code -Dquern.threads} threads (the number of processors)
+   */
+  public static TaskPool shared() {
+    return SHARED;
+  }
+
+  /**
+   * How many threads compute, the caller included.
+   *
+   * @return at least 1
+   */
+  public int threads() {
+    return workers.length + 1;
+  }
+
+  /**
+   * Runs all slices and returns when they are done. The first error of a slice is thrown here; the
+   * other slices still run.
+   *
+   * @param slices how many
+   * @param task what each does
+   */
+  public void parallelFor(int slices, Task task) {
+    if (slices <= 1 || workers.length == 0 || Thread.currentThread() instanceof KernelThread) {
+      inline(slices, task);
+      return;
+    }
+    TaskJob job = own.get();
+    int slot = job.isBusy() ? -1 : publish(job, slices, task);
+    if (slot < 0) {
+      inline(slices, task);
+      return;
+    }
+    wake(slices - 1);
+    while (job.runOne()) {
+      // the caller works along
+    }
+    for (int spins = 0; !job.isDone(); spins++) {
+      if (spins < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        LockSupport.parkNanos(PARK_NANOS);
+      }
+    }
+    jobs.set(slot, null);
+    job.finish();
+  }
+
+  private static void inline(int slices, Task task) {
+    for (int i = 0; i < slices; i++) {
+      task.run(i);
+    }
+  }
+
+  private int publish(TaskJob job, int slices, Task task) {
+    job.start(slices, task);
+    for (int i = 0; i < MAX_CALLERS; i++) {
+      if (jobs.get(i) == null && jobs.compareAndSet(i, null, job)) {
+        return i;
+      }
+    }
+    job.abandon();
+    return -1;
+  }
+
+  private void wake(int wanted) {
+    for (int i = 0; i < workers.length && i < wanted; i++) {
+      if (workers[i].parked) {
+        LockSupport.unpark(workers[i].thread);
+      }
+    }
+  }
+
+  private boolean runAny() {
+    for (int i = 0; i < MAX_CALLERS; i++) {
+      TaskJob job = jobs.get(i);
+      if (job != null && job.runOne()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Stops the threads. Slices under way end first. */
+  @Override
+  public void close() {
+    open = false;
+    for (Worker w : workers) {
+      LockSupport.unpark(w.thread);
+    }
+  }
+
+  private final class Worker implements Runnable {
+    private volatile boolean parked;
+    private Thread thread = Thread.currentThread();
+
+    @Override
+    public void run() {
+      int idle = 0;
+      while (open) {
+        if (runAny()) {
+          idle = 0;
+        } else if (idle++ < SPINS) {
+          Thread.onSpinWait();
+        } else {
+          parked = true;
+          if (!runAny() && open) {
+            LockSupport.park(TaskPool.this);
+          }
+          parked = false;
+          idle = 0;
+        }
+      }
+    }
+  }
+}
