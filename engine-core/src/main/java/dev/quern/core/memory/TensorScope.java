@@ -149,7 +149,7 @@ public final class TensorScope implements AutoCloseable {
   }
 
   private void checkThread(String what) {
-    if (Thread.currentThread() != thread) {
+    if (!Thread.currentThread().equals(thread)) {
       throw new ScopeClosedException(
           "["
               + what

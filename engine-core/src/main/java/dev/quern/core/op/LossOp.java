@@ -53,7 +53,7 @@ public sealed interface LossOp extends Op {
     public List<Tensor> decompose(List<Tensor> in) {
       Tensor x = in.get(0);
       Tensor t = in.get(1).cast(ScalarType.I64);
-      Tensor valid = t.notEqual(t.fullLike(ignoreIndex));
+      Tensor valid = t.notEqual(t.fullLike((double) ignoreIndex));
       Tensor safe = valid.where(t, t.fullLike(0));
       Tensor logP = x.logSoftmax(-1);
       Tensor weight = weighted ? in.get(2).expand(x.shape()) : x.fullLike(1);
@@ -62,7 +62,7 @@ public sealed interface LossOp extends Op {
       Tensor zero = picked.fullLike(0);
       if (labelSmoothing > 0) {
         Tensor all = logP.mul(weight).sum(false, -1).neg();
-        picked = picked.mul(1 - labelSmoothing).add(all.mul(labelSmoothing / x.shape().dim(-1)));
+        picked = picked.mul(1 - labelSmoothing).add(all.mul(labelSmoothing / (double) x.shape().dim(-1)));
       }
       Tensor losses = valid.where(picked, zero);
       return List.of(

@@ -62,6 +62,8 @@ public enum BlockType implements DType {
 
   private final int blockLength;
   private final Activation activation;
+
+  @SuppressWarnings("ImmutableEnumChecker") // memory layouts are immutable, only not annotated so
   private final StructLayout layout;
 
   BlockType(int blockLength, Activation activation, MemoryLayout... fields) {
