@@ -1,0 +1,36 @@
+package dev.quern.transformer;
+
+import dev.quern.testkit.PackageLadder;
+import org.junit.jupiter.api.Test;
+
+/** The arrows of transformer. */
+class ArchitectureTest {
+  private static final String ROOT = "dev.quern.transformer";
+
+  @Test
+  void packagesFormALadder() {
+    PackageLadder.of(ROOT)
+        .step("tokenizer")
+        .step("data")
+        .step("layers")
+        .step("families", "layers", "tokenizer", "data")
+        .step("decode", "families")
+        .step("model", "decode")
+        .step("train", "model")
+        .step("evaluate", "model")
+        .step("serve", "train", "evaluate")
+        .step("cli", "serve")
+        .check();
+  }
+
+  @Test
+  void holdsNoKernels() {
+    PackageLadder.checkNever(
+        ROOT,
+        "models are composed of operations; kernels live in the kernel modules",
+        "jdk.incubator..",
+        "java.lang.foreign.Linker",
+        "java.lang.foreign.SymbolLookup",
+        "dev.quern.kernels..");
+  }
+}
