@@ -1,7 +1,7 @@
 package dev.quern.core.memory;
 
 /** A thread of the kernel pool. Such threads compute and never own tensors. */
-public class KernelThread extends Thread {
+public final class KernelThread extends Thread {
   /**
    * A daemon thread.
    *

@@ -106,7 +106,7 @@ public sealed interface TensorNN permits Tensor {
    * @return [b, tq, h, dv], this dtype
    */
   default Tensor attention(Tensor k, Tensor v, boolean causal) {
-    float scale = (float) (1 / Math.sqrt(self().shape().dim(-1)));
+    float scale = (float) (1 / Math.sqrt((double) self().shape().dim(-1)));
     return attention(k, v, new Attention(causal, scale, 0, 0, false, false, false));
   }
 
