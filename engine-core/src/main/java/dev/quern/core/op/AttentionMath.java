@@ -77,7 +77,8 @@ final class AttentionMath {
       return null;
     }
     Tensor j = q.arange(ScalarType.I32, tk); // [tk]
-    Tensor length = op.hasLengths() ? perSequence(in.get(op.lengthsIndex())) : j.scalarLike((double) tk);
+    Tensor length =
+        op.hasLengths() ? perSequence(in.get(op.lengthsIndex())) : j.scalarLike((double) tk);
     Tensor start = op.hasStarts() ? perSequence(in.get(op.startsIndex())) : length.sub((double) tq);
     Tensor p = q.arange(ScalarType.I32, tq).unsqueeze(-1).add(start); // [b|, 1, 1, tq, 1]
     Tensor visible = j.less(length);

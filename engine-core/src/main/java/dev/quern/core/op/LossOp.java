@@ -62,7 +62,10 @@ public sealed interface LossOp extends Op {
       Tensor zero = picked.fullLike(0);
       if (labelSmoothing > 0) {
         Tensor all = logP.mul(weight).sum(false, -1).neg();
-        picked = picked.mul(1 - labelSmoothing).add(all.mul(labelSmoothing / (double) x.shape().dim(-1)));
+        picked =
+            picked
+                .mul(1 - labelSmoothing)
+                .add(all.mul(labelSmoothing / (double) x.shape().dim(-1)));
       }
       Tensor losses = valid.where(picked, zero);
       return List.of(
