@@ -1,0 +1,229 @@
+/*
+ * out[t, g, :] = sum over j of p[t, g, j] v[j, :],  p = softmax over j of  cap(scale q[t, g, :] . k[j, :]) + mask[t, g, j]
+ *
+ * for one sequence and one K/V head with the `group` query heads that share it. Key j is seen by query t when
+ *   j < keys,  (causal) j <= first_position + t,  (window) j > first_position + t - window.
+ * cap(s) = soft_cap tanh(s / soft_cap), or s when soft_cap is 0. A row that sees no key, or only keys masked with -inf,
+ * gives zeros and log-sum-exp -inf.
+ *
+ *   q: (queries, group, head_dim) F32; k: (keys, head_dim), v: (keys, value_dim) F32 | F16 | BF16; the last axis of
+ *   each is contiguous; mask: (queries, group, keys) F32 by strides (0 broadcasts) or null; out: (queries, group,
+ *   value_dim) F32; lse: (queries, group) F32 or null. scratch: quern_attention_scratch_bytes(), 64-byte aligned.
+ *
+ * Streaming softmax (Milakov and Gimelshein 2018; Dao et al. 2022): scores of KEYS keys at a time, a running maximum
+ * and sum per row, the accumulated output rescaled when the maximum grows. Nothing of size queries x keys exists.
+ *
+ * Loops: keys in pieces of KEYS (cut at absolute multiples, so that a row's bits do not depend on the slice it is in);
+ * the piece of K is converted and transposed, V converted, both into panels, once for all query rows and the whole
+ * group; query rows (query-major, group inside) by MR: scores through the register tile of micro.h, softmax, and the
+ * same tile again for p V. Tiles that see no key of a piece are skipped.
+ * KEYS = 128: at head_dim 128 both panels are 64 KiB and live in the second-level cache, a row's scores 512 bytes.
+ */
+#include "dequant.h"
+#include "micro.h"
+#include "quern.h"
+#include "vmath.h"
+
+#include <math.h>
+
+enum { KEYS = 128 };
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+typedef struct workspace {
+    float *k_panels;   /* (KEYS / NR, head_dim, NR) */
+    float *v_panels;   /* (ceil(value_dim / NR), KEYS, NR) */
+    float *lines;      /* (NR, head_dim) or one row of v */
+    float *score;      /* (MR, KEYS) */
+    float *q;          /* (rows, head_dim) */
+    float *sum;        /* (rows, value_dim): not yet divided */
+    float *top;        /* (rows) running maximum */
+    float *total;      /* (rows) running sum of exponentials */
+} workspace;
+
+static workspace divide(float *scratch, int64_t rows, int64_t head_dim, int64_t value_dim) {
+    const int64_t d = round_up(head_dim, 16);
+    const int64_t dv = round_up(value_dim, NR);
+    workspace w;
+    w.k_panels = scratch;
+    w.v_panels = w.k_panels + KEYS * d;
+    w.lines = w.v_panels + KEYS * dv;
+    w.score = w.lines + NR * (d > dv ? d : dv);
+    w.q = w.score + MR * KEYS;
+    w.sum = w.q + rows * d;
+    w.top = w.sum + rows * dv;
+    w.total = w.top + round_up(rows, 16);
+    return w;
+}
+
+QUERN_INLINE void load_line(const void *base, int64_t offset, int32_t format, float *line, int64_t n) {
+    if (format == QUERN_KV_F32) {
+        load_row_f32((const float *)base + offset, 0, line, n);
+    } else if (format == QUERN_KV_F16) {
+        load_row_f16((const uint16_t *)base + offset, 0, line, n);
+    } else {
+        load_row_bf16((const uint16_t *)base + offset, 0, line, n);
+    }
+}
+
+/* Keys [j0, j0 + n) transposed into panels; missing keys of the last panel are zero. */
+static void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w) {
+    const int64_t d = a->head_dim;
+    for (int64_t j = 0; j < n; j += NR) {
+        for (int64_t r = 0; r < NR; r++) {
+            if (j + r < n) {
+                load_line(k, (j0 + j + r) * a->k_key, a->k_format, w->lines + r * d, d);
+            } else {
+                memset(w->lines + r * d, 0, (size_t)d * sizeof(float));
+            }
+        }
+        pack_transposed(w->lines, d, d, w->k_panels + j * d);
+    }
+}
+
+static void pack_values(const void *v, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w) {
+    for (int64_t j = 0; j < n; j++) {
+        load_line(v, (j0 + j) * a->v_key, a->v_format, w->lines, a->value_dim);
+        for (int64_t c = 0; c < a->value_dim; c += NR) {
+            const int64_t width = a->value_dim - c < NR ? a->value_dim - c : NR;
+            float *to = w->v_panels + c * KEYS + j * NR;
+            memcpy(to, w->lines + c, (size_t)width * sizeof(float));
+            memset(to + width, 0, (size_t)(NR - width) * sizeof(float));
+        }
+    }
+}
+
+/* First key that query t sees, and one past the last. */
+static int64_t first_key(const quern_attention_args *a, int64_t t) {
+    const int64_t first = a->window > 0 ? a->first_position + t - a->window + 1 : 0;
+    return first > 0 ? first : 0;
+}
+
+static int64_t end_key(const quern_attention_args *a, int64_t t) {
+    const int64_t end = a->causal ? a->first_position + t + 1 : a->keys;
+    return end < a->keys ? end : a->keys;
+}
+
+/*
+ * One row's scores of keys [j0, j0 + n) become exponentials in place; the running maximum and sum move on; returns the
+ * factor by which what was accumulated must shrink. n is rounded up to VL in memory; keys not seen become 0.
+ */
+QUERN_INLINE float softmax_step(float *score, const float *mask, int64_t mask_key, const quern_attention_args *a,
+                                int64_t from, int64_t to, int64_t n, float *top, float *total) {
+    const vf scale = v_set1(a->scale);
+    for (int64_t i = 0; i < n; i += VL) {
+        vf s = v_load(score + i) * scale;
+        if (a->soft_cap > 0.0f) {
+            s = v_tanh(s / v_set1(a->soft_cap)) * v_set1(a->soft_cap);
+        }
+        v_store(score + i, s);
+    }
+    for (int64_t i = 0; mask && i < to; i++) {
+        score[i] += mask[i * mask_key];
+    }
+    for (int64_t i = 0; i < from; i++) {
+        score[i] = -INFINITY;
+    }
+    const int64_t padded = round_up(n, VL);
+    for (int64_t i = to > from ? to : from; i < padded; i++) {
+        score[i] = -INFINITY;
+    }
+    vf high = v_set1(-INFINITY);
+    for (int64_t i = 0; i < n; i += VL) {
+        high = v_max(v_load(score + i), high);
+    }
+    const float old = *top;
+    const float block = v_hmax(high);
+    const float now = block > old ? block : old;
+    const vf shift = v_set1(now == -INFINITY ? 0.0f : now);
+    vf sum = v_zero();
+    for (int64_t i = 0; i < n; i += VL) {
+        vf e = v_exp(v_load(score + i) - shift);
+        v_store(score + i, e);
+        sum = sum + e;
+    }
+    const vf difference = v_set1(old == now ? 0.0f : old - now);
+    const float shrink = v_exp(difference)[0];
+    *top = now;
+    *total = *total * shrink + v_sum(sum);
+    return shrink;
+}
+
+/* Rows [r0, r0 + mr) against the packed keys [j0, j0 + n). */
+static void attend(const quern_attention_args *a, const float *mask, int64_t r0, int mr, int64_t j0, int64_t n,
+                   const workspace *w) {
+    const int64_t d = a->head_dim;
+    const int64_t dv = a->value_dim;
+    const int64_t t_last = (r0 + mr - 1) / a->group;
+    const int64_t seen_end = end_key(a, t_last) - j0;
+    const int64_t used = seen_end < n ? seen_end : n;
+    if (used <= 0 || first_key(a, r0 / a->group) >= j0 + n) {
+        return;
+    }
+    for (int64_t j = 0; j < used; j += NR) {
+        tile(mr, d, w->q + r0 * d, d, 1, w->k_panels + j * d, w->score + j, KEYS, NR, 0);
+    }
+    for (int r = 0; r < mr; r++) {
+        const int64_t t = (r0 + r) / a->group;
+        const int64_t g = (r0 + r) % a->group;
+        const int64_t first = first_key(a, t) - j0;
+        const int64_t end = end_key(a, t) - j0;
+        const int64_t from = first < 0 ? 0 : first < used ? first : used;
+        const int64_t to = end < from ? from : end < used ? end : used;
+        const float *row_mask = mask ? mask + t * a->mask_query + g * a->mask_head + j0 * a->mask_key : 0;
+        const float shrink = softmax_step(w->score + r * KEYS, row_mask, a->mask_key, a, from, to, used,
+                                          w->top + r0 + r, w->total + r0 + r);
+        float *sum = w->sum + (r0 + r) * dv;
+        for (int64_t i = 0; shrink != 1.0f && i < dv; i += VL) {
+            v_store_upto(sum + i, v_load_upto(sum + i, dv - i) * v_set1(shrink), dv - i);
+        }
+    }
+    for (int64_t c = 0; c < dv; c += NR) {
+        const int64_t width = dv - c < NR ? dv - c : NR;
+        tile(mr, used, w->score, KEYS, 1, w->v_panels + c * KEYS, w->sum + r0 * dv + c, dv, width, 1);
+    }
+}
+
+static void finish(const quern_attention_args *a, float *out, float *lse, const workspace *w) {
+    const int64_t dv = a->value_dim;
+    for (int64_t t = 0; t < a->queries; t++) {
+        for (int64_t g = 0; g < a->group; g++) {
+            const int64_t r = t * a->group + g;
+            const float total = w->total[r];
+            const vf factor = v_set1(total == 0.0f ? 0.0f : 1.0f / total);
+            float *to = out + t * a->out_query + g * a->out_head;
+            for (int64_t i = 0; i < dv; i += VL) {
+                v_store_upto(to + i, v_load_upto(w->sum + r * dv + i, dv - i) * factor, dv - i);
+            }
+            if (lse) {
+                lse[t * a->lse_query + g * a->lse_head] = total == 0.0f ? -INFINITY : w->top[r] + logf(total);
+            }
+        }
+    }
+}
+
+void QN(attention)(const float *q, const void *k, const void *v, const float *mask, float *out, float *lse,
+                   const quern_attention_args *args, void *scratch) {
+    const quern_attention_args *a = args;
+    const int64_t rows = a->queries * a->group;
+    const workspace w = divide(scratch, rows, a->head_dim, a->value_dim);
+    for (int64_t t = 0; t < a->queries; t++) {
+        for (int64_t g = 0; g < a->group; g++) {
+            const int64_t r = t * a->group + g;
+            memcpy(w.q + r * a->head_dim, q + t * a->q_query + g * a->q_head, (size_t)a->head_dim * sizeof(float));
+            w.top[r] = -INFINITY;
+            w.total[r] = 0.0f;
+        }
+    }
+    memset(w.sum, 0, (size_t)(rows * a->value_dim) * sizeof(float));
+    const int64_t end = rows > 0 ? end_key(a, a->queries - 1) : 0;
+    for (int64_t j0 = first_key(a, 0) / KEYS * KEYS; j0 < end; j0 += KEYS) {
+        const int64_t n = end - j0 < KEYS ? end - j0 : KEYS;
+        pack_keys(k, a, j0, n, &w);
+        pack_values(v, a, j0, n, &w);
+        for (int64_t r = 0; r < rows; r += MR) {
+            attend(a, mask, r, rows - r < MR ? (int)(rows - r) : MR, j0, n, &w);
+        }
+    }
+    finish(a, out, lse, &w);
+}

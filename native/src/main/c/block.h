@@ -1,0 +1,112 @@
+/*
+ * The stored formats: block layouts (the GGUF format specification) and scalar conversions of the 16-bit floats.
+ * Everything here is byte-exact: blocks may start at any address, so fields are read through memcpy or as bytes.
+ */
+#ifndef QUERN_BLOCK_H
+#define QUERN_BLOCK_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define QUERN_INLINE static inline __attribute__((always_inline))
+
+enum {
+    QUERN_BLOCK = 32,        /* elements of a Q8_0 or Q4_0 block */
+    QUERN_SUPER = 256,       /* elements of a Q4_K, Q6_K or Q8_K block */
+    QUERN_Q8_0_BYTES = 34,   /* f16 d; int8 q[32] */
+    QUERN_Q4_0_BYTES = 18,   /* f16 d; 16 bytes: low nibbles are elements 0..15, high nibbles 16..31 */
+    QUERN_Q4_K_BYTES = 144,  /* f16 d, dmin; 12 bytes of 6-bit scales and minima; 128 bytes of nibbles */
+    QUERN_Q6_K_BYTES = 210,  /* 128 bytes low nibbles; 64 bytes high pairs; int8 scale[16]; f16 d */
+    QUERN_Q8_K_BYTES = 292   /* f32 d; int8 q[256]; int16 sum of each 16: activations only, never stored */
+};
+
+/* Offsets of fields inside a block. */
+enum {
+    Q8_0_QS = 2,
+    Q4_0_QS = 2,
+    Q4_K_DMIN = 2,
+    Q4_K_SCALES = 4,
+    Q4_K_QS = 16,
+    Q6_K_QH = 128,
+    Q6_K_SCALES = 192,
+    Q6_K_D = 208,
+    Q8_K_QS = 4,
+    Q8_K_SUMS = 260
+};
+
+QUERN_INLINE uint16_t load_u16(const void *p) {
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+QUERN_INLINE float bits_to_f32(uint32_t u) {
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+QUERN_INLINE uint32_t f32_to_bits(float f) {
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+/* IEEE binary16 to binary32, exact; a NaN keeps its payload and becomes quiet. */
+QUERN_INLINE float f16_to_f32(uint16_t h) {
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
+    uint32_t exponent = (h >> 10) & 0x1fu;
+    uint32_t mantissa = h & 0x3ffu;
+    if (exponent == 0) {
+        /* Zero or denormal: mantissa * 2^-24 is exact in binary32. */
+        float v = (float)mantissa * 0x1p-24f;
+        return bits_to_f32(f32_to_bits(v) | sign);
+    }
+    if (exponent == 31) {
+        uint32_t quiet = mantissa ? 0x400000u : 0u;
+        return bits_to_f32(sign | 0x7f800000u | quiet | mantissa << 13);
+    }
+    return bits_to_f32(sign | (exponent + 112u) << 23 | mantissa << 13);
+}
+
+/* IEEE binary32 to binary16, round to nearest even; a NaN stays a (quiet) NaN. */
+QUERN_INLINE uint16_t f32_to_f16(float f) {
+    uint32_t u = f32_to_bits(f);
+    uint32_t sign = (u >> 16) & 0x8000u;
+    uint32_t a = u & 0x7fffffffu;
+    if (a > 0x7f800000u) {
+        return (uint16_t)(sign | 0x7e00u | ((a >> 13) & 0x3ffu));
+    }
+    if (a >= 0x477ff000u) { /* 65520 and above round to infinity */
+        return (uint16_t)(sign | 0x7c00u);
+    }
+    if (a < 0x38800000u) { /* below 2^-14: the sum with 0.5 rounds to a multiple of 2^-24 */
+        float v = bits_to_f32(a) + 0.5f;
+        return (uint16_t)(sign | (f32_to_bits(v) - 0x3f000000u));
+    }
+    uint32_t rounded = a + 0xfffu + ((a >> 13) & 1u);
+    return (uint16_t)(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+QUERN_INLINE float bf16_to_f32(uint16_t h) { return bits_to_f32((uint32_t)h << 16); }
+
+/* Round to nearest even; a NaN stays a (quiet) NaN. */
+QUERN_INLINE uint16_t f32_to_bf16(float f) {
+    uint32_t u = f32_to_bits(f);
+    uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    uint32_t nan = (u >> 16) | 0x40u;
+    return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+}
+
+/* 6-bit scale and minimum of sub-block j (0..7) of a Q4_K block; q is its 12-byte scale field. */
+QUERN_INLINE void q4_k_scale_min(const uint8_t *q, int j, uint8_t *scale, uint8_t *min) {
+    if (j < 4) {
+        *scale = q[j] & 63;
+        *min = q[j + 4] & 63;
+    } else {
+        *scale = (uint8_t)((q[j + 4] & 15) | (q[j - 4] >> 6) << 4);
+        *min = (uint8_t)((q[j + 4] >> 4) | (q[j] >> 6) << 4);
+    }
+}
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * What this processor and operating system let us run. CPUID says what the processor has, XGETBV what the operating
+ * system saves on a context switch; AMX tiles must also be asked for, once per process (Linux, arch_prctl).
+ */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+#include "quern.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { ARCH_REQ_XCOMP_PERM_CODE = 0x1023, XFEATURE_TILE_DATA = 18 };
+
+static int amx_permitted(void) { return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM_CODE, XFEATURE_TILE_DATA) == 0; }
+#else
+static int amx_permitted(void) { return 0; }
+#endif
+
+static uint64_t xgetbv0(void) {
+    uint32_t low;
+    uint32_t high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+static int bit(uint32_t word, int n) { return (int)(word >> n & 1u); }
+
+uint64_t quern_caps(void) {
+    uint64_t caps = QUERN_CAP_BASELINE;
+    uint32_t a;
+    uint32_t b;
+    uint32_t c;
+    uint32_t d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !bit(c, 27)) { /* OSXSAVE: without it XGETBV faults */
+        return caps;
+    }
+    const int fma = bit(c, 12);
+    const int f16c = bit(c, 29);
+    const uint64_t saved = xgetbv0();
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        return caps;
+    }
+    const uint32_t b7 = b;
+    const uint32_t c7 = c;
+    const uint32_t d7 = d;
+    const int avx2 = bit(b7, 5) && fma && f16c && (saved & 0x6) == 0x6;
+    if (!avx2) {
+        return caps;
+    }
+    caps |= QUERN_CAP_AVX2;
+    uint32_t a71 = 0;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) {
+        a71 = a;
+    }
+    const int f_dq_bw_vl = bit(b7, 16) && bit(b7, 17) && bit(b7, 30) && bit(b7, 31);
+    const int vnni = bit(c7, 11);
+    const int bf16 = bit(a71, 5);
+    if (!(f_dq_bw_vl && vnni && bf16 && (saved & 0xe6) == 0xe6)) {
+        return caps;
+    }
+    caps |= QUERN_CAP_AVX512;
+    const int amx = bit(d7, 22) && bit(d7, 24) && bit(d7, 25);
+    if (amx && (saved & 0x60000) == 0x60000 && amx_permitted()) {
+        caps |= QUERN_CAP_AMX;
+    }
+    return caps;
+}
+
+#else
+
+uint64_t quern_caps(void) { return QUERN_CAP_BASELINE; }
+
+#endif
+
+int32_t quern_abi_version(void) { return QUERN_ABI_VERSION; }
+
+/*
+ * matmul_f32.c: NC x KC panels and NR rows of KC, at most (256 + 32) * 256 floats = 288 KiB; gemm.c: the same.
+ * matmul_amx.c: 19 KiB and a panel of 32 columns of BF16, 64 bytes per element of k rounded up to 32.
+ */
+int64_t quern_scratch_bytes(int64_t k) {
+    const int64_t f32 = (256 + 32) * 256 * (int64_t)sizeof(float);
+    const int64_t amx = 19 * 1024 + (k + 31) / 32 * 32 * 64;
+    const int64_t most = f32 > amx ? f32 : amx;
+    return (most + 4095) / 4096 * 4096;
+}
+
+/* attention.c, with the largest NR (32) and MR (12) of the tiers and 128 keys at a time. */
+int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim) {
+    const int64_t d = (head_dim + 15) / 16 * 16;
+    const int64_t dv = (value_dim + 31) / 32 * 32;
+    const int64_t widest = d > dv ? d : dv;
+    const int64_t floats = 128 * (d + dv) + 32 * widest + 12 * 128 + rows * (d + dv) + 2 * ((rows + 15) / 16 * 16);
+    return (floats * (int64_t)sizeof(float) + 4095) / 4096 * 4096;
+}

@@ -1,0 +1,166 @@
+/*
+ * y[i, n] = sum over p of x[i, p] * w[n, p],  n in [n0, n1): activations rounded to 8-bit blocks or to BF16, weights
+ * as stored; for few rows (FAST precision, decode).
+ *
+ *   x: (m, k) Q8_0 | Q8_K | BF16, ldx bytes per row; w: (N, k), ldw bytes per row, at row 0; y: (m, N) F32, ldy floats.
+ *
+ * Loops: weight rows four at a time (four memory streams, four independent sums); activation rows; blocks along k.
+ * Integer products within a block are exact; a block's sum is scaled and added in F32, blocks in order, lanes reduced
+ * once per element. Cuts in n and m do not change a bit. Weights come from memory once: four rows of 8192 elements
+ * are 35 KiB in Q8_0 and stay in the first-level cache while the activation rows pass.
+ *
+ * Q4_K and Q6_K keep their sub-block scales in integers (products of 6- or 8-bit scales and 16-bit pair sums), so
+ * one float multiplication serves 256 elements; minima and offsets go through the sums of 16 activations.
+ */
+#include "dequant.h"
+#include "quern.h"
+
+#if defined(QUERN_TIER_AVX512) || defined(QUERN_TIER_AVX2)
+#include "blockdot_x86.h"
+#else
+#include "blockdot_baseline.h"
+#endif
+
+enum { ROWS = 4 };
+
+typedef va block_dot(va acc, const uint8_t *w, const uint8_t *x);
+
+QUERN_INLINE void matvec_blocks(const uint8_t *x, int64_t ldx, const uint8_t *w, int64_t ldw, float *y, int64_t ldy,
+                                int64_t m, int64_t n0, int64_t n1, int64_t blocks, int64_t w_bytes, int64_t x_bytes,
+                                block_dot *dot) {
+    int64_t n = n0;
+    for (; n + ROWS <= n1; n += ROWS) {
+        for (int64_t i = 0; i < m; i++) {
+            const uint8_t *xb = x + i * ldx;
+            const uint8_t *wb = w + n * ldw;
+            va acc[ROWS] = {va_zero(), va_zero(), va_zero(), va_zero()};
+            for (int64_t b = 0; b < blocks; b++, xb += x_bytes, wb += w_bytes) {
+#pragma GCC unroll 4
+                for (int r = 0; r < ROWS; r++) {
+                    acc[r] = dot(acc[r], wb + r * ldw, xb);
+                }
+            }
+#pragma GCC unroll 4
+            for (int r = 0; r < ROWS; r++) {
+                y[i * ldy + n + r] = va_sum(acc[r]);
+            }
+        }
+    }
+    for (; n < n1; n++) {
+        for (int64_t i = 0; i < m; i++) {
+            va acc = va_zero();
+            for (int64_t b = 0; b < blocks; b++) {
+                acc = dot(acc, w + n * ldw + b * w_bytes, x + i * ldx + b * x_bytes);
+            }
+            y[i * ldy + n] = va_sum(acc);
+        }
+    }
+}
+
+#define BLOCKS(activation, weight, length, x_bytes, w_bytes)                                                        \
+    void QN(matvec_##activation##_##weight)(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y,       \
+                                            int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k,              \
+                                            void *scratch) {                                                        \
+        (void)scratch;                                                                                              \
+        matvec_blocks(x, ldx, w, ldw, y, ldy, m, n0, n1, k / (length), w_bytes, x_bytes, dot_##weight);             \
+    }
+
+BLOCKS(q8_0, q8_0, QUERN_BLOCK, QUERN_Q8_0_BYTES, QUERN_Q8_0_BYTES)
+BLOCKS(q8_0, q4_0, QUERN_BLOCK, QUERN_Q8_0_BYTES, QUERN_Q4_0_BYTES)
+BLOCKS(q8_k, q4_k, QUERN_SUPER, QUERN_Q8_K_BYTES, QUERN_Q4_K_BYTES)
+BLOCKS(q8_k, q6_k, QUERN_SUPER, QUERN_Q8_K_BYTES, QUERN_Q6_K_BYTES)
+
+#if defined(QUERN_TIER_AVX512)
+
+/*
+ * BF16 pairs: vdpbf16ps adds two products per lane (denormals count as zero). Two chains per element, as in
+ * matmul_f32.c; k's tail through masked loads.
+ */
+QUERN_INLINE __m512bh load_pairs(const uint16_t *p) { return (__m512bh)_mm512_loadu_si512(p); }
+
+QUERN_INLINE __m512bh load_pairs_n(const uint16_t *p, int64_t n) {
+    __mmask32 mask = n >= 32 ? 0xffffffffu : (1u << n) - 1u;
+    return (__m512bh)_mm512_maskz_loadu_epi16(mask, p);
+}
+
+QUERN_INLINE void dot_bf16(const int rows, const uint16_t *w, int64_t lw, const uint16_t *x, int64_t k, float *y) {
+    vf acc[ROWS][2];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+        acc[r][0] = v_zero();
+        acc[r][1] = v_zero();
+    }
+    int64_t p = 0;
+    for (; p + 64 <= k; p += 64) {
+        __m512bh x0 = load_pairs(x + p);
+        __m512bh x1 = load_pairs(x + p + 32);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            acc[r][0] = _mm512_dpbf16_ps(acc[r][0], load_pairs(w + r * lw + p), x0);
+            acc[r][1] = _mm512_dpbf16_ps(acc[r][1], load_pairs(w + r * lw + p + 32), x1);
+        }
+    }
+    for (int chain = 0; p < k; p += 32, chain++) {
+        __m512bh xv = load_pairs_n(x + p, k - p);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            __m512bh wv = load_pairs_n(w + r * lw + p, k - p);
+            if (chain == 0) {
+                acc[r][0] = _mm512_dpbf16_ps(acc[r][0], wv, xv);
+            } else {
+                acc[r][1] = _mm512_dpbf16_ps(acc[r][1], wv, xv);
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+        y[r] = v_sum(acc[r][0] + acc[r][1]);
+    }
+}
+
+#else
+
+QUERN_INLINE void dot_bf16(const int rows, const uint16_t *w, int64_t lw, const uint16_t *x, int64_t k, float *y) {
+    vf acc[ROWS];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+        acc[r] = v_zero();
+    }
+    int64_t p = 0;
+    for (; p + VL <= k; p += VL) {
+        vf xv = v_load_bf16(x + p);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            acc[r] = v_fma(v_load_bf16(w + r * lw + p), xv, acc[r]);
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        float tail = 0.0f;
+        for (int64_t q = p; q < k; q++) {
+            tail += bf16_to_f32(w[r * lw + q]) * bf16_to_f32(x[q]);
+        }
+        y[r] = v_sum(acc[r]) + tail;
+    }
+}
+
+#endif
+
+void QN(matvec_bf16_bf16)(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y, int64_t ldy, int64_t m,
+                          int64_t n0, int64_t n1, int64_t k, void *scratch) {
+    (void)scratch;
+    const int64_t lw = ldw / (int64_t)sizeof(uint16_t);
+    for (int64_t n = n0; n < n1; n += ROWS) {
+        const uint16_t *wn = (const uint16_t *)w + n * lw;
+        for (int64_t i = 0; i < m; i++) {
+            const uint16_t *xi = (const uint16_t *)((const uint8_t *)x + i * ldx);
+            float *yi = y + i * ldy + n;
+            if (n1 - n >= ROWS) {
+                dot_bf16(ROWS, wn, lw, xi, k, yi);
+            } else {
+                for (int64_t r = 0; r < n1 - n; r++) {
+                    dot_bf16(1, wn + r * lw, lw, xi, k, yi + r);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+/*
+ * libquern: the C kernels of Quern. One library, several tiers of the instruction set; a kernel's symbol is
+ * quern_<kernel>_<tier>, the caller picks the best tier that quern_caps() allows.
+ *
+ * Conventions, the same for every kernel:
+ *   - Single-threaded slices: the caller cuts the work and runs slices wherever it likes. Bits of a result do not
+ *     depend on the cut (n0, n1, and whole rows of x and y through their pointers); any granule is allowed, multiples
+ *     of 32 columns are the fast ones.
+ *   - Nothing is allocated and no state kept. Scratch, where a kernel wants some, has quern_scratch_bytes(k) bytes and
+ *     starts on a 64-byte boundary; no other operand needs more alignment than its element type (blocks: one byte).
+ *   - Not one byte outside of the operands is read or written.
+ *   - Matrices are row-major; ld... are distances between rows, in bytes for x and w, in elements for y.
+ *   - No checks: the binding has made them.
+ *
+ * Tiers:
+ *   baseline  plain C, any processor             avx512  AVX-512 F, BW, VL, DQ, VNNI, BF16
+ *   avx2      AVX2, FMA, F16C                     amx     avx512 and AMX tiles with BF16 and INT8
+ */
+#ifndef QUERN_H
+#define QUERN_H
+
+#include <stdint.h>
+
+#define QUERN_API __attribute__((visibility("default")))
+
+/* Raised whenever a signature or a meaning changes; the binding refuses another one. */
+enum { QUERN_ABI_VERSION = 1 };
+
+enum {
+    QUERN_CAP_BASELINE = 1,
+    QUERN_CAP_AVX2 = 2,
+    QUERN_CAP_AVX512 = 4,
+    QUERN_CAP_AMX = 8
+};
+
+/* Mask of QUERN_CAP_...: tiers that this process may use. Asks Linux for the AMX tile state on the way. */
+QUERN_API uint64_t quern_caps(void);
+
+QUERN_API int32_t quern_abi_version(void);
+
+/* Scratch for one running matmul or gemm slice of depth k. */
+QUERN_API int64_t quern_scratch_bytes(int64_t k);
+
+/* Scratch for one attention slice of `rows` query rows (queries x heads of the group). */
+QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim);
+
+/* y[i, n] = sum over p of x[i, p] * w[n, p] for n in [n0, n1). w and y point at row and column 0. */
+#define QUERN_MATMUL(name)                                                                                         \
+    QUERN_API void name(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y, int64_t ldy, int64_t m,  \
+                        int64_t n0, int64_t n1, int64_t k, void *scratch);
+
+/* y[r, :] = to(x[r, :]), rows of k elements. */
+#define QUERN_CONVERT(name) \
+    QUERN_API void name(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k);
+
+/*
+ * matvec_...: for few rows, reads the weights once as a stream. matmul_...: for many rows, packs panels in scratch.
+ * Activations F32 (exact) or rounded (bf16, q8_0, q8_k: 256-element blocks of quern_convert_f32_q8_k).
+ */
+#define QUERN_DECLARE_TIER(tier)                                                                                   \
+    QUERN_MATMUL(quern_matvec_f32_f32_##tier)                                                                      \
+    QUERN_MATMUL(quern_matvec_f32_f16_##tier)                                                                      \
+    QUERN_MATMUL(quern_matvec_f32_bf16_##tier)                                                                     \
+    QUERN_MATMUL(quern_matvec_f32_q8_0_##tier)                                                                     \
+    QUERN_MATMUL(quern_matvec_f32_q4_0_##tier)                                                                     \
+    QUERN_MATMUL(quern_matvec_f32_q4_k_##tier)                                                                     \
+    QUERN_MATMUL(quern_matvec_f32_q6_k_##tier)                                                                     \
+    QUERN_MATMUL(quern_matvec_bf16_bf16_##tier)                                                                    \
+    QUERN_MATMUL(quern_matvec_q8_0_q8_0_##tier)                                                                    \
+    QUERN_MATMUL(quern_matvec_q8_0_q4_0_##tier)                                                                    \
+    QUERN_MATMUL(quern_matvec_q8_k_q4_k_##tier)                                                                    \
+    QUERN_MATMUL(quern_matvec_q8_k_q6_k_##tier)                                                                    \
+    QUERN_MATMUL(quern_matmul_f32_f32_##tier)                                                                      \
+    QUERN_MATMUL(quern_matmul_f32_f16_##tier)                                                                      \
+    QUERN_MATMUL(quern_matmul_f32_bf16_##tier)                                                                     \
+    QUERN_MATMUL(quern_matmul_f32_q8_0_##tier)                                                                     \
+    QUERN_MATMUL(quern_matmul_f32_q4_0_##tier)                                                                     \
+    QUERN_MATMUL(quern_matmul_f32_q4_k_##tier)                                                                     \
+    QUERN_MATMUL(quern_matmul_f32_q6_k_##tier)                                                                     \
+    QUERN_CONVERT(quern_convert_f32_q8_0_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_q8_k_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_bf16_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_f16_##tier)                                                                    \
+    QUERN_CONVERT(quern_convert_f16_f32_##tier)                                                                    \
+    QUERN_CONVERT(quern_convert_bf16_f32_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_q8_0_f32_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_q4_0_f32_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_q4_k_f32_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_q6_k_f32_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f16_bf16_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_q8_0_bf16_##tier)                                                                  \
+    QUERN_CONVERT(quern_convert_q4_0_bf16_##tier)                                                                  \
+    QUERN_CONVERT(quern_convert_q4_k_bf16_##tier)                                                                  \
+    QUERN_CONVERT(quern_convert_q6_k_bf16_##tier)                                                                  \
+    QUERN_DECLARE_DENSE(tier)                                                                                      \
+    QUERN_DECLARE_ROWS(tier)
+
+/*
+ * gemm_f32, gemm_f64: y[i, n] = sum over p of a[i * a_row + p * a_k] * b[p * b_k + n * b_column], n in [n0, n1).
+ *   Strides in elements, any sign; y: (m, N), ldy elements. See gemm.c.
+ * attention: see attention.c for the formula and for the layout of the parameters.
+ */
+#define QUERN_DECLARE_DENSE(tier)                                                                                  \
+    QUERN_API void quern_gemm_f32_##tier(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k,  \
+                                         int64_t b_column, float *y, int64_t ldy, int64_t m, int64_t n0,           \
+                                         int64_t n1, int64_t k, void *scratch);                                    \
+    QUERN_API void quern_gemm_f64_##tier(const double *a, int64_t a_row, int64_t a_k, const double *b, int64_t b_k, \
+                                         int64_t b_column, double *y, int64_t ldy, int64_t m, int64_t n0,          \
+                                         int64_t n1, int64_t k, void *scratch);                                    \
+    QUERN_API void quern_attention_##tier(const float *q, const void *k, const void *v, const float *mask,         \
+                                          float *out, float *lse, const quern_attention_args *args,                \
+                                          void *scratch);
+
+/* Row and elementwise kernels, F32, contiguous within a row; ld... in elements. See rows.c and elementwise.c. */
+#define QUERN_DECLARE_ROWS(tier)                                                                                   \
+    QUERN_API void quern_rms_norm_##tier(const float *x, int64_t ldx, const float *weight, float *y, int64_t ldy,  \
+                                         float *inverse, int64_t rows, int64_t c, float eps);                      \
+    QUERN_API void quern_add_rms_norm_##tier(const float *x, int64_t ldx, const float *r, int64_t ldr,             \
+                                             const float *weight, float *sum, int64_t lds, float *y, int64_t ldy,  \
+                                             int64_t rows, int64_t c, float eps);                                  \
+    QUERN_API void quern_layer_norm_##tier(const float *x, int64_t ldx, const float *weight, const float *bias,    \
+                                           float *y, int64_t ldy, int64_t rows, int64_t c, float eps);             \
+    QUERN_API void quern_softmax_##tier(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows,          \
+                                        int64_t c);                                                                \
+    QUERN_API void quern_log_softmax_##tier(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows,      \
+                                            int64_t c);                                                            \
+    QUERN_API void quern_add_##tier(const float *a, const float *b, float *y, int64_t n);                          \
+    QUERN_API void quern_mul_##tier(const float *a, const float *b, float *y, int64_t n);                          \
+    QUERN_API void quern_exp_##tier(const float *x, float *y, int64_t n);                                          \
+    QUERN_API void quern_silu_##tier(const float *x, float *y, int64_t n);                                         \
+    QUERN_API void quern_sigmoid_##tier(const float *x, float *y, int64_t n);                                      \
+    QUERN_API void quern_gelu_tanh_##tier(const float *x, float *y, int64_t n);                                    \
+    QUERN_API void quern_gelu_erf_##tier(const float *x, float *y, int64_t n);                                     \
+    QUERN_API void quern_swiglu_##tier(const float *gate, int64_t ldg, const float *up, int64_t ldu, float *y,     \
+                                       int64_t ldy, int64_t rows, int64_t c);                                      \
+    QUERN_API void quern_geglu_tanh_##tier(const float *gate, int64_t ldg, const float *up, int64_t ldu, float *y, \
+                                           int64_t ldy, int64_t rows, int64_t c);                                  \
+    QUERN_API void quern_geglu_erf_##tier(const float *gate, int64_t ldg, const float *up, int64_t ldu, float *y,  \
+                                          int64_t ldy, int64_t rows, int64_t c);                                   \
+    QUERN_API void quern_rope_half_##tier(const float *x, float *y, const float *cosine, const float *sine,        \
+                                          int64_t heads, int64_t ldx, int64_t ldy, int64_t head_dim,               \
+                                          int64_t rotary_dim);                                                     \
+    QUERN_API void quern_rope_interleaved_##tier(const float *x, float *y, const float *cosine, const float *sine, \
+                                                 int64_t heads, int64_t ldx, int64_t ldy, int64_t head_dim,        \
+                                                 int64_t rotary_dim);
+
+/* Formats of K and V in an attention call. */
+enum { QUERN_KV_F32 = 0, QUERN_KV_F16 = 1, QUERN_KV_BF16 = 2 };
+
+/*
+ * Strides in elements (of K's and V's own type for those). A query row is (query t, head g of the group). Offsets are
+ * natural: 19 fields of 8 bytes, then four of 4.
+ */
+typedef struct quern_attention_args {
+    int64_t queries;        /* tq */
+    int64_t group;          /* query heads that share this K/V head */
+    int64_t head_dim;       /* of q and k */
+    int64_t value_dim;      /* of v and out */
+    int64_t keys;           /* keys that exist: j in [0, keys) */
+    int64_t first_position; /* query t sees keys j <= first_position + t when causal */
+    int64_t window;         /* ... and j > first_position + t - window; 0: no window */
+    int64_t q_query;
+    int64_t q_head;
+    int64_t k_key;
+    int64_t v_key;
+    int64_t out_query;
+    int64_t out_head;
+    int64_t mask_query;     /* mask is added to the scaled score; null pointer: none */
+    int64_t mask_head;
+    int64_t mask_key;
+    int64_t lse_query;      /* log-sum-exp output; null pointer: none */
+    int64_t lse_head;
+    int64_t causal;         /* 0 or 1 */
+    float scale;
+    float soft_cap;         /* c tanh(score / c) before the mask; 0: none */
+    int32_t k_format;       /* QUERN_KV_... */
+    int32_t v_format;
+} quern_attention_args;
+
+QUERN_DECLARE_TIER(baseline)
+QUERN_DECLARE_TIER(avx2)
+QUERN_DECLARE_TIER(avx512)
+
+QUERN_MATMUL(quern_matmul_bf16_bf16_amx)
+QUERN_MATMUL(quern_matmul_bf16_f16_amx)
+QUERN_MATMUL(quern_matmul_bf16_q8_0_amx)
+QUERN_MATMUL(quern_matmul_bf16_q4_0_amx)
+QUERN_MATMUL(quern_matmul_bf16_q4_k_amx)
+QUERN_MATMUL(quern_matmul_bf16_q6_k_amx)
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * Every x . W^T kernel of every tier against sums in F64 over the stored values; operands between forbidden pages; the
+ * same bits for every cut in columns and rows.
+ */
+#include "reference.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef void matmul_fn(const void *, int64_t, const void *, int64_t, float *, int64_t, int64_t, int64_t, int64_t,
+                       int64_t, void *);
+
+typedef struct entry {
+    const char *name;
+    uint64_t cap;
+    format x;
+    format w;
+    int rounds_weights; /* weights go through BF16 */
+    matmul_fn *run;
+} entry;
+
+#define TIER(t, cap)                                                                      \
+    {"matvec_f32_f32_" #t, cap, F32, F32, 0, quern_matvec_f32_f32_##t},                   \
+    {"matvec_f32_f16_" #t, cap, F32, F16, 0, quern_matvec_f32_f16_##t},                   \
+    {"matvec_f32_bf16_" #t, cap, F32, BF16, 0, quern_matvec_f32_bf16_##t},                \
+    {"matvec_f32_q8_0_" #t, cap, F32, Q8_0, 0, quern_matvec_f32_q8_0_##t},                \
+    {"matvec_f32_q4_0_" #t, cap, F32, Q4_0, 0, quern_matvec_f32_q4_0_##t},                \
+    {"matvec_f32_q4_k_" #t, cap, F32, Q4_K, 0, quern_matvec_f32_q4_k_##t},                \
+    {"matvec_f32_q6_k_" #t, cap, F32, Q6_K, 0, quern_matvec_f32_q6_k_##t},                \
+    {"matvec_bf16_bf16_" #t, cap, BF16, BF16, 0, quern_matvec_bf16_bf16_##t},             \
+    {"matvec_q8_0_q8_0_" #t, cap, Q8_0, Q8_0, 0, quern_matvec_q8_0_q8_0_##t},             \
+    {"matvec_q8_0_q4_0_" #t, cap, Q8_0, Q4_0, 0, quern_matvec_q8_0_q4_0_##t},             \
+    {"matvec_q8_k_q4_k_" #t, cap, Q8_K, Q4_K, 0, quern_matvec_q8_k_q4_k_##t},             \
+    {"matvec_q8_k_q6_k_" #t, cap, Q8_K, Q6_K, 0, quern_matvec_q8_k_q6_k_##t},             \
+    {"matmul_f32_f32_" #t, cap, F32, F32, 0, quern_matmul_f32_f32_##t},                   \
+    {"matmul_f32_f16_" #t, cap, F32, F16, 0, quern_matmul_f32_f16_##t},                   \
+    {"matmul_f32_bf16_" #t, cap, F32, BF16, 0, quern_matmul_f32_bf16_##t},                \
+    {"matmul_f32_q8_0_" #t, cap, F32, Q8_0, 0, quern_matmul_f32_q8_0_##t},                \
+    {"matmul_f32_q4_0_" #t, cap, F32, Q4_0, 0, quern_matmul_f32_q4_0_##t},                \
+    {"matmul_f32_q4_k_" #t, cap, F32, Q4_K, 0, quern_matmul_f32_q4_k_##t},                \
+    {"matmul_f32_q6_k_" #t, cap, F32, Q6_K, 0, quern_matmul_f32_q6_k_##t}
+
+static const entry entries[] = {
+    TIER(baseline, QUERN_CAP_BASELINE),
+#if defined(__x86_64__)
+    TIER(avx2, QUERN_CAP_AVX2),
+    TIER(avx512, QUERN_CAP_AVX512),
+    {"matmul_bf16_bf16_amx", QUERN_CAP_AMX, BF16, BF16, 1, quern_matmul_bf16_bf16_amx},
+    {"matmul_bf16_f16_amx", QUERN_CAP_AMX, BF16, F16, 1, quern_matmul_bf16_f16_amx},
+    {"matmul_bf16_q8_0_amx", QUERN_CAP_AMX, BF16, Q8_0, 1, quern_matmul_bf16_q8_0_amx},
+    {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF16, Q4_0, 1, quern_matmul_bf16_q4_0_amx},
+    {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF16, Q4_K, 1, quern_matmul_bf16_q4_k_amx},
+    {"matmul_bf16_q6_k_amx", QUERN_CAP_AMX, BF16, Q6_K, 1, quern_matmul_bf16_q6_k_amx},
+#endif
+};
+
+/* Rows of activations of format f; the kernels' own quantisers make the 8-bit ones. */
+static void make_activations(random_source *r, format f, uint8_t *x, int64_t m, int64_t k) {
+    float *row = malloc((size_t)(k ? k : 1) * sizeof *row);
+    for (int64_t i = 0; i < m; i++) {
+        uint8_t *out = x + i * row_bytes(f, k);
+        fill_floats(r, row, k);
+        if (f == Q8_0) {
+            quern_convert_f32_q8_0_baseline(row, 0, out, 0, 1, k);
+        } else if (f == Q8_K) {
+            quern_convert_f32_q8_k_baseline(row, 0, out, 0, 1, k);
+        } else {
+            random_row(r, f, 0, out, k);
+        }
+    }
+    free(row);
+}
+
+static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild, int at_end) {
+    random_source r = {(uint64_t)(m * 1000003 + n * 1009 + k * 7 + wild)};
+    const int64_t xb = row_bytes(e->x, k);
+    const int64_t wb = row_bytes(e->w, k);
+    uint8_t *x = guarded(m * xb, at_end);
+    uint8_t *w = guarded(n * wb, at_end);
+    float *y = guarded(m * n * 4, at_end);
+    float *again = guarded(m * n * 4, !at_end);
+    void *scratch = scratch_memory(quern_scratch_bytes(k));
+    make_activations(&r, e->x, x, m, k);
+    for (int64_t j = 0; j < n; j++) {
+        random_row(&r, e->w, wild, w + j * wb, k);
+    }
+    memset(y, 0x7f, (size_t)(m * n * 4));
+    e->run(x, xb, w, wb, y, n, m, 0, n, k, scratch);
+
+    double *xv = malloc((size_t)(m * k + 1) * sizeof *xv);
+    double *wv = malloc((size_t)(k + 1) * sizeof *wv);
+    for (int64_t i = 0; i < m; i++) {
+        row_values(e->x, x + i * xb, k, xv + i * k);
+    }
+    for (int64_t j = 0; j < n; j++) {
+        row_values(e->w, w + j * wb, k, wv);
+        double largest = 0;
+        for (int64_t p = 0; p < k; p++) {
+            if (e->rounds_weights) {
+                wv[p] = bf16_value(bf16_of((float)wv[p]));
+                wv[p] = fabs(wv[p]) < 0x1p-126 ? 0.0 : wv[p];
+            }
+            largest = fmax(largest, fabs(wv[p]));
+        }
+        for (int64_t i = 0; i < m; i++) {
+            double sum = 0;
+            double size = 0;
+            for (int64_t p = 0; p < k; p++) {
+                sum += xv[i * k + p] * wv[p];
+                size += fabs(xv[i * k + p]) * largest;
+            }
+            const double error = fabs(y[i * n + j] - sum);
+            CHECK(error <= 1e-6 * size + 1e-30, "%s m=%lld n=%lld k=%lld wild=%d at (%lld, %lld): %.9g, not %.9g (%.3g)", e->name,
+                  (long long)m, (long long)n, (long long)k, wild, (long long)i, (long long)j, (double)y[i * n + j], sum,
+                  error / size);
+        }
+    }
+    free(xv);
+    free(wv);
+
+    /* Cuts: columns at odd places, rows one by one and in two parts. */
+    memset(again, 0x55, (size_t)(m * n * 4));
+    for (int64_t n0 = 0, step = 1; n0 < n; n0 += step, step = step * 3 + 1) {
+        const int64_t n1 = n0 + step < n ? n0 + step : n;
+        const int64_t cut = m / 3;
+        e->run(x, xb, w, wb, again, n, cut, n0, n1, k, scratch);
+        e->run(x + cut * xb, xb, w, wb, again + cut * n, n, m - cut, n0, n1, k, scratch);
+    }
+    CHECK(memcmp(y, again, (size_t)(m * n * 4)) == 0, "%s m=%lld n=%lld k=%lld: bits depend on the cut", e->name,
+          (long long)m, (long long)n, (long long)k);
+    release_guarded();
+}
+
+int main(void) {
+    static const int64_t plain_k[] = {0, 1, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 255, 256, 257, 520};
+    static const int64_t small_k[] = {32, 64, 96, 256, 320, 768};
+    static const int64_t large_k[] = {256, 512, 768};
+    static const int64_t ms[] = {1, 2, 3, 5, 12, 13, 16, 17, 31, 33, 47, 65};
+    static const int64_t ns[] = {1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 65, 127, 257};
+    int64_t cases = 0;
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        const entry *e = &entries[i];
+        if (!has(e->cap)) {
+            continue;
+        }
+        const int64_t length = block_length(e->w) > block_length(e->x) ? block_length(e->w) : block_length(e->x);
+        const int64_t *ks = length == 1 ? plain_k : length == 32 ? small_k : large_k;
+        const int k_count = length == 1 ? 17 : length == 32 ? 6 : 3;
+        for (int a = 0; a < k_count; a++) {
+            for (int b = 0; b < 14; b++) {
+                /* Every m meets every k and n somewhere, without the full product. */
+                check_case(e, ms[(a + b) % 12], ns[b], ks[a], (a + b) & 1, b & 1);
+                cases++;
+            }
+        }
+        for (int c = 0; c < 12; c++) {
+            check_case(e, ms[c], 33, ks[k_count - 1], 0, 1);
+            cases++;
+        }
+    }
+    return finished("matmul", cases);
+}
