@@ -1,0 +1,170 @@
+/*
+ * Attention of every tier against the formula in F64: grouped heads, causal, window, mask, soft cap, 16-bit K and V,
+ * rows that see nothing, lengths around the kernel's piece of 128 keys; guard pages; the same bits for every cut in
+ * queries.
+ */
+#include "reference.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef void attention_fn(const float *, const void *, const void *, const float *, float *, float *,
+                          const quern_attention_args *, void *);
+
+static const struct tier {
+    const char *name;
+    uint64_t cap;
+    attention_fn *run;
+} tiers[] = {
+    {"baseline", QUERN_CAP_BASELINE, quern_attention_baseline},
+#if defined(__x86_64__)
+    {"avx2", QUERN_CAP_AVX2, quern_attention_avx2},
+    {"avx512", QUERN_CAP_AVX512, quern_attention_avx512},
+#endif
+};
+
+typedef struct scenario {
+    int64_t queries, group, head_dim, value_dim, keys, first, window;
+    int causal, masked;
+    format kv;
+    float soft_cap;
+} scenario;
+
+static double cap_score(double s, double cap) { return cap > 0 ? cap * tanh(s / cap) : s; }
+
+static void expected_row(const scenario *c, const float *q, const double *k, const double *v, const float *mask, int64_t t,
+                         float scale, double *out, double *lse) {
+    double *s = malloc((size_t)(c->keys + 1) * sizeof *s);
+    double top = -INFINITY;
+    double total = 0;
+    for (int64_t j = 0; j < c->keys; j++) {
+        const int64_t position = c->first + t;
+        const int seen = (!c->causal || j <= position) && (c->window == 0 || j > position - c->window);
+        double dot = 0;
+        for (int64_t i = 0; i < c->head_dim; i++) {
+            dot += (double)q[i] * k[j * c->head_dim + i];
+        }
+        s[j] = seen ? cap_score(dot * scale, c->soft_cap) + (mask ? mask[j] : 0) : -INFINITY;
+        top = fmax(top, s[j]);
+    }
+    for (int64_t i = 0; i < c->value_dim; i++) {
+        out[i] = 0;
+    }
+    for (int64_t j = 0; j < c->keys && top > -INFINITY; j++) {
+        const double p = exp(s[j] - top);
+        total += p;
+        for (int64_t i = 0; i < c->value_dim; i++) {
+            out[i] += p * v[j * c->value_dim + i];
+        }
+    }
+    for (int64_t i = 0; i < c->value_dim && total > 0; i++) {
+        out[i] /= total;
+    }
+    *lse = total > 0 ? top + log(total) : -INFINITY;
+    free(s);
+}
+
+static void check_scenario(const struct tier *tier, const scenario *c, int at_end) {
+    random_source r = {(uint64_t)(c->queries * 7919 + c->keys * 31 + c->head_dim)};
+    const int64_t rows = c->queries * c->group;
+    const float scale = 1.0f / sqrtf((float)c->head_dim);
+    const int64_t kb = row_bytes(c->kv, c->head_dim);
+    const int64_t vb = row_bytes(c->kv, c->value_dim);
+    float *q = guarded(rows * c->head_dim * 4, at_end);
+    uint8_t *k = guarded(c->keys * kb, at_end);
+    uint8_t *v = guarded(c->keys * vb, at_end);
+    float *mask = guarded(c->queries * c->keys * 4, at_end);
+    float *out = guarded(rows * c->value_dim * 4, at_end);
+    float *again = guarded(rows * c->value_dim * 4, at_end);
+    float *lse = guarded(rows * 4, at_end);
+    void *scratch = scratch_memory(quern_attention_scratch_bytes(rows, c->head_dim, c->value_dim));
+    fill_floats(&r, q, rows * c->head_dim);
+    double *kd = malloc((size_t)(c->keys * c->head_dim + 1) * sizeof *kd);
+    double *vd = malloc((size_t)(c->keys * c->value_dim + 1) * sizeof *vd);
+    for (int64_t j = 0; j < c->keys; j++) {
+        random_row(&r, c->kv, 0, k + j * kb, c->head_dim);
+        random_row(&r, c->kv, 0, v + j * vb, c->value_dim);
+        row_values(c->kv, k + j * kb, c->head_dim, kd + j * c->head_dim);
+        row_values(c->kv, v + j * vb, c->value_dim, vd + j * c->value_dim);
+    }
+    for (int64_t i = 0; i < c->queries * c->keys; i++) {
+        mask[i] = next_bits(&r) % 3 == 0 || i / c->keys == 1 ? -INFINITY : next_float(&r); /* query 1 sees nothing */
+    }
+    quern_attention_args a;
+    memset(&a, 0, sizeof a);
+    a.queries = c->queries;
+    a.group = c->group;
+    a.head_dim = c->head_dim;
+    a.value_dim = c->value_dim;
+    a.keys = c->keys;
+    a.first_position = c->first;
+    a.window = c->window;
+    a.q_query = c->group * c->head_dim;
+    a.q_head = c->head_dim;
+    a.k_key = c->head_dim;
+    a.v_key = c->value_dim;
+    a.out_query = c->group * c->value_dim;
+    a.out_head = c->value_dim;
+    a.mask_query = c->keys;
+    a.mask_key = 1;
+    a.lse_query = c->group;
+    a.lse_head = 1;
+    a.causal = c->causal;
+    a.scale = scale;
+    a.soft_cap = c->soft_cap;
+    a.k_format = a.v_format = c->kv == F32 ? QUERN_KV_F32 : c->kv == F16 ? QUERN_KV_F16 : QUERN_KV_BF16;
+    const float *used_mask = c->masked ? mask : NULL;
+    tier->run(q, k, v, used_mask, out, lse, &a, scratch);
+
+    double *expected = malloc((size_t)(c->value_dim + 1) * sizeof *expected);
+    for (int64_t t = 0; t < c->queries; t++) {
+        for (int64_t g = 0; g < c->group; g++) {
+            const int64_t row = t * c->group + g;
+            double l;
+            expected_row(c, q + row * c->head_dim, kd, vd, used_mask ? used_mask + t * c->keys : NULL, t, scale, expected, &l);
+            for (int64_t i = 0; i < c->value_dim; i++) {
+                const double e = fabs(out[row * c->value_dim + i] - expected[i]);
+                CHECK(e <= 3e-6, "%s tq=%lld g=%lld d=%lld/%lld tk=%lld first=%lld window=%lld %s row %lld: %g, not %g",
+                      tier->name, (long long)c->queries, (long long)c->group, (long long)c->head_dim, (long long)c->value_dim,
+                      (long long)c->keys, (long long)c->first, (long long)c->window, format_name(c->kv), (long long)row,
+                      (double)out[row * c->value_dim + i], expected[i]);
+            }
+            CHECK(l == lse[row] || fabs(l - lse[row]) <= 1e-5, "%s lse %g, not %g", tier->name, (double)lse[row], l);
+        }
+    }
+    free(expected);
+    free(kd);
+    free(vd);
+
+    for (int64_t t = 0, step = 1; t < c->queries; t += step, step = 2 * step + 1) {
+        quern_attention_args part = a;
+        part.queries = t + step < c->queries ? step : c->queries - t;
+        part.first_position = c->first + t;
+        tier->run(q + t * a.q_query, k, v, used_mask ? used_mask + t * c->keys : NULL, again + t * a.out_query, NULL, &part,
+                  scratch);
+    }
+    CHECK(memcmp(out, again, (size_t)(rows * c->value_dim * 4)) == 0, "%s: bits depend on the cut", tier->name);
+    release_guarded();
+}
+
+int main(void) {
+    static const scenario scenarios[] = {
+        {1, 1, 64, 64, 1, 0, 0, 1, 0, F32, 0},       {1, 4, 64, 64, 129, 128, 0, 1, 0, F16, 0},
+        {1, 8, 128, 128, 500, 499, 0, 1, 0, BF16, 0}, {17, 1, 16, 16, 17, 0, 0, 1, 0, F32, 0},
+        {40, 3, 48, 48, 300, 260, 0, 1, 0, F32, 0},  {40, 2, 15, 33, 257, 200, 0, 1, 1, F32, 0},
+        {33, 1, 65, 17, 127, 0, 0, 0, 0, F32, 0},    {31, 2, 31, 31, 128, 0, 0, 0, 1, F16, 0},
+        {64, 1, 32, 32, 300, 236, 50, 1, 0, F32, 0}, {64, 1, 32, 32, 300, 236, 1, 1, 0, F32, 0},
+        {20, 2, 1, 3, 255, 235, 0, 1, 0, BF16, 0},   {20, 2, 80, 80, 384, 364, 0, 1, 0, F32, 5.0f},
+        {5, 1, 8, 8, 0, 0, 0, 1, 0, F32, 0},         {6, 2, 8, 8, 40, -3, 0, 1, 0, F32, 0},
+        {12, 1, 24, 24, 140, 139, 100, 0, 1, F16, 30.0f}, {130, 1, 64, 64, 130, 0, 0, 1, 0, F32, 0},
+    };
+    int64_t cases = 0;
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
+        for (size_t s = 0; has(tiers[i].cap) && s < sizeof scenarios / sizeof *scenarios; s++) {
+            check_scenario(&tiers[i], &scenarios[s], 1);
+            check_scenario(&tiers[i], &scenarios[s], 0);
+            cases += 2;
+        }
+    }
+    return finished("attention", cases);
+}

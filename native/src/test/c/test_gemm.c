@@ -1,0 +1,94 @@
+/* gemm_f32 and gemm_f64 of every tier: all transposes and strides, against F64 sums; guard pages; cuts. */
+#include "support.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef void f32_fn(const float *, int64_t, int64_t, const float *, int64_t, int64_t, float *, int64_t, int64_t, int64_t,
+                    int64_t, int64_t, void *);
+typedef void f64_fn(const double *, int64_t, int64_t, const double *, int64_t, int64_t, double *, int64_t, int64_t,
+                    int64_t, int64_t, int64_t, void *);
+
+static const struct tier {
+    const char *name;
+    uint64_t cap;
+    f32_fn *f32;
+    f64_fn *f64;
+} tiers[] = {
+    {"baseline", QUERN_CAP_BASELINE, quern_gemm_f32_baseline, quern_gemm_f64_baseline},
+#if defined(__x86_64__)
+    {"avx2", QUERN_CAP_AVX2, quern_gemm_f32_avx2, quern_gemm_f64_avx2},
+    {"avx512", QUERN_CAP_AVX512, quern_gemm_f32_avx512, quern_gemm_f64_avx512},
+#endif
+};
+
+/* Strides of a (rows, columns) matrix: row-major, transposed, or every third element of rows twice as long. */
+static void strides(int layout, int64_t rows, int64_t columns, int64_t *row, int64_t *column, int64_t *extent) {
+    *row = layout == 0 ? columns : layout == 1 ? 1 : 6 * columns;
+    *column = layout == 0 ? 1 : layout == 1 ? rows : 3;
+    *extent = rows && columns ? (rows - 1) * *row + (columns - 1) * *column + 1 : 0;
+}
+
+static void check_case(const struct tier *t, int64_t m, int64_t n, int64_t k, int la, int lb, int at_end) {
+    random_source r = {(uint64_t)(m + 31 * n + 977 * k + la + 3 * lb)};
+    int64_t ar, ak, br, bc, a_extent, b_extent;
+    strides(la, m, k, &ar, &ak, &a_extent);
+    strides(lb, k, n, &br, &bc, &b_extent);
+    float *a = guarded(a_extent * 4, at_end);
+    float *b = guarded(b_extent * 4, at_end);
+    float *y = guarded(m * n * 4, at_end);
+    float *again = guarded(m * n * 4, at_end);
+    double *ad = guarded(a_extent * 8, at_end);
+    double *bd = guarded(b_extent * 8, at_end);
+    double *yd = guarded(m * n * 8, at_end);
+    void *scratch = scratch_memory(quern_scratch_bytes(k));
+    fill_floats(&r, a, a_extent);
+    fill_floats(&r, b, b_extent);
+    for (int64_t i = 0; i < a_extent; i++) {
+        ad[i] = a[i];
+    }
+    for (int64_t i = 0; i < b_extent; i++) {
+        bd[i] = b[i];
+    }
+    t->f32(a, ar, ak, b, br, bc, y, n, m, 0, n, k, scratch);
+    t->f64(ad, ar, ak, bd, br, bc, yd, n, m, 0, n, k, scratch);
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0;
+            double size = 1e-30;
+            for (int64_t p = 0; p < k; p++) {
+                const double v = ad[i * ar + p * ak] * bd[p * br + j * bc];
+                sum += v;
+                size += fabs(v);
+            }
+            CHECK(fabs(yd[i * n + j] - sum) <= 1e-14 * size, "f64 %s %lldx%lldx%lld layouts %d %d", t->name, (long long)m,
+                  (long long)n, (long long)k, la, lb);
+            CHECK(fabs(y[i * n + j] - sum) <= 2e-6 * size, "f32 %s %lldx%lldx%lld layouts %d %d: %g, not %g", t->name,
+                  (long long)m, (long long)n, (long long)k, la, lb, (double)y[i * n + j], sum);
+        }
+    }
+    const int64_t cut = m / 2;
+    for (int64_t n0 = 0; n0 < n; n0 += 13) {
+        const int64_t n1 = n0 + 13 < n ? n0 + 13 : n;
+        t->f32(a, ar, ak, b, br, bc, again, n, cut, n0, n1, k, scratch);
+        t->f32(a + cut * ar, ar, ak, b, br, bc, again + cut * n, n, m - cut, n0, n1, k, scratch);
+    }
+    CHECK(memcmp(y, again, (size_t)(m * n * 4)) == 0, "%s %lldx%lldx%lld: bits depend on the cut", t->name, (long long)m,
+          (long long)n, (long long)k);
+    release_guarded();
+}
+
+int main(void) {
+    static const int64_t sizes[][3] = {{1, 1, 1},   {1, 17, 3},   {3, 15, 16},  {12, 32, 64},  {13, 33, 65}, {31, 31, 31},
+                                       {5, 63, 127}, {33, 257, 17}, {24, 96, 257}, {2, 300, 520}, {7, 5, 0},   {65, 16, 255}};
+    int64_t cases = 0;
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
+        for (size_t s = 0; has(tiers[i].cap) && s < sizeof sizes / sizeof *sizes; s++) {
+            for (int layouts = 0; layouts < 9; layouts++) {
+                check_case(&tiers[i], sizes[s][0], sizes[s][1], sizes[s][2], layouts / 3, layouts % 3, layouts & 1);
+                cases++;
+            }
+        }
+    }
+    return finished("gemm", cases);
+}
