@@ -2,8 +2,12 @@
 module dev.quern.core {
   requires static transitive org.jspecify;
 
+  exports dev.quern.core.autograd;
+  exports dev.quern.core.engine;
   exports dev.quern.core.memory;
   exports dev.quern.core.op;
+  exports dev.quern.core.plan;
+  exports dev.quern.core.reference;
   exports dev.quern.core.spi;
   exports dev.quern.core.type;
 

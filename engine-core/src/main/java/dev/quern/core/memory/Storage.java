@@ -115,7 +115,8 @@ public final class Storage {
     lifetime = owner;
   }
 
-  void recycle() {
+  /** Gives pooled memory back, unless somebody may still look at it. For owners that end. */
+  public void recycle() {
     if (!escaped) {
       SegmentPool.shared().give(segment);
     }

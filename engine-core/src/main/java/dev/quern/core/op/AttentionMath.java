@@ -1,6 +1,7 @@
 package dev.quern.core.op;
 
 import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.type.GradientException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import java.util.List;
@@ -22,7 +23,7 @@ final class AttentionMath {
 
   static List<@Nullable Tensor> gradients(Attention op, Backward pass) {
     if (op.softCap() != 0) {
-      throw new dev.quern.core.type.GradientException(
+      throw new GradientException(
           "[attention] has no gradient with a soft cap yet; use softCap = 0, or spell it out");
     }
     List<Tensor> in = pass.inputs();

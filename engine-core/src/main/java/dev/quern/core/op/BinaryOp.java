@@ -22,7 +22,13 @@ public sealed interface BinaryOp extends Op {
   }
 
   /** a − b. */
-  record Sub() implements BinaryOp {}
+  record Sub() implements BinaryOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor g = p.gradient();
+      return List.of(g.sumTo(p.input(0).shape()), g.neg().sumTo(p.input(1).shape()));
+    }
+  }
 
   /** a · b. */
   record Mul() implements BinaryOp {

@@ -5,7 +5,9 @@ import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
+import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Operations that move or convert elements without computing with them. */
 public sealed interface DataOp extends Op {
@@ -34,6 +36,15 @@ public sealed interface DataOp extends Op {
       }
       return List.of(x.as(to));
     }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      DType from = p.input(0).dtype();
+      if (!from.isFloating() || from.isBlock() || !to.isFloating() || to.isBlock()) {
+        return Arrays.asList((Tensor) null);
+      }
+      return List.of(p.gradient().cast(from));
+    }
   }
 
   /** The elements without gaps, last axis fastest: what views can't do. */
@@ -42,6 +53,11 @@ public sealed interface DataOp extends Op {
     public List<TensorSpec> infer(List<TensorSpec> in) {
       Infer.arity(this, in, 1);
       return in;
+    }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(p.gradient());
     }
   }
 

@@ -5,6 +5,7 @@ import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -58,7 +59,7 @@ public sealed interface MatMulOp extends Op {
       Tensor b = p.input(1);
       Tensor da = g.matmul(b.transpose()).sumTo(a.shape());
       if (b.dtype().isBlock()) {
-        return java.util.Arrays.asList(da, null);
+        return Arrays.asList(da, null);
       }
       return List.of(da, a.transpose().matmul(g).sumTo(b.shape()));
     }

@@ -5,6 +5,7 @@ import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reductions over some axes: x [...], result with those axes removed, or kept with extent 1.
@@ -31,7 +32,17 @@ public sealed interface ReduceOp extends Op {
    * @param axes which
    * @param keepDims whether they stay with extent 1
    */
-  record Sum(List<Integer> axes, boolean keepDims) implements ReduceOp {}
+  record Sum(List<Integer> axes, boolean keepDims) implements ReduceOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Shape x = p.input(0).shape();
+      Shape kept = x;
+      for (int a : axes) {
+        kept = kept.with(a, 1);
+      }
+      return List.of(p.gradient().reshape(kept).expand(x));
+    }
+  }
 
   /**
    * Π x. Numbers.

@@ -2,6 +2,7 @@ package dev.quern.core.op;
 
 import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
+import dev.quern.core.type.GradientException;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.ShapeException;
@@ -29,6 +30,11 @@ public sealed interface ShapeOp extends Op {
    * @param to the new shape
    */
   record Reshape(Shape to) implements ShapeOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(p.gradient().reshape(p.input(0).shape()));
+    }
+
     @Override
     public @Nullable Layout view(Layout in) {
       return in.reshape(to);
@@ -60,6 +66,15 @@ public sealed interface ShapeOp extends Op {
    */
   record Permute(List<Integer> axes) implements ShapeOp {
     @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      int[] inverse = new int[axes.size()];
+      for (int i = 0; i < inverse.length; i++) {
+        inverse[p.input(0).shape().axis(axes.get(i))] = i;
+      }
+      return List.of(p.gradient().permute(inverse));
+    }
+
+    @Override
     public Layout view(Layout in) {
       return in.permute(axes);
     }
@@ -81,6 +96,20 @@ public sealed interface ShapeOp extends Op {
    * @param step distance between them; negative runs backwards
    */
   record Slice(int axis, long start, long length, long step) implements ShapeOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      if (step != 1) {
+        throw new GradientException(
+            "[slice] with step " + step + " has no gradient yet; slice with step 1");
+      }
+      Tensor g = p.gradient();
+      Shape x = p.input(0).shape();
+      Tensor zero = g.scalarLike(0);
+      Tensor before = zero.expand(x.with(axis, start));
+      Tensor after = zero.expand(x.with(axis, x.dim(axis) - start - length));
+      return List.of(before.concat(axis, g, after));
+    }
+
     @Override
     public Layout view(Layout in) {
       return in.slice(axis, start, length, step);
@@ -115,6 +144,11 @@ public sealed interface ShapeOp extends Op {
    * @param to the new shape
    */
   record Expand(Shape to) implements ShapeOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(p.gradient().sumTo(p.input(0).shape()));
+    }
+
     @Override
     public Layout view(Layout in) {
       return in.expand(to);

@@ -1,10 +1,16 @@
 package dev.quern.core.spi;
 
+import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.TensorSpec;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What a kernel is chosen by: everything but the extents.
@@ -25,6 +31,32 @@ public record KernelSignature(
     Precision precision) {
 
   /**
+   * The signature of a call.
+   *
+   * @param op the operation
+   * @param inputs its operands
+   * @param outputs specs of its results, residuals included
+   * @param residuals whether residuals are wanted
+   * @param precision the engine's choice; what AUTO means follows from the weight of a product
+   * @return the signature
+   */
+  public static KernelSignature of(
+      Op op,
+      List<Tensor> inputs,
+      List<TensorSpec> outputs,
+      boolean residuals,
+      Precision precision) {
+    DType weight = op instanceof MatMulOp ? inputs.get(1).dtype() : ScalarType.F32;
+    return new KernelSignature(
+        op,
+        inputs.stream().map(Tensor::dtype).toList(),
+        inputs.stream().map(t -> LayoutClass.of(t.layout())).toList(),
+        outputs.stream().map(TensorSpec::dtype).toList(),
+        residuals,
+        precision.resolve(weight));
+  }
+
+  /**
    * Whether no input has gaps.
    *
    * @return true if so
@@ -40,7 +72,7 @@ public record KernelSignature(
    */
   public KernelSignature packed() {
     List<LayoutClass> packed =
-        new java.util.ArrayList<>(Collections.nCopies(layouts.size(), LayoutClass.CONTIGUOUS));
+        new ArrayList<>(Collections.nCopies(layouts.size(), LayoutClass.CONTIGUOUS));
     for (int i : op.writes()) {
       packed.set(i, layouts.get(i));
     }
@@ -58,7 +90,7 @@ public record KernelSignature(
     for (int i = 0; i < inputs.size(); i++) {
       s.append(i == 0 ? "" : ", ").append(inputs.get(i).name());
       if (layouts.get(i) != LayoutClass.CONTIGUOUS) {
-        s.append(' ').append(layouts.get(i).name().toLowerCase(java.util.Locale.ROOT));
+        s.append(' ').append(layouts.get(i).name().toLowerCase(Locale.ROOT));
       }
     }
     return s.append(") ").append(precision).append(residuals ? " +residuals" : "").toString();

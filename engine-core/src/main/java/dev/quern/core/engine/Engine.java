@@ -1,0 +1,266 @@
+package dev.quern.core.engine;
+
+import dev.quern.core.autograd.Tape;
+import dev.quern.core.memory.Lifetime;
+import dev.quern.core.memory.SegmentPool;
+import dev.quern.core.memory.Storage;
+import dev.quern.core.memory.TensorScope;
+import dev.quern.core.op.Buffer;
+import dev.quern.core.op.Executor;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.plan.Eager;
+import dev.quern.core.plan.Plan;
+import dev.quern.core.plan.Recorder;
+import dev.quern.core.plan.Recording;
+import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.KernelProvider;
+import dev.quern.core.spi.KernelRegistry;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.Device;
+import dev.quern.core.type.GradientException;
+import dev.quern.core.type.Layout;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.QuernException;
+import dev.quern.core.type.TensorSpec;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs operations on tensors, eagerly or recorded into a {@link Plan}. Safe to share between
+ * threads; a recording or tape belongs to the thread that opened it.
+ */
+public final class Engine implements Executor, TensorFactory {
+  private final Eager eager;
+  private final ThreadLocal<@Nullable Recorder> recorder = new ThreadLocal<>();
+  private final ThreadLocal<@Nullable Tape> tape = new ThreadLocal<>();
+
+  private Engine(KernelRegistry kernels, Precision precision, TaskPool pool) {
+    this.eager = new Eager(this, kernels, precision, pool);
+  }
+
+  /**
+   * An engine with everything that is found: all kernel providers, the process's threads, {@link
+   * Precision#AUTO}.
+   *
+   * @return the engine
+   */
+  public static Engine create() {
+    return builder().build();
+  }
+
+  /**
+   * An engine to be configured.
+   *
+   * @return a builder with the defaults of {@link #create}
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Configures an engine. */
+  public static final class Builder {
+    private Precision precision = Precision.AUTO;
+    private @Nullable TaskPool pool;
+    private @Nullable KernelRegistry kernels;
+
+    private Builder() {}
+
+    /**
+     * What matrix products may round.
+     *
+     * @param choice AUTO unless set
+     * @return this
+     */
+    public Builder precision(Precision choice) {
+      precision = choice;
+      return this;
+    }
+
+    /**
+     * Threads of its own instead of the process's.
+     *
+     * @param count the caller included
+     * @return this
+     */
+    public Builder threads(int count) {
+      pool = new TaskPool(count);
+      return this;
+    }
+
+    /**
+     * Given kernel providers instead of those found; the reference kernels are always there.
+     *
+     * @param providers in any order
+     * @return this
+     */
+    public Builder kernels(KernelProvider... providers) {
+      List<KernelProvider> all = new ArrayList<>(List.of(providers));
+      if (all.stream().noneMatch(ReferenceProvider.class::isInstance)) {
+        all.add(new ReferenceProvider());
+      }
+      kernels = new KernelRegistry(all);
+      return this;
+    }
+
+    /**
+     * Builds it.
+     *
+     * @return the engine
+     */
+    public Engine build() {
+      return new Engine(
+          kernels == null ? KernelRegistry.load("cpu", new ReferenceProvider()) : kernels,
+          precision,
+          pool == null ? TaskPool.shared() : pool);
+    }
+  }
+
+  /**
+   * What matrix products may round.
+   *
+   * @return as configured
+   */
+  public Precision precision() {
+    return eager.precision();
+  }
+
+  /**
+   * The threads.
+   *
+   * @return its pool
+   */
+  public TaskPool pool() {
+    return eager.pool();
+  }
+
+  /**
+   * The kernels it chooses from.
+   *
+   * @return the registry
+   */
+  public KernelRegistry kernels() {
+    return eager.kernels();
+  }
+
+  @Override
+  public Executor executor() {
+    return this;
+  }
+
+  @Override
+  public List<Tensor> apply(Op op, List<Tensor> inputs) {
+    Tape t = tape.get();
+    Recorder r = recorder.get();
+    if (t == null) {
+      return run(r, op, inputs, false);
+    }
+    tape.remove(); // the parts of a decomposition are not noted
+    List<Tensor> all;
+    boolean residuals = t.concerns(inputs);
+    try {
+      all = run(r, op, inputs, residuals);
+    } finally {
+      tape.set(t);
+    }
+    int results = op.infer(inputs.stream().map(Tensor::spec).toList()).size();
+    List<Tensor> outputs = all.subList(0, results);
+    t.note(op, inputs, outputs, all.subList(results, all.size()));
+    return outputs;
+  }
+
+  private List<Tensor> run(@Nullable Recorder r, Op op, List<Tensor> inputs, boolean residuals) {
+    return r == null
+        ? eager.run(op, inputs, residuals, TensorScope::allocate)
+        : r.apply(op, inputs, residuals);
+  }
+
+  /**
+   * Records code into a plan. The code runs once, on symbolic values; see {@link Recording}.
+   *
+   * @param name of the plan, for errors and {@code explain}
+   * @param code what to record
+   * @return the plan, to be closed
+   * @throws QuernException if this thread is recording already
+   */
+  public Plan record(String name, Consumer<Recording> code) {
+    if (recorder.get() != null) {
+      throw new QuernException(
+          "[record] '" + name + "' was begun inside another recording; record one after the other");
+    }
+    Recorder r = new Recorder(name, eager);
+    recorder.set(r);
+    boolean done = false;
+    try {
+      code.accept(r);
+      done = true;
+    } finally {
+      recorder.remove();
+      if (!done) {
+        r.abandon();
+      }
+    }
+    return r.finish();
+  }
+
+  /**
+   * Opens a gradient tape on this thread.
+   *
+   * @return the tape, to be closed
+   * @throws GradientException if one is open already
+   */
+  public Tape tape() {
+    if (tape.get() != null) {
+      throw new GradientException("[tape] one is open on this thread already; close it first");
+    }
+    Tape t = new Tape(_ -> tape.remove());
+    tape.set(t);
+    return t;
+  }
+
+  /**
+   * A tensor over memory that somebody else owns, such as a mapped file.
+   *
+   * @param storage the memory
+   * @param spec dtype and shape of its contents
+   * @return the tensor
+   */
+  public Tensor wrap(Storage storage, TensorSpec spec) {
+    return new Tensor(this, spec.dtype(), Layout.contiguous(spec.shape()), storage);
+  }
+
+  /**
+   * Mutable state, zero at first. It lives until it is unreachable.
+   *
+   * @param name what errors call it
+   * @param spec dtype and shape
+   * @return the buffer
+   */
+  public Buffer buffer(String name, TensorSpec spec) {
+    Storage s =
+        new Storage(
+            SegmentPool.shared().take(spec.byteSize()),
+            spec,
+            Device.CPU,
+            new Lifetime("buffer '" + name + "'"),
+            true);
+    s.segment().fill((byte) 0);
+    return new Buffer(name, wrap(s, spec));
+  }
+
+  /**
+   * Which kernel a call would take, and why.
+   *
+   * @param op the operation
+   * @param inputs its operands
+   * @return a few lines
+   */
+  public String explain(Op op, Tensor... inputs) {
+    List<TensorSpec> specs = List.of(inputs).stream().map(Tensor::spec).toList();
+    return kernels()
+        .explain(KernelSignature.of(op, List.of(inputs), op.infer(specs), false, precision()));
+  }
+}

@@ -1,0 +1,171 @@
+package dev.quern.core.plan;
+
+import dev.quern.core.memory.SegmentPool;
+import dev.quern.core.memory.Storage;
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.CustomOp;
+import dev.quern.core.op.Executor;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.ShapeOp;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelRegistry;
+import dev.quern.core.spi.KernelRegistry.Choice;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
+import dev.quern.core.type.Layout;
+import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.QuernException;
+import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * Runs a call at once: infer, choose, allocate, compute.
+ *
+ * @param executor who runs the operations of a decomposition, and owns the results
+ * @param kernels the kernels to choose from
+ * @param precision what matrix products may round
+ * @param pool the threads
+ */
+public record Eager(Executor executor, KernelRegistry kernels, Precision precision, TaskPool pool) {
+
+  /**
+   * Runs a call.
+   *
+   * @param op the operation
+   * @param inputs operands, all with values
+   * @param residuals whether residuals are wanted
+   * @param memory where results get their memory
+   * @return the results, then the residuals; a fused operation that had to be decomposed has none
+   */
+  public List<Tensor> run(
+      Op op, List<Tensor> inputs, boolean residuals, Function<TensorSpec, Storage> memory) {
+    if (op instanceof ShapeOp view) {
+      return List.of(view(view, inputs.getFirst()));
+    }
+    List<TensorSpec> specs = inputs.stream().map(Tensor::spec).toList();
+    List<TensorSpec> results = results(op, specs, residuals);
+    for (Tensor t : inputs) {
+      checkDevice(op, t);
+    }
+    KernelSignature signature = KernelSignature.of(op, inputs, results, residuals, precision);
+    Optional<Choice> choice =
+        op instanceof CustomOp custom
+            ? kernels.find(signature).or(() -> Optional.of(CustomKernel.choice(custom)))
+            : kernels.find(signature);
+    if (choice.isEmpty()) {
+      return decompose(op, inputs, signature);
+    }
+    List<Tensor> operands = choice.get().pack() ? packed(op, inputs) : inputs;
+    List<Tensor> outputs = new ArrayList<>();
+    for (TensorSpec s : results) {
+      outputs.add(new Tensor(executor, s.dtype(), Layout.contiguous(s.shape()), memory.apply(s)));
+    }
+    compute(op, choice.get().kernel(), operands, outputs, signature.precision());
+    for (int i : op.writes()) {
+      inputs.get(i).storage().wrote();
+    }
+    return outputs;
+  }
+
+  private void compute(
+      Op op, Kernel kernel, List<Tensor> operands, List<Tensor> outputs, Precision resolved) {
+    boolean nothingToDo = op.writes().isEmpty();
+    for (Tensor t : outputs) {
+      nothingToDo &= t.shape().elements() == 0;
+    }
+    if (nothingToDo) {
+      return;
+    }
+    List<TensorView> in = operands.stream().map(Tensor::view).toList();
+    List<TensorView> out = outputs.stream().map(Tensor::view).toList();
+    long scratchBytes = kernel.scratchBytes(in, out);
+    MemorySegment scratch =
+        scratchBytes == 0 ? MemorySegment.NULL : SegmentPool.shared().take(scratchBytes);
+    try {
+      kernel.run(new KernelArgs(op, in, out, resolved, pool, scratch));
+    } finally {
+      if (scratchBytes != 0) {
+        SegmentPool.shared().give(scratch);
+      }
+      Reference.reachabilityFence(operands);
+      Reference.reachabilityFence(outputs);
+    }
+  }
+
+  /** Specs of results and, if wanted, residuals. */
+  static List<TensorSpec> results(Op op, List<TensorSpec> inputs, boolean residuals) {
+    List<TensorSpec> results = new ArrayList<>(op.infer(inputs));
+    if (residuals) {
+      results.addAll(op.residuals(inputs));
+    }
+    return results;
+  }
+
+  /** The same values without gaps, for operands that are not written. */
+  static List<Tensor> packed(Op op, List<Tensor> inputs) {
+    List<Tensor> packed = new ArrayList<>(inputs);
+    for (int i = 0; i < packed.size(); i++) {
+      if (!op.writes().contains(i)) {
+        packed.set(i, packed.get(i).contiguous());
+      }
+    }
+    return packed;
+  }
+
+  /** Runs a fused operation in smaller ones, or says that nobody can run it. */
+  static List<Tensor> decompose(Op op, List<Tensor> inputs, KernelSignature signature) {
+    List<Tensor> outputs = op.decompose(inputs);
+    if (outputs == null) {
+      throw new NotSupportedException(
+          "["
+              + op.name()
+              + "] no kernel for "
+              + signature
+              + "; cast the inputs to F32, or register a KernelProvider that has one");
+    }
+    return outputs;
+  }
+
+  /** Applies a view, copying first if the layout leaves no other way. */
+  static Tensor view(ShapeOp op, Tensor x) {
+    op.infer(List.of(x.spec()));
+    Layout layout = op.view(x.layout());
+    if (layout != null) {
+      return new Tensor(x.executor(), x.dtype(), layout, x.storage());
+    }
+    return view(op, x.contiguous());
+  }
+
+  private static void checkDevice(Op op, Tensor t) {
+    if (!t.hasValues()) {
+      throw new QuernException(
+          "["
+              + op.name()
+              + "] input "
+              + t.spec()
+              + " belongs to a recording that has ended or is another thread's; record and use it"
+              + " in one place");
+    }
+    if (!t.device().equals(Device.CPU)) {
+      throw new DeviceException(
+          "["
+              + op.name()
+              + "] input "
+              + t.spec()
+              + " is on "
+              + t.device()
+              + ", and kernels here"
+              + " work on cpu; move all inputs to one device with to(device)");
+    }
+  }
+}

@@ -1,0 +1,178 @@
+package dev.quern.core.plan;
+
+import dev.quern.core.memory.LeakReport;
+import dev.quern.core.memory.Lifetime;
+import dev.quern.core.memory.SegmentPool;
+import dev.quern.core.memory.Storage;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.QuernException;
+import dev.quern.core.type.ScopeClosedException;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Recorded code, ready to be replayed: bound kernels in order, over one workspace.
+ *
+ * <p>A plan is used by one thread at a time. Its outputs are overwritten by the next {@link #run}.
+ */
+public final class Plan implements AutoCloseable {
+  /** What a plan owns. */
+  record Memory(MemorySegment workspace, MemorySegment parameters, List<Storage> constants) {}
+
+  private final String name;
+  private final Lifetime lifetime;
+  private final Memory memory;
+  private final PlanBinder.Bound bound;
+  private final Map<String, Slot> slots;
+  private final Map<String, Tensor> outputs;
+  private final LeakReport leak;
+  private final AtomicBoolean running = new AtomicBoolean();
+
+  Plan(
+      String name,
+      Lifetime lifetime,
+      Memory memory,
+      PlanBinder.Bound bound,
+      Map<String, Slot> slots,
+      Map<String, Tensor> outputs) {
+    this.name = name;
+    this.lifetime = lifetime;
+    this.memory = memory;
+    this.bound = bound;
+    this.slots = slots;
+    this.outputs = outputs;
+    this.leak = LeakReport.watch(this, lifetime, memory.constants());
+  }
+
+  /**
+   * Its name.
+   *
+   * @return as it was recorded
+   */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * An input.
+   *
+   * @param slotName as it was declared
+   * @return the slot, to be set before {@link #run}
+   * @throws QuernException if there is none; the message lists those there are
+   */
+  public Slot slot(String slotName) {
+    Slot s = slots.get(slotName);
+    if (s == null) {
+      throw new QuernException(
+          "plan '" + name + "' has no slot '" + slotName + "'; it has " + slots.keySet());
+    }
+    return s;
+  }
+
+  /**
+   * A result. The tensor shows the latest replay.
+   *
+   * @param outputName as it was declared
+   * @return a tensor over the plan's memory
+   * @throws QuernException if there is none; the message lists those there are
+   */
+  public Tensor output(String outputName) {
+    Tensor t = outputs.get(outputName);
+    if (t == null) {
+      throw new QuernException(
+          "plan '" + name + "' has no output '" + outputName + "'; it has " + outputs.keySet());
+    }
+    return t;
+  }
+
+  /**
+   * Replays it: no allocation, no look-up.
+   *
+   * @throws ScopeClosedException if the plan, or something it reads, was closed
+   * @throws QuernException if another thread is replaying it
+   */
+  public void run() {
+    if (!running.compareAndSet(false, true)) {
+      throw new QuernException(
+          "plan '" + name + "' is being replayed by another thread; record one per thread");
+    }
+    try {
+      checkOpen();
+      for (int i = 0; i < bound.uses().size(); i++) {
+        Storage s = bound.uses().get(i);
+        s.lifetime().check(s.spec());
+      }
+      for (Runnable call : bound.calls()) {
+        call.run();
+      }
+      for (int i = 0; i < bound.writes().size(); i++) {
+        bound.writes().get(i).wrote();
+      }
+    } finally {
+      running.set(false);
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  private void checkOpen() {
+    if (!lifetime.isOpen()) {
+      throw new ScopeClosedException("plan '" + name + "' was used after it was closed");
+    }
+  }
+
+  /**
+   * Number of kernel calls in a replay.
+   *
+   * @return how many
+   */
+  public int size() {
+    return bound.calls().length;
+  }
+
+  /**
+   * Memory for intermediate values, scratch included.
+   *
+   * @return bytes
+   */
+  public long workspaceBytes() {
+    return memory.workspace().byteSize() + bound.scratch().byteSize();
+  }
+
+  /**
+   * What runs: a line per call with operation, operands, provider, kernel and precision.
+   *
+   * @return the lines
+   */
+  public String explain() {
+    StringBuilder s = new StringBuilder();
+    s.append("plan '").append(name).append("': ").append(size()).append(" calls, ");
+    s.append(workspaceBytes()).append(" bytes of workspace");
+    for (Recorder.Step step : bound.steps()) {
+      s.append('\n').append(PlanBinder.describe(step));
+    }
+    return s.toString();
+  }
+
+  /**
+   * Gives its memory back; its outputs can't be used any more.
+   *
+   * @throws ScopeClosedException if closed twice
+   */
+  @Override
+  public void close() {
+    if (!lifetime.close()) {
+      throw new ScopeClosedException("plan '" + name + "' was closed twice; close it once");
+    }
+    leak.done();
+    SegmentPool pool = SegmentPool.shared();
+    pool.give(memory.workspace());
+    pool.give(memory.parameters());
+    memory.constants().forEach(Storage::recycle);
+    if (bound.scratch().byteSize() > 0) {
+      pool.give(bound.scratch());
+    }
+  }
+}

@@ -1,0 +1,134 @@
+package dev.quern.core.plan;
+
+import dev.quern.core.memory.Lifetime;
+import dev.quern.core.memory.SegmentPool;
+import dev.quern.core.memory.Storage;
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.type.Device;
+import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+
+/** Gives recorded steps their memory. */
+final class PlanBinder {
+  private final Eager eager;
+  private final Lifetime lifetime;
+  private final MemorySegment workspace;
+  private final Function<Tensor, Recorder.Source> sources;
+  private MemorySegment scratch = MemorySegment.NULL;
+
+  PlanBinder(
+      Eager eager,
+      Lifetime lifetime,
+      MemorySegment workspace,
+      Function<Tensor, Recorder.Source> sources) {
+    this.eager = eager;
+    this.lifetime = lifetime;
+    this.workspace = workspace;
+    this.sources = sources;
+  }
+
+  /** The bound calls, what they depend on, and what they write. */
+  record Bound(
+      Runnable[] calls,
+      Recorder.Step[] steps,
+      List<Storage> uses,
+      List<Storage> writes,
+      MemorySegment scratch) {}
+
+  Bound bind(List<Recorder.Step> steps) {
+    long scratchBytes = 0;
+    for (Recorder.Step s : steps) {
+      scratchBytes =
+          Math.max(scratchBytes, s.choice().kernel().scratchBytes(views(s.in()), views(s.out())));
+    }
+    if (scratchBytes > 0) {
+      scratch = SegmentPool.shared().take(scratchBytes);
+    }
+    Set<Storage> uses = new LinkedHashSet<>();
+    List<Storage> writes = new ArrayList<>();
+    List<Runnable> calls = new ArrayList<>();
+    for (Recorder.Step s : steps) {
+      for (Tensor t : s.in()) {
+        if (t.hasValues()) {
+          uses.add(t.storage());
+        }
+      }
+      for (int i : s.op().writes()) {
+        writes.add(s.in().get(i).storage());
+      }
+      calls.add(
+          s.choice()
+              .kernel()
+              .bind(
+                  new KernelArgs(
+                      s.op(),
+                      views(s.in()),
+                      views(s.out()),
+                      s.signature().precision(),
+                      eager.pool(),
+                      scratch)));
+    }
+    return new Bound(
+        calls.toArray(Runnable[]::new),
+        steps.toArray(Recorder.Step[]::new),
+        List.copyOf(uses),
+        writes,
+        scratch);
+  }
+
+  Map<String, Tensor> outputs(Map<String, Tensor> recorded) {
+    Map<String, Tensor> outputs = new LinkedHashMap<>();
+    recorded.forEach((n, t) -> outputs.put(n, t.hasValues() ? t : output(t)));
+    return outputs;
+  }
+
+  private Tensor output(Tensor t) {
+    TensorView v = view(t);
+    Storage s = new Storage(v.segment(), t.spec(), Device.CPU, lifetime, true);
+    return new Tensor(eager.executor(), t.dtype(), t.layout(), s);
+  }
+
+  private List<TensorView> views(List<Tensor> tensors) {
+    return tensors.stream().map(this::view).toList();
+  }
+
+  private TensorView view(Tensor t) {
+    if (t.hasValues()) {
+      return t.view();
+    }
+    Recorder.Source s = sources.apply(t);
+    Workspace.Value v = s.value();
+    MemorySegment memory = s.slot();
+    if (memory == null) {
+      if (v == null) {
+        throw new IllegalStateException("a symbolic tensor has neither value nor slot");
+      }
+      memory = workspace.asSlice(v.offsetBytes, v.bytes);
+    }
+    return new TensorView(t.dtype(), t.layout(), memory);
+  }
+
+  /** What {@code explain} prints of a step. */
+  static String describe(Recorder.Step s) {
+    StringBuilder line = new StringBuilder(s.op().name());
+    for (Tensor t : s.in()) {
+      line.append(' ').append(new TensorSpec(t.dtype(), t.shape()));
+    }
+    return line.append(" -> ")
+        .append(s.choice().provider())
+        .append(": ")
+        .append(s.choice().kernel().name())
+        .append(' ')
+        .append(s.signature().precision())
+        .toString();
+  }
+}

@@ -1,0 +1,208 @@
+package dev.quern.core.plan;
+
+import dev.quern.core.memory.Lifetime;
+import dev.quern.core.memory.SegmentPool;
+import dev.quern.core.memory.Storage;
+import dev.quern.core.op.CustomOp;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.ShapeOp;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.spi.KernelRegistry.Choice;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Device;
+import dev.quern.core.type.Layout;
+import dev.quern.core.type.QuernException;
+import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns calls into steps of a plan. Calls whose inputs are all constant are computed once, here;
+ * their results belong to the plan.
+ */
+public final class Recorder implements Recording {
+  private static final long PARAMETER_BYTES = 1L << 16;
+
+  /** What a symbolic tensor is made of: a value of the workspace, or a slot. */
+  record Source(Workspace.@Nullable Value value, @Nullable MemorySegment slot) {}
+
+  /** A call to be bound once memory is placed. */
+  record Step(Op op, Choice choice, KernelSignature signature, List<Tensor> in, List<Tensor> out) {}
+
+  private final String name;
+  private final Eager eager;
+  private final Lifetime lifetime;
+  private final MemorySegment parameters = SegmentPool.shared().take(PARAMETER_BYTES);
+  private long parameterBytes;
+  private final List<Step> steps = new ArrayList<>();
+  private final List<Workspace.Value> values = new ArrayList<>();
+  private final List<Storage> constants = new ArrayList<>();
+  private final Map<Tensor, Source> sources = new IdentityHashMap<>();
+  private final Map<String, Slot> slots = new LinkedHashMap<>();
+  private final Map<String, Tensor> outputs = new LinkedHashMap<>();
+
+  /**
+   * An empty recording.
+   *
+   * @param name of the plan
+   * @param eager how constants are computed and kernels chosen
+   */
+  public Recorder(String name, Eager eager) {
+    this.name = name;
+    this.eager = eager;
+    this.lifetime = new Lifetime("plan '" + name + "'");
+    parameters.fill((byte) 0);
+  }
+
+  @Override
+  public Tensor slot(String slotName, TensorSpec spec) {
+    long bytes = spec.byteSize();
+    if (slots.containsKey(slotName) || parameterBytes + bytes > PARAMETER_BYTES) {
+      throw new QuernException(
+          "[record] slot '"
+              + slotName
+              + "' "
+              + spec
+              + (slots.containsKey(slotName)
+                  ? " is declared twice; give it another name"
+                  : " does not fit in the parameter segment of "
+                      + PARAMETER_BYTES
+                      + " bytes; use a buffer for large inputs"));
+    }
+    MemorySegment memory = parameters.asSlice(parameterBytes, bytes);
+    parameterBytes += (bytes + SegmentPool.ALIGNMENT_BYTES - 1) & -SegmentPool.ALIGNMENT_BYTES;
+    slots.put(slotName, new Slot(slotName, spec, memory));
+    return symbolic(spec.dtype(), Layout.contiguous(spec.shape()), new Source(null, memory));
+  }
+
+  @Override
+  public void output(String outputName, Tensor value) {
+    if (outputs.putIfAbsent(outputName, value) != null) {
+      throw new QuernException("[record] output '" + outputName + "' is declared twice");
+    }
+  }
+
+  /**
+   * Records a call.
+   *
+   * @param op the operation
+   * @param inputs tensors of this recording, or with values
+   * @param residuals whether residuals are wanted
+   * @return the results, then the residuals
+   */
+  public List<Tensor> apply(Op op, List<Tensor> inputs, boolean residuals) {
+    if (op instanceof ShapeOp view) {
+      return List.of(view(view, inputs.getFirst()));
+    }
+    if (isConstant(op, inputs)) {
+      return eager.run(op, inputs, residuals, this::constant);
+    }
+    List<TensorSpec> specs = inputs.stream().map(Tensor::spec).toList();
+    List<TensorSpec> results = Eager.results(op, specs, residuals);
+    KernelSignature signature =
+        KernelSignature.of(op, inputs, results, residuals, eager.precision());
+    Optional<Choice> choice = eager.kernels().find(signature);
+    if (choice.isEmpty() && op instanceof CustomOp custom) {
+      choice = Optional.of(CustomKernel.choice(custom));
+    }
+    if (choice.isEmpty()) {
+      return Eager.decompose(op, inputs, signature);
+    }
+    List<Tensor> operands = choice.get().pack() ? Eager.packed(op, inputs) : inputs;
+    int step = steps.size();
+    List<Tensor> out = new ArrayList<>();
+    for (TensorSpec s : results) {
+      Workspace.Value v = new Workspace.Value(s.byteSize(), step);
+      values.add(v);
+      out.add(symbolic(s.dtype(), Layout.contiguous(s.shape()), new Source(v, null)));
+    }
+    operands.forEach(t -> use(t, step));
+    steps.add(new Step(op, choice.get(), signature, operands, out));
+    return out;
+  }
+
+  private void use(Tensor t, int step) {
+    Workspace.Value v = t.hasValues() ? null : source(t).value();
+    if (v != null) {
+      v.lastStep = Math.max(v.lastStep, step);
+    }
+  }
+
+  private Tensor view(ShapeOp op, Tensor x) {
+    if (x.hasValues()) {
+      return Eager.view(op, x);
+    }
+    op.infer(List.of(x.spec()));
+    Layout layout = op.view(x.layout());
+    return layout == null ? view(op, x.contiguous()) : symbolic(x.dtype(), layout, source(x));
+  }
+
+  private Tensor symbolic(DType dtype, Layout layout, Source source) {
+    Tensor t = new Tensor(eager.executor(), dtype, layout, null);
+    sources.put(t, source);
+    return t;
+  }
+
+  private Source source(Tensor t) {
+    Source s = sources.get(t);
+    if (s == null) {
+      throw new QuernException(
+          "[record] tensor "
+              + t.spec()
+              + " belongs to another recording; use it where it was made");
+    }
+    return s;
+  }
+
+  private static boolean isConstant(Op op, List<Tensor> inputs) {
+    if (!op.writes().isEmpty()) {
+      return false;
+    }
+    for (Tensor t : inputs) {
+      if (!t.hasValues() || t.storage().isMutable()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private Storage constant(TensorSpec spec) {
+    Storage s =
+        new Storage(SegmentPool.shared().take(spec.byteSize()), spec, Device.CPU, lifetime, false);
+    constants.add(s);
+    return s;
+  }
+
+  /**
+   * Ends the recording: places memory and binds kernels.
+   *
+   * @return the plan
+   */
+  public Plan finish() {
+    for (Tensor t : outputs.values()) {
+      use(t, steps.size());
+    }
+    MemorySegment workspace = SegmentPool.shared().take(Math.max(1, Workspace.place(values)));
+    PlanBinder binder = new PlanBinder(eager, lifetime, workspace, this::source);
+    return new Plan(
+        name,
+        lifetime,
+        new Plan.Memory(workspace, parameters, List.copyOf(constants)),
+        binder.bind(steps),
+        slots,
+        binder.outputs(outputs));
+  }
+
+  /** Gives up: an error ended the recording. */
+  public void abandon() {
+    lifetime.close();
+    SegmentPool.shared().give(parameters);
+  }
+}
