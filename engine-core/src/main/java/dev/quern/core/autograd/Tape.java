@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +36,7 @@ public final class Tape implements AutoCloseable {
 
   private final List<Entry> entries = new ArrayList<>();
   private final Set<Tensor> tracked = Collections.newSetFromMap(new IdentityHashMap<>());
-  private final Map<Storage, Op> writers = new IdentityHashMap<>();
+  private final IdentityHashMap<Storage, Op> writers = new IdentityHashMap<>();
   private final Consumer<Tape> onClose;
 
   /**
@@ -120,7 +119,7 @@ public final class Tape implements AutoCloseable {
       throw new GradientException(
           "[gradients] " + of.spec() + " is no scalar; reduce it, for example with sum()");
     }
-    Map<Tensor, Tensor> gradient = new IdentityHashMap<>();
+    IdentityHashMap<Tensor, Tensor> gradient = new IdentityHashMap<>();
     gradient.put(of, of.fullLike(1));
     List<Entry> forward = List.copyOf(entries);
     for (int i = forward.size() - 1; i >= 0; i--) {
@@ -138,7 +137,7 @@ public final class Tape implements AutoCloseable {
     return result;
   }
 
-  private void backward(Entry e, Map<Tensor, Tensor> gradient) {
+  private void backward(Entry e, IdentityHashMap<Tensor, Tensor> gradient) {
     List<@Nullable Tensor> upstream = new ArrayList<>();
     boolean any = false;
     for (Tensor t : e.outputs()) {

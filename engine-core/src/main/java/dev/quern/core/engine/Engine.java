@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * Runs operations on tensors, eagerly or recorded into a {@link Plan}. Safe to share between
  * threads; a recording or tape belongs to the thread that opened it.
  */
+@SuppressWarnings("ThreadLocalUsage") // a recording and a tape are of one engine on one thread
 public final class Engine implements Executor, TensorFactory {
   private final Eager eager;
   private final ThreadLocal<@Nullable Recorder> recorder = new ThreadLocal<>();

@@ -105,8 +105,8 @@ public final class Plan implements AutoCloseable {
         Storage s = bound.uses().get(i);
         s.lifetime().check(s.spec());
       }
-      for (Runnable call : bound.calls()) {
-        call.run();
+      for (int i = 0; i < bound.calls().size(); i++) {
+        bound.calls().get(i).run();
       }
       for (int i = 0; i < bound.writes().size(); i++) {
         bound.writes().get(i).wrote();
@@ -129,7 +129,7 @@ public final class Plan implements AutoCloseable {
    * @return how many
    */
   public int size() {
-    return bound.calls().length;
+    return bound.calls().size();
   }
 
   /**

@@ -38,8 +38,8 @@ final class PlanBinder {
 
   /** The bound calls, what they depend on, and what they write. */
   record Bound(
-      Runnable[] calls,
-      Recorder.Step[] steps,
+      List<Runnable> calls,
+      List<Recorder.Step> steps,
       List<Storage> uses,
       List<Storage> writes,
       MemorySegment scratch) {}
@@ -77,12 +77,7 @@ final class PlanBinder {
                       eager.pool(),
                       scratch)));
     }
-    return new Bound(
-        calls.toArray(Runnable[]::new),
-        steps.toArray(Recorder.Step[]::new),
-        List.copyOf(uses),
-        writes,
-        scratch);
+    return new Bound(List.copyOf(calls), List.copyOf(steps), List.copyOf(uses), writes, scratch);
   }
 
   Map<String, Tensor> outputs(Map<String, Tensor> recorded) {

@@ -44,7 +44,7 @@ public final class Recorder implements Recording {
   private final List<Step> steps = new ArrayList<>();
   private final List<Workspace.Value> values = new ArrayList<>();
   private final List<Storage> constants = new ArrayList<>();
-  private final Map<Tensor, Source> sources = new IdentityHashMap<>();
+  private final IdentityHashMap<Tensor, Source> sources = new IdentityHashMap<>();
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private final Map<String, Tensor> outputs = new LinkedHashMap<>();
 
