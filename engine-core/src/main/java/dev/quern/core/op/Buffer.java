@@ -1,14 +1,16 @@
 package dev.quern.core.op;
 
+import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.TensorSpec;
 
 /**
  * Mutable state: a parameter, a KV cache, running statistics. The only thing that operations write
  * to; each write moves its version, and a gradient tape refuses a saved value whose version moved.
  *
- * <p>{@link #value()} and its views always show the present contents.
+ * <p>{@link #value()} and its views always show the present contents. Closing a buffer gives its
+ * memory back at once; one that is forgotten is freed by the garbage collector.
  */
-public final class Buffer {
+public final class Buffer implements AutoCloseable {
   private final String name;
   private final Tensor value;
 
@@ -69,5 +71,18 @@ public final class Buffer {
    */
   public void assign(Tensor source) {
     value.assign(source);
+  }
+
+  /**
+   * Gives its memory back; its value can't be used any more.
+   *
+   * @throws ScopeClosedException if closed twice
+   */
+  @Override
+  public void close() {
+    if (!value.storage().lifetime().close()) {
+      throw new ScopeClosedException("buffer '" + name + "' was closed twice; close it once");
+    }
+    value.storage().recycle();
   }
 }
