@@ -3,6 +3,7 @@ package dev.quern.core.memory;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,9 @@ public final class LeakReport {
   private static final System.Logger LOG = System.getLogger("dev.quern.memory");
   private static final Cleaner CLEANER = Cleaner.create();
   private static final int SHOWN = 5;
+
+  /** Where reports go; replaced by tests. */
+  static volatile Consumer<String> sink = message -> LOG.log(Level.WARNING, message);
 
   private final Cleaner.Cleanable cleanable;
   private final Check check;
@@ -78,14 +82,15 @@ public final class LeakReport {
       for (int i = 0; i < Math.min(SHOWN, held.size()); i++) {
         what.append(i == 0 ? "" : ", ").append(held.get(i).spec());
       }
-      LOG.log(
-          Level.WARNING,
-          "leak: {0} was never closed; it held {1} tensors ({2}{3}); close it, best in"
-              + " try-with-resources",
-          lifetime.owner(),
-          held.size(),
-          what,
-          held.size() > SHOWN ? ", ..." : "");
+      sink.accept(
+          "leak: "
+              + lifetime.owner()
+              + " was never closed; it held "
+              + held.size()
+              + " tensors ("
+              + what
+              + (held.size() > SHOWN ? ", ..." : "")
+              + "); close it, best in try-with-resources");
       lifetime.close();
       if (free != null) {
         free.run();
