@@ -2,9 +2,10 @@
  * blockdot.h for AVX2 and AVX-512: 256 bits hold exactly one block of 32, in both tiers; AVX-512 adds the VNNI
  * instructions (dpbusd, dpwssd) under the same 256-bit registers.
  *
- * Unsigned x signed products: |w| times x with w's sign moved over. Activations are in [-127, 127], so the sign can
- * always be moved, and |w| = 128 fits an unsigned byte; a pair of products is at most 2 * 128 * 127 = 32512, which
- * fits 16 bits.
+ * The products are unsigned x signed. Q8_0 in AVX2: |w| times x with w's sign moved over; activations are in
+ * [-127, 127], so the sign can always be moved, |w| = 128 fits an unsigned byte, and a pair of products is at most
+ * 2 * 128 * 127 = 32512, which fits 16 bits. Elsewhere the weight gets an offset that makes it unsigned, and the offset
+ * times the sum of the activations is taken away.
  */
 #ifndef QUERN_BLOCKDOT_X86_H
 #define QUERN_BLOCKDOT_X86_H
@@ -47,20 +48,34 @@ QUERN_INLINE va scaled_add(va acc, float scale, __m256i sum) {
     return _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(sum), acc);
 }
 
+/* The F16 at p in all lanes. */
+QUERN_INLINE __m256 f16_scales(const uint8_t *p) { return _mm256_cvtph_ps(_mm_set1_epi16((int16_t)load_u16(p))); }
+
 QUERN_INLINE va dot_q8_0(va acc, const uint8_t *w, const uint8_t *x) {
     __m256i wq = load32(w + Q8_0_QS);
     __m256i xq = load32(x + Q8_0_QS);
+#if defined(QUERN_TIER_AVX512)
+    /* w + 128 is unsigned; -128 times the sums of four x is the same for every weight row and computed once. */
+    __m256i minus_offset = _mm256_sub_epi32(_mm256_setzero_si256(), dot4(_mm256_set1_epi8((char)128), xq));
+    __m256i sum = _mm256_dpbusd_epi32(minus_offset, _mm256_xor_si256(wq, _mm256_set1_epi8((char)128)), xq);
+#else
     __m256i sum = dot4(_mm256_sign_epi8(wq, wq), _mm256_sign_epi8(xq, wq));
-    return scaled_add(acc, f16_scale(w) * f16_scale(x), sum);
+#endif
+    return _mm256_fmadd_ps(f16_scales(w) * f16_scales(x), _mm256_cvtepi32_ps(sum), acc);
 }
 
 QUERN_INLINE va dot_q4_0(va acc, const uint8_t *w, const uint8_t *x) {
     __m128i packed = _mm_loadu_si128((const __m128i *)(w + Q4_0_QS));
     __m256i both = _mm256_set_m128i(_mm_srli_epi16(packed, 4), packed);
-    __m256i wq = _mm256_sub_epi8(_mm256_and_si256(both, _mm256_set1_epi8(15)), _mm256_set1_epi8(8));
+    __m256i wq = _mm256_and_si256(both, _mm256_set1_epi8(15));
     __m256i xq = load32(x + Q8_0_QS);
-    __m256i sum = dot4(_mm256_sign_epi8(wq, wq), _mm256_sign_epi8(xq, wq));
-    return scaled_add(acc, f16_scale(w) * f16_scale(x), sum);
+    __m256i offset = dot4(_mm256_set1_epi8(8), xq); /* nibbles are 8 above the values; once for every weight row */
+#if defined(QUERN_TIER_AVX512)
+    __m256i sum = _mm256_dpbusd_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), offset), wq, xq);
+#else
+    __m256i sum = _mm256_sub_epi32(dot4(wq, xq), offset);
+#endif
+    return _mm256_fmadd_ps(f16_scales(w) * f16_scales(x), _mm256_cvtepi32_ps(sum), acc);
 }
 
 QUERN_INLINE float q8_k_scale(const uint8_t *x) {

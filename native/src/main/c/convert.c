@@ -28,6 +28,9 @@ QUERN_INLINE float amax_or_nan(const float *x, int n) {
     return b == 0.0f ? v_hmax(top) : bits_to_f32(0x7fc00000u);
 }
 
+/* A denormal scale has an infinite inverse, so products may be infinite or NaN: all land in [-127, 127]. */
+QUERN_INLINE vf clamp_127(vf t) { return v_max(v_min(t, v_set1(127.0f)), v_set1(-127.0f)); }
+
 QUERN_INLINE void quantize_block_q8_0(const float *x, uint8_t *y) {
     const float amax = amax_or_nan(x, QUERN_BLOCK);
     const float d = amax / 127.0f;
@@ -38,18 +41,12 @@ QUERN_INLINE void quantize_block_q8_0(const float *x, uint8_t *y) {
         memset(q, 0, QUERN_BLOCK);
         return;
     }
-    const float inverse = 1.0f / d;
-    int32_t r[QUERN_BLOCK];
-    for (int i = 0; i < QUERN_BLOCK; i++) {
-        /* The float below one half: adding 0.5 itself would carry 0.49999997 up to 1. */
-        float t = x[i] * inverse;
-        t = t > 128.0f ? 128.0f : t;
-        t = t < -128.0f ? -128.0f : t;
-        float half = bits_to_f32((f32_to_bits(t) & 0x80000000u) | 0x3effffffu);
-        r[i] = (int32_t)(t + half);
-    }
-    for (int i = 0; i < QUERN_BLOCK; i++) {
-        q[i] = (int8_t)(r[i] > 127 ? 127 : r[i] < -127 ? -127 : r[i]);
+    const vf inverse = v_set1(1.0f / d);
+    /* The float below one half: adding 0.5 itself would carry 0.49999997 up to 1. */
+    const vf half = v_set1(0x1.fffffep-2f);
+    for (int i = 0; i < QUERN_BLOCK; i += VL) {
+        vf t = clamp_127(v_load(x + i) * inverse);
+        v_store_i8(q + i, t + v_with_sign(half, t));
     }
 }
 
@@ -62,21 +59,15 @@ QUERN_INLINE void quantize_block_q8_k(const float *x, uint8_t *y) {
         memset(q, 0, QUERN_Q8_K_BYTES - Q8_K_QS);
         return;
     }
-    const float inverse = 127.0f / amax;
+    const vf inverse = v_set1(127.0f / amax);
+    for (int i = 0; i < QUERN_SUPER; i += VL) {
+        v_store_i8(q + i, v_round(clamp_127(v_load(x + i) * inverse)));
+    }
     int16_t sum[QUERN_SUPER / 16];
     for (int g = 0; g < QUERN_SUPER / 16; g++) {
-        int32_t r[16];
         int32_t total = 0;
         for (int i = 0; i < 16; i++) {
-            /* In range for a finite scale; a denormal amax has an infinite inverse, hence the clamps. */
-            float t = x[16 * g + i] * inverse;
-            t = t > 127.0f ? 127.0f : t;
-            t = t > -127.0f ? t : -127.0f;
-            r[i] = (int32_t)f32_to_bits(t + 0x1.8p23f) - 0x4b400000;
-        }
-        for (int i = 0; i < 16; i++) {
-            q[16 * g + i] = (int8_t)r[i];
-            total += r[i];
+            total += q[16 * g + i];
         }
         sum[g] = (int16_t)total;
     }

@@ -29,18 +29,30 @@ QUERN_INLINE void dequant_q8_0(const uint8_t *b, float *y) {
     scale_i8_only((const int8_t *)b + Q8_0_QS, f16_to_f32(load_u16(b)), y, QUERN_BLOCK);
 }
 
-QUERN_INLINE void unpack_q4_0(const uint8_t *b, int8_t *q) {
-    for (int i = 0; i < 16; i++) {
-        q[i] = (int8_t)((b[Q4_0_QS + i] & 15) - 8);
-        q[i + 16] = (int8_t)((b[Q4_0_QS + i] >> 4) - 8);
+#if defined(QUERN_TIER_AVX2) || defined(QUERN_TIER_AVX512) || defined(QUERN_TIER_AMX)
+QUERN_INLINE void dequant_q4_0(const uint8_t *b, float *y) {
+    const vf d = v_set1(f16_to_f32(load_u16(b)));
+    const __m128i packed = _mm_loadu_si128((const __m128i *)(b + Q4_0_QS));
+    const __m128i low = _mm_set1_epi8(15);
+    const __m128i eight = _mm_set1_epi8(8);
+    const __m128i q[2] = {_mm_sub_epi8(_mm_and_si128(packed, low), eight),
+                          _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(packed, 4), low), eight)};
+    for (int h = 0; h < 2; h++) {
+        v_store(y + 16 * h, v_from_i8(q[h]) * d);
+        if (VL == 8) {
+            v_store(y + 16 * h + 8, v_from_i8(_mm_srli_si128(q[h], 8)) * d);
+        }
     }
 }
-
+#else
 QUERN_INLINE void dequant_q4_0(const uint8_t *b, float *y) {
-    int8_t q[QUERN_BLOCK];
-    unpack_q4_0(b, q);
-    scale_i8_only(q, f16_to_f32(load_u16(b)), y, QUERN_BLOCK);
+    const float d = f16_to_f32(load_u16(b));
+    for (int i = 0; i < 16; i++) {
+        y[i] = (float)((b[Q4_0_QS + i] & 15) - 8) * d;
+        y[i + 16] = (float)((b[Q4_0_QS + i] >> 4) - 8) * d;
+    }
 }
+#endif
 
 QUERN_INLINE void dequant_q4_k(const uint8_t *b, float *y) {
     const float d = f16_to_f32(load_u16(b));

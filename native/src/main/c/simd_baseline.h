@@ -88,6 +88,16 @@ QUERN_INLINE void v_store_bf16(uint16_t *p, vf v) {
 
 QUERN_INLINE vf v_load_i8(const int8_t *p) { return (vf){p[0], p[1], p[2], p[3]}; }
 
+/* Lanes truncated to int8; |v| <= 127. */
+QUERN_INLINE void v_store_i8(int8_t *p, vf v) {
+    for (int i = 0; i < 4; i++) {
+        p[i] = (int8_t)v[i];
+    }
+}
+
+/* a with the sign of b; a >= 0. */
+QUERN_INLINE vf v_with_sign(vf a, vf b) { return (vf)((vi)a | ((vi)b & (vi){INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN})); }
+
 /* out[j] lane i = in[i] lane j: a VL x VL transpose. */
 QUERN_INLINE void v_transpose(vf *v) {
     vf a = v[0];

@@ -1,0 +1,247 @@
+/*
+ * Speed of the C kernels on one core: best of several runs, each of some milliseconds. A first argument keeps only
+ * the kernels whose name contains it. Weights of a matrix-vector case exceed the caches where memory allows: N is
+ * chosen for 256 MiB of them, so the GB/s are those of a stream.
+ */
+#define _GNU_SOURCE
+#include "quern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef void matmul_fn(const void *, int64_t, const void *, int64_t, float *, int64_t, int64_t, int64_t, int64_t,
+                       int64_t, void *);
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* not the time that other processes had the core */
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *memory(int64_t bytes) {
+    void *p = NULL;
+    if (posix_memalign(&p, 64, (size_t)(bytes + 64))) {
+        exit(1);
+    }
+    memset(p, 0x11, (size_t)bytes); /* small positive numbers in every format */
+    return p;
+}
+
+static const char *wanted = "";
+
+static int skip(const char *name, uint64_t cap) { return !(quern_caps() & cap) || !strstr(name, wanted); }
+
+typedef struct entry {
+    const char *name;
+    uint64_t cap;
+    double x_bytes; /* per element */
+    double w_bytes;
+    matmul_fn *run;
+} entry;
+
+#define BF 2.0
+#define Q8 (34.0 / 32)
+#define Q4 (18.0 / 32)
+#define K4 (144.0 / 256)
+#define K6 (210.0 / 256)
+#define K8 (292.0 / 256)
+
+#define TIER(t, cap)                                                    \
+    {"matvec_f32_f32_" #t, cap, 4, 4, quern_matvec_f32_f32_##t},        \
+    {"matvec_f32_f16_" #t, cap, 4, BF, quern_matvec_f32_f16_##t},       \
+    {"matvec_f32_bf16_" #t, cap, 4, BF, quern_matvec_f32_bf16_##t},     \
+    {"matvec_f32_q8_0_" #t, cap, 4, Q8, quern_matvec_f32_q8_0_##t},     \
+    {"matvec_f32_q4_0_" #t, cap, 4, Q4, quern_matvec_f32_q4_0_##t},     \
+    {"matvec_f32_q4_k_" #t, cap, 4, K4, quern_matvec_f32_q4_k_##t},     \
+    {"matvec_f32_q6_k_" #t, cap, 4, K6, quern_matvec_f32_q6_k_##t},     \
+    {"matvec_bf16_bf16_" #t, cap, BF, BF, quern_matvec_bf16_bf16_##t},  \
+    {"matvec_q8_0_q8_0_" #t, cap, Q8, Q8, quern_matvec_q8_0_q8_0_##t},  \
+    {"matvec_q8_0_q4_0_" #t, cap, Q8, Q4, quern_matvec_q8_0_q4_0_##t},  \
+    {"matvec_q8_k_q4_k_" #t, cap, K8, K4, quern_matvec_q8_k_q4_k_##t},  \
+    {"matvec_q8_k_q6_k_" #t, cap, K8, K6, quern_matvec_q8_k_q6_k_##t},  \
+    {"matmul_f32_f32_" #t, cap, 4, 4, quern_matmul_f32_f32_##t},        \
+    {"matmul_f32_f16_" #t, cap, 4, BF, quern_matmul_f32_f16_##t},       \
+    {"matmul_f32_bf16_" #t, cap, 4, BF, quern_matmul_f32_bf16_##t},     \
+    {"matmul_f32_q8_0_" #t, cap, 4, Q8, quern_matmul_f32_q8_0_##t},     \
+    {"matmul_f32_q4_0_" #t, cap, 4, Q4, quern_matmul_f32_q4_0_##t},     \
+    {"matmul_f32_q4_k_" #t, cap, 4, K4, quern_matmul_f32_q4_k_##t},     \
+    {"matmul_f32_q6_k_" #t, cap, 4, K6, quern_matmul_f32_q6_k_##t}
+
+static const entry entries[] = {
+    TIER(baseline, QUERN_CAP_BASELINE),
+#if defined(__x86_64__)
+    TIER(avx2, QUERN_CAP_AVX2),
+    TIER(avx512, QUERN_CAP_AVX512),
+    {"matmul_bf16_bf16_amx", QUERN_CAP_AMX, BF, BF, quern_matmul_bf16_bf16_amx},
+    {"matmul_bf16_f16_amx", QUERN_CAP_AMX, BF, BF, quern_matmul_bf16_f16_amx},
+    {"matmul_bf16_q8_0_amx", QUERN_CAP_AMX, BF, Q8, quern_matmul_bf16_q8_0_amx},
+    {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF, Q4, quern_matmul_bf16_q4_0_amx},
+    {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF, K4, quern_matmul_bf16_q4_k_amx},
+    {"matmul_bf16_q6_k_amx", QUERN_CAP_AMX, BF, K6, quern_matmul_bf16_q6_k_amx},
+#endif
+};
+
+static void *big; /* shared by all cases: 256 MiB */
+
+enum { BIG = 256 << 20 };
+
+static void bench_matmul(const entry *e, int64_t m, int64_t n, int64_t k) {
+    const int64_t xb = (int64_t)(e->x_bytes * (double)k);
+    const int64_t wb = (int64_t)(e->w_bytes * (double)k);
+    void *x = memory(m * xb);
+    float *y = memory(m * n * 4);
+    void *scratch = memory(quern_scratch_bytes(k));
+    double best = 1e9;
+    const double until = seconds() + 0.3;
+    do {
+        const double t = seconds();
+        e->run(x, xb, big, wb, y, n, m, 0, n, k, scratch);
+        const double d = seconds() - t;
+        best = d < best ? d : best;
+    } while (seconds() < until);
+    printf("%-28s %5lld x %6lld x %5lld  %8.1f GFLOP/s  %6.2f GB/s of weights\n", e->name, (long long)m, (long long)n,
+           (long long)k, 2e-9 * (double)m * (double)n * (double)k / best, 1e-9 * (double)n * (double)wb / best);
+    free(x);
+    free(y);
+    free(scratch);
+}
+
+static void bench_attention(void) {
+    static const struct {
+        const char *name;
+        uint64_t cap;
+        void (*run)(const float *, const void *, const void *, const float *, float *, float *, const quern_attention_args *,
+                    void *);
+    } tiers[] = {
+        {"attention_baseline", QUERN_CAP_BASELINE, quern_attention_baseline},
+#if defined(__x86_64__)
+        {"attention_avx2", QUERN_CAP_AVX2, quern_attention_avx2},
+        {"attention_avx512", QUERN_CAP_AVX512, quern_attention_avx512},
+#endif
+    };
+    static const int64_t shapes[][3] = {{1, 4, 2048}, {1, 1, 2048}, {64, 4, 512}, {64, 1, 2048}};
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
+        for (int s = 0; s < 4 && !skip(tiers[i].name, tiers[i].cap); s++) {
+            quern_attention_args a;
+            memset(&a, 0, sizeof a);
+            a.queries = shapes[s][0];
+            a.group = shapes[s][1];
+            a.keys = shapes[s][2];
+            a.head_dim = a.value_dim = a.q_head = a.k_key = a.v_key = a.out_head = 64;
+            a.q_query = a.out_query = a.group * 64;
+            a.first_position = a.keys - a.queries;
+            a.causal = 1;
+            a.scale = 0.125f;
+            a.k_format = a.v_format = QUERN_KV_F16;
+            void *q = memory(a.queries * a.group * 64 * 4);
+            void *out = memory(a.queries * a.group * 64 * 4);
+            void *scratch = memory(quern_attention_scratch_bytes(a.queries * a.group, 64, 64));
+            double best = 1e9;
+            for (const double until = seconds() + 0.2; seconds() < until;) {
+                const double t = seconds();
+                tiers[i].run(q, big, (const uint16_t *)big + a.keys * 64, NULL, out, NULL, &a, scratch);
+                const double d = seconds() - t;
+                best = d < best ? d : best;
+            }
+            const double keys = (double)a.keys;
+            printf("%-28s tq %3lld group %lld keys %5lld d 64 f16  %8.1f GFLOP/s  %6.2f GB/s of K, V\n", tiers[i].name,
+                   (long long)a.queries, (long long)a.group, (long long)a.keys,
+                   4e-9 * (double)(a.queries * a.group) * keys * 64 / best, 1e-9 * keys * 256 / best);
+            free(q);
+            free(out);
+            free(scratch);
+        }
+    }
+}
+
+typedef void convert_fn(const void *, int64_t, void *, int64_t, int64_t, int64_t);
+typedef void unary_fn(const float *, float *, int64_t);
+
+static void report(const char *name, double elements, double best) {
+    printf("%-28s %8.2f G elements/s\n", name, 1e-9 * elements / best);
+}
+
+#define BEST(best, call)                                            \
+    double best = 1e9;                                              \
+    for (const double until = seconds() + 0.1; seconds() < until;) { \
+        const double t_ = seconds();                                \
+        call;                                                       \
+        const double d_ = seconds() - t_;                           \
+        best = d_ < best ? d_ : best;                               \
+    }
+
+static void bench_convert(const char *name, uint64_t cap, convert_fn *run) {
+    if (skip(name, cap)) {
+        return;
+    }
+    void *x = memory(32768 * 4);
+    void *y = memory(32768 * 4);
+    BEST(best, run(x, 0, y, 0, 1, 32768))
+    report(name, 32768, best);
+    free(x);
+    free(y);
+}
+
+static void bench_unary(const char *name, uint64_t cap, unary_fn *run) {
+    if (skip(name, cap)) {
+        return;
+    }
+    float *x = memory(16384 * 4);
+    float *y = memory(16384 * 4);
+    BEST(best, run(x, y, 16384))
+    report(name, 16384, best);
+    free(x);
+    free(y);
+}
+
+#define CONVERT(kernel, t, cap) bench_convert("convert_" #kernel "_" #t, cap, quern_convert_##kernel##_##t);
+#define UNARY(kernel, t, cap) bench_unary(#kernel "_" #t, cap, quern_##kernel##_##t);
+#define SMALL(t, cap)             \
+    CONVERT(f32_q8_0, t, cap)     \
+    CONVERT(f32_q8_k, t, cap)     \
+    CONVERT(f32_bf16, t, cap)     \
+    CONVERT(f32_f16, t, cap)      \
+    CONVERT(f16_f32, t, cap)      \
+    CONVERT(bf16_f32, t, cap)     \
+    CONVERT(q8_0_f32, t, cap)     \
+    CONVERT(q4_0_f32, t, cap)     \
+    CONVERT(q4_k_f32, t, cap)     \
+    CONVERT(q6_k_f32, t, cap)     \
+    CONVERT(q8_0_bf16, t, cap)    \
+    UNARY(exp, t, cap)            \
+    UNARY(silu, t, cap)           \
+    UNARY(gelu_tanh, t, cap)      \
+    UNARY(gelu_erf, t, cap)
+
+int main(int count, char **arguments) {
+    if (count > 1) {
+        wanted = arguments[1];
+    }
+    big = memory(BIG);
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        const entry *e = &entries[i];
+        if (skip(e->name, e->cap)) {
+            continue;
+        }
+        if (!strncmp(e->name, "matvec", 6)) {
+            bench_matmul(e, 1, (int64_t)(BIG / (e->w_bytes * 2048)) / 32 * 32, 2048);
+            bench_matmul(e, 4, 2048, 2048);
+            bench_matmul(e, 8, 2048, 2048);
+        } else {
+            bench_matmul(e, 4, 2048, 2048);
+            bench_matmul(e, 8, 2048, 2048);
+            bench_matmul(e, 16, 2048, 2048);
+            bench_matmul(e, 32, 2048, 2048);
+            bench_matmul(e, 512, 2048, 2048);
+        }
+    }
+    bench_attention();
+    SMALL(baseline, QUERN_CAP_BASELINE)
+#if defined(__x86_64__)
+    SMALL(avx2, QUERN_CAP_AVX2)
+    SMALL(avx512, QUERN_CAP_AVX512)
+#endif
+    return 0;
+}
