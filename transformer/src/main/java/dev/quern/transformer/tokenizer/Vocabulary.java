@@ -1,0 +1,220 @@
+package dev.quern.transformer.tokenizer;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tokens of a model: text, type and role of every id, and the way back from a text to its id.
+ * Immutable and safe to share.
+ */
+public final class Vocabulary {
+  /** What {@link #id} returns for a text that is no token. */
+  public static final int NONE = -1;
+
+  private final @Nullable String[] texts;
+  private final byte[] types;
+  private final int[] slots;
+  private final int mask;
+  private final int maxTokenChars;
+  private final Map<SpecialRole, Integer> roles;
+  private final Set<Integer> endOfGeneration;
+
+  private Vocabulary(
+      @Nullable String[] texts,
+      byte[] types,
+      int[] slots,
+      int maxTokenChars,
+      Map<SpecialRole, Integer> roles,
+      Set<Integer> endOfGeneration) {
+    this.texts = texts;
+    this.types = types;
+    this.slots = slots;
+    this.mask = slots.length - 1;
+    this.maxTokenChars = maxTokenChars;
+    this.roles = roles;
+    this.endOfGeneration = endOfGeneration;
+  }
+
+  /**
+   * Indexes tokens.
+   *
+   * @param source file, for messages
+   * @param key the place of the tokens in it, for messages
+   * @param texts text of each id; null where an id is not used
+   * @param types ordinal of the {@link TokenType} of each id
+   */
+  static Vocabulary of(String source, String key, @Nullable String[] texts, byte[] types) {
+    int capacity = Integer.highestOneBit(Math.max(texts.length, 8) * 2 - 1) * 2;
+    int[] slots = new int[capacity];
+    int mask = capacity - 1;
+    int longest = 0;
+    char[] chars = new char[256];
+    for (int id = 0; id < texts.length; id++) {
+      String text = texts[id];
+      if (text == null) {
+        continue;
+      }
+      int length = text.length();
+      longest = Math.max(longest, length);
+      if (length > chars.length) {
+        chars = new char[length * 2];
+      }
+      text.getChars(0, length, chars, 0);
+      int slot = CharHash.spread(CharHash.of(chars, 0, length)) & mask;
+      while (slots[slot] != 0) {
+        int other = slots[slot] - 1;
+        if (text.equals(texts[other])) {
+          throw Malformed.at(
+              source,
+              key,
+              "token " + Malformed.quote(text) + " stands at " + other + " and again at " + id);
+        }
+        slot = (slot + 1) & mask;
+      }
+      slots[slot] = id + 1;
+    }
+    return new Vocabulary(texts, types, slots, longest, Map.of(), Set.of());
+  }
+
+  /** The same tokens with roles and with the ids that end a generation. */
+  Vocabulary with(Map<SpecialRole, Integer> newRoles, Set<Integer> newEndOfGeneration) {
+    return new Vocabulary(
+        texts, types, slots, maxTokenChars, Map.copyOf(newRoles), Set.copyOf(newEndOfGeneration));
+  }
+
+  /** Number of ids, used or not: the extent of a model's logits. */
+  public int size() {
+    return texts.length;
+  }
+
+  /**
+   * Text of a token as the vocabulary spells it, which is not the text that it decodes to.
+   *
+   * @return the spelling; empty for an id that the vocabulary leaves unused
+   * @throws IndexOutOfBoundsException for an id outside the vocabulary
+   */
+  public String text(int id) {
+    check(id);
+    String text = texts[id];
+    return text == null ? "" : text;
+  }
+
+  /**
+   * Type of a token.
+   *
+   * @throws IndexOutOfBoundsException for an id outside the vocabulary
+   */
+  public TokenType type(int id) {
+    check(id);
+    return TokenType.ofOrdinal(types[id]);
+  }
+
+  /** Whether a token steers the model and has no text of its own. */
+  public boolean isControl(int id) {
+    return type(id) == TokenType.CONTROL;
+  }
+
+  /** Id of the token that is spelled so, or {@link #NONE}. */
+  public int id(String text) {
+    Objects.requireNonNull(text, "text");
+    char[] chars = text.toCharArray();
+    return find(chars, 0, chars.length);
+  }
+
+  /** Id of the token with a role, or {@link #NONE}. */
+  public int id(SpecialRole role) {
+    return roles.getOrDefault(role, NONE);
+  }
+
+  /** All roles that are filled, with their tokens. */
+  public Map<SpecialRole, Integer> roles() {
+    return roles;
+  }
+
+  /** Whether a generation ends when this token is chosen. */
+  public boolean isEndOfGeneration(int id) {
+    return endOfGeneration.contains(id);
+  }
+
+  /** The ids after which a generation ends, ascending. */
+  public List<Integer> endOfGeneration() {
+    return endOfGeneration.stream().sorted().toList();
+  }
+
+  /** Length of the longest token, in UTF-16 units. */
+  int maxTokenChars() {
+    return maxTokenChars;
+  }
+
+  /** Id of the token that spells {@code chars[from, to)}, or {@link #NONE}. */
+  int find(char[] chars, int from, int to) {
+    if (to - from > maxTokenChars) {
+      return NONE;
+    }
+    return find(CharHash.of(chars, from, to), chars, from, to);
+  }
+
+  /** As {@link #find(char[], int, int)}, with the hash of the range already known. */
+  int find(int hash, char[] chars, int from, int to) {
+    int slot = CharHash.spread(hash) & mask;
+    while (true) {
+      int id = slots[slot] - 1;
+      if (id < 0) {
+        return NONE;
+      }
+      String text = texts[id];
+      if (text != null && equal(text, chars, from, to)) {
+        return id;
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  private static boolean equal(String text, char[] chars, int from, int to) {
+    int length = to - from;
+    if (text.length() != length) {
+      return false;
+    }
+    for (int i = 0; i < length; i++) {
+      if (text.charAt(i) != chars[from + i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Ids of the tokens spelled {@code <0x00>} to {@code <0xFF>}; {@link #NONE} where there is none.
+   */
+  int[] byteTokens() {
+    int[] ids = new int[256];
+    for (int b = 0; b < 256; b++) {
+      ids[b] = id(String.format("<0x%02X>", b));
+    }
+    return ids;
+  }
+
+  private void check(int id) {
+    if (id < 0 || id >= texts.length) {
+      throw new IndexOutOfBoundsException(
+          "[tokenizer] id " + id + " is outside the vocabulary; need 0 <= id < " + texts.length);
+    }
+  }
+
+  /** Collects the types while a vocabulary is read. */
+  static byte[] allOfType(int size, TokenType type) {
+    byte[] types = new byte[size];
+    Arrays.fill(types, (byte) type.ordinal());
+    return types;
+  }
+
+  /** An empty, modifiable table of roles. */
+  static Map<SpecialRole, Integer> noRoles() {
+    return new HashMap<>();
+  }
+}

@@ -1,0 +1,39 @@
+package dev.quern.transformer.tokenizer;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The ids of words met before. One entry per hash, the newest stays: bounded, and safe without
+ * locks, because entries are immutable and a lost update only costs a repetition.
+ */
+final class WordCache {
+  /** Longer pieces are rare, and would let a hostile text fill memory. */
+  static final int MAX_CHARS = 32;
+
+  private static final int SLOTS = 1 << 14;
+
+  private record Entry(char[] word, int[] ids) {}
+
+  private final @Nullable Entry[] entries = new @Nullable Entry[SLOTS];
+
+  /** The ids of the word {@code chars[from, to)} whose hash is given, or null. */
+  int @Nullable [] get(int hash, char[] chars, int from, int to) {
+    Entry entry = entries[CharHash.spread(hash) & (SLOTS - 1)];
+    if (entry == null || entry.word.length != to - from) {
+      return null;
+    }
+    char[] word = entry.word;
+    for (int i = 0; i < word.length; i++) {
+      if (word[i] != chars[from + i]) {
+        return null;
+      }
+    }
+    return entry.ids;
+  }
+
+  void put(int hash, char[] chars, int from, int to, int[] ids) {
+    char[] word = new char[to - from];
+    System.arraycopy(chars, from, word, 0, word.length);
+    entries[CharHash.spread(hash) & (SLOTS - 1)] = new Entry(word, ids);
+  }
+}
