@@ -68,6 +68,7 @@ class TensorScopeTest {
   }
 
   @Test
+  @SuppressWarnings("try") // closing at the wrong moment is what is tested
   void closingTwiceOutOfOrderOrElsewhereIsAnError() throws Exception {
     TensorScope twice = TensorScope.open("twice");
     twice.close();
