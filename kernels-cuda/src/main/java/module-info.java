@@ -3,7 +3,7 @@ import dev.quern.kernels.cuda.CudaProvider;
 
 /** The CUDA backend, through the driver API. */
 module dev.quern.kernels.cuda {
-  requires dev.quern.core;
+  requires transitive dev.quern.core;
   requires static org.jspecify;
   requires jcuda;
 
