@@ -26,13 +26,19 @@ public final class CudaProvider implements DeviceProvider {
 
   private static CudaDriverApi load() {
     try {
-      return (CudaDriverApi) Class.forName(API).getDeclaredConstructor().newInstance();
+      return Class.forName(API)
+          .asSubclass(CudaDriverApi.class)
+          .getDeclaredConstructor()
+          .newInstance();
     } catch (InvocationTargetException e) {
-      switch (e.getCause()) {
-        case CudaDriverException refused -> throw refused;
-        case LinkageError error -> throw error;
-        default -> throw new IllegalStateException("JCuda failed to start", e.getCause());
+      Throwable cause = e.getCause();
+      if (cause instanceof CudaDriverException refused) {
+        throw refused;
       }
+      if (cause instanceof LinkageError error) {
+        throw error;
+      }
+      throw new IllegalStateException("JCuda failed to start", e);
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException("the CUDA backend is incomplete: " + API, e);
     }
