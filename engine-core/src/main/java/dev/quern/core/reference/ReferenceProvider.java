@@ -1,14 +1,38 @@
 package dev.quern.core.reference;
 
+import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.op.AttentionOp.Rope;
+import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.CompareOp;
+import dev.quern.core.op.CreateOp;
+import dev.quern.core.op.CustomOp;
+import dev.quern.core.op.DataOp;
+import dev.quern.core.op.LossOp;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.NormOp;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ShapeOp;
+import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.Probe;
+import dev.quern.core.type.Precision;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** The scalar reference kernels. */
+/**
+ * The kernels of last resort: every operation but views (which need none) and custom operations
+ * (which bring their own), every dtype, any strides. Under {@link Precision#FAST} they compute
+ * EXACT, and their names say so.
+ *
+ * <p>Not a service: engines add it to the providers that they find.
+ */
 public final class ReferenceProvider implements KernelProvider {
-  /** Creates it. */
+  /** A provider; all are alike. */
   public ReferenceProvider() {}
 
   @Override
@@ -23,11 +47,35 @@ public final class ReferenceProvider implements KernelProvider {
 
   @Override
   public Probe probe() {
-    return new Probe.Usable("scalar Java");
+    return new Probe.Usable("scalar, any layout, F64 inside");
   }
 
   @Override
   public @Nullable Kernel find(KernelSignature signature) {
-    return null;
+    Op op = signature.op();
+    return switch (op) {
+      case UnaryOp _ -> kernel(op, UnaryKernels::bind);
+      case BinaryOp _ -> kernel(op, BinaryKernels::bind);
+      case CompareOp _ -> kernel(op, CompareKernels::bind);
+      case ReduceOp _ -> kernel(op, ReduceKernels::bind);
+      case MatMulOp _ ->
+          new ReferenceKernel(
+              op.name()
+                  + " reference"
+                  + (signature.precision() == Precision.FAST ? " (exact)" : ""),
+              MatMulKernels::bind);
+      case DataOp _ -> kernel(op, DataKernels::bind);
+      case CreateOp _ -> kernel(op, CreateKernels::bind);
+      case NormOp _ -> kernel(op, NormKernels::bind);
+      case Attention _ -> kernel(op, AttentionKernel::bind);
+      case Rope _ -> kernel(op, RopeKernel::bind);
+      case LossOp _ -> kernel(op, LossKernels::bind);
+      case BufferOp _ -> kernel(op, BufferKernels::bind);
+      case CustomOp _, ShapeOp _ -> null;
+    };
+  }
+
+  private static Kernel kernel(Op op, Function<KernelArgs, Runnable> binder) {
+    return new ReferenceKernel(op.name() + " reference", binder);
   }
 }
