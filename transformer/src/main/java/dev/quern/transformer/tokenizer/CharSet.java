@@ -1,6 +1,5 @@
 package dev.quern.transformer.tokenizer;
 
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,16 +13,11 @@ final class CharSet {
     boolean has(int codePoint);
   }
 
-  /** Inclusive ranges, as pairs of first and last code point. */
-  record Ranges(int[] bounds) implements Rule {
+  /** Code points from a first to a last, both included. */
+  record Range(int first, int last) implements Rule {
     @Override
     public boolean has(int codePoint) {
-      for (int i = 0; i < bounds.length; i += 2) {
-        if (codePoint >= bounds[i] && codePoint <= bounds[i + 1]) {
-          return true;
-        }
-      }
-      return false;
+      return codePoint >= first && codePoint <= last;
     }
   }
 
@@ -109,7 +103,7 @@ final class CharSet {
   private final Rule rule;
   private final long low;
   private final long high;
-  private final long @Nullable [][] pages = new long[256][];
+  private final long[] @Nullable [] pages = new long[256][];
 
   CharSet(Rule rule) {
     this.rule = rule;
@@ -158,10 +152,5 @@ final class CharSet {
       }
     }
     return bits;
-  }
-
-  @Override
-  public String toString() {
-    return rule instanceof Ranges ranges ? Arrays.toString(ranges.bounds) : rule.toString();
   }
 }

@@ -7,6 +7,7 @@ package dev.quern.transformer.tokenizer;
 final class DigitGroups implements PreTokenizer {
   @Override
   public void split(char[] chars, int from, int to, boolean first, Sink out) {
+    boolean isFirst = first;
     int done = from;
     int at = from;
     while (at < to) {
@@ -14,7 +15,7 @@ final class DigitGroups implements PreTokenizer {
         at = after(chars, at, to);
         continue;
       }
-      emit(chars, done, at, from, first, out);
+      isFirst = emit(chars, done, at, isFirst, out);
       int digits = 0;
       int end = at;
       while (end < to && isNumber(chars, end, to)) {
@@ -23,22 +24,26 @@ final class DigitGroups implements PreTokenizer {
       }
       while (digits > 0) {
         int group = digits % 3 == 0 ? 3 : digits % 3;
-        int start = at;
+        int groupEnd = at;
         for (int i = 0; i < group; i++) {
-          at = after(chars, at, to);
+          groupEnd = after(chars, groupEnd, to);
         }
-        emit(chars, start, at, from, first, out);
+        isFirst = emit(chars, at, groupEnd, isFirst, out);
+        at = groupEnd;
         digits -= group;
       }
       done = at;
     }
-    emit(chars, done, to, from, first, out);
+    emit(chars, done, to, isFirst, out);
   }
 
-  private static void emit(char[] chars, int from, int to, int textStart, boolean first, Sink out) {
-    if (from < to) {
-      out.piece(chars, from, to, first && from == textStart);
+  /** Passes on a piece, and returns whether the next one is still the first. */
+  private static boolean emit(char[] chars, int from, int to, boolean first, Sink out) {
+    if (from == to) {
+      return first;
     }
+    out.piece(chars, from, to, first);
+    return false;
   }
 
   private static boolean isNumber(char[] chars, int at, int to) {

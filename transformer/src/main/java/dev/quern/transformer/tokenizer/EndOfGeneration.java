@@ -129,7 +129,7 @@ final class EndOfGeneration {
     for (String spelling : SHOWN) {
       int id = vocabulary.id(spelling);
       if (id >= 0) {
-        types[id] = (byte) TokenType.USER_DEFINED.ordinal();
+        types[id] = TokenType.USER_DEFINED.code();
       }
     }
     // In the Harmony format a message may end and the generation go on.
@@ -137,7 +137,7 @@ final class EndOfGeneration {
     int end = vocabulary.id("<|end|>");
     if (end >= 0 && called && (has(vocabulary, "<|return|>") || has(vocabulary, "<|flush|>"))) {
       ends.remove(end);
-      types[end] = (byte) TokenType.USER_DEFINED.ordinal();
+      types[end] = TokenType.USER_DEFINED.code();
     }
     return ends;
   }
@@ -151,7 +151,7 @@ final class EndOfGeneration {
     for (String spelling : spellings) {
       int id = vocabulary.id(spelling);
       if (id >= 0) {
-        types[id] = (byte) TokenType.CONTROL.ordinal();
+        types[id] = TokenType.CONTROL.code();
         ids.add(id);
       }
     }

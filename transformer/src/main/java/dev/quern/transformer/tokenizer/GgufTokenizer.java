@@ -2,6 +2,7 @@ package dev.quern.transformer.tokenizer;
 
 import dev.quern.transformer.tokenizer.StreamingDecoder.DecodeChain;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -97,7 +98,7 @@ final class GgufTokenizer {
     }
     checkLength(TYPES, codes.length);
     for (int i = 0; i < codes.length; i++) {
-      result[i] = (byte) TokenType.ofCode(codes[i]).ordinal();
+      result[i] = TokenType.ofCode(codes[i]).code();
     }
     return result;
   }
@@ -136,8 +137,8 @@ final class GgufTokenizer {
                 prefix && !options.continuation()
                     ? new DecodeStage.StripStart(last, (byte) ' ', 1)
                     : last);
-    int[] before = frame("add_bos_token", true, SpecialRole.BOS, roles);
-    int[] after = frame("add_eos_token", false, SpecialRole.EOS, roles);
+    List<Integer> before = frame("add_bos_token", true, SpecialRole.BOS, roles);
+    List<Integer> after = frame("add_eos_token", false, SpecialRole.EOS, roles);
     return tokenizer(roles, new MarkedText(prefix), model, before, after, decoding);
   }
 
@@ -155,8 +156,8 @@ final class GgufTokenizer {
         new BpeModel(vocabulary, table, BpeModel.Settings.overBytes(family.ignoreMerges()), false);
     DecodeChain decoding =
         DecodeChain.of(vocabulary, id -> spelling(id, Spelling.BYTES), (options, last) -> last);
-    int[] before = frame("add_bos_token", family.addBos(), SpecialRole.BOS, roles);
-    int[] after = frame("add_eos_token", false, SpecialRole.EOS, roles);
+    List<Integer> before = frame("add_bos_token", family.addBos(), SpecialRole.BOS, roles);
+    List<Integer> after = frame("add_eos_token", false, SpecialRole.EOS, roles);
     return tokenizer(roles, family.preTokenizer(), model, before, after, decoding);
   }
 
@@ -188,8 +189,8 @@ final class GgufTokenizer {
         roles,
         new GgufBertWords(lowercase, stripAccents),
         model,
-        new int[] {cls},
-        new int[] {sep},
+        List.of(cls),
+        List.of(sep),
         decoding);
   }
 
@@ -197,8 +198,8 @@ final class GgufTokenizer {
       Map<SpecialRole, Integer> roles,
       PreTokenizer preTokenizer,
       PieceModel model,
-      int[] before,
-      int[] after,
+      List<Integer> before,
+      List<Integer> after,
       DecodeChain decoding) {
     Set<Integer> ends = EndOfGeneration.detect(vocabulary, types, roles);
     vocabulary = vocabulary.with(roles, ends);
@@ -251,7 +252,7 @@ final class GgufTokenizer {
     }
   }
 
-  private int[] frame(
+  private List<Integer> frame(
       String flag, boolean fallback, SpecialRole role, Map<SpecialRole, Integer> roles) {
     boolean wanted = metadata.bool(PREFIX + flag, fallback);
     Integer id = roles.get(role);
@@ -261,7 +262,7 @@ final class GgufTokenizer {
           PREFIX + flag,
           "it is true, and there is no " + PREFIX + ROLE_KEYS.get(role));
     }
-    return wanted && id != null ? new int[] {id} : new int[0];
+    return wanted && id != null ? List.of(id) : List.of();
   }
 
   private enum Spelling {

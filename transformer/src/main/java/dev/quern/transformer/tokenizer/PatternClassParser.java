@@ -9,7 +9,7 @@ import java.util.Locale;
 final class PatternClassParser {
   private static final int MAX_DEPTH = 30;
   private static final Rule HEX_DIGIT =
-      new CharSet.Ranges(new int[] {'0', '9', 'A', 'F', 'a', 'f'});
+      new CharSet.Union(List.of(range('0', '9'), range('A', 'F'), range('a', 'f')));
 
   private final PatternParser input;
   private int depth;
@@ -19,7 +19,7 @@ final class PatternClassParser {
   }
 
   static Rule range(int first, int last) {
-    return new CharSet.Ranges(new int[] {first, last});
+    return new CharSet.Range(first, last);
   }
 
   /** Reads a class whose opening bracket is consumed. */
@@ -89,10 +89,8 @@ final class PatternClassParser {
   }
 
   private static int single(Rule rule) {
-    return rule instanceof CharSet.Ranges ranges
-            && ranges.bounds().length == 2
-            && ranges.bounds()[0] == ranges.bounds()[1]
-        ? ranges.bounds()[0]
+    return rule instanceof CharSet.Range range && range.first() == range.last()
+        ? range.first()
         : -1;
   }
 

@@ -18,7 +18,6 @@ import org.jspecify.annotations.Nullable;
 final class PatternMatcher {
   private static final int PLAIN = -1;
   private static final long MAX_MEMO_BITS = 1L << 30;
-  private static final PatternNode.Place[] PLACES = PatternNode.Place.values();
 
   private final PatternProgram program;
   private char[] text = new char[0];
@@ -46,7 +45,7 @@ final class PatternMatcher {
     this.from = newFrom;
     this.to = newTo;
     this.steps = 0;
-    long length = newTo - newFrom;
+    long length = (long) newTo - newFrom;
     this.memoAfter =
         (length + 1) * program.memoColumns <= MAX_MEMO_BITS ? 4096 + 32 * length : Long.MAX_VALUE;
     this.budget = 4_000_000 + 1000 * length;
@@ -157,7 +156,7 @@ final class PatternMatcher {
           address = program.first[address];
         }
         case PatternProgram.PLACE -> {
-          alive = isAt(PLACES[program.first[address]], place);
+          alive = isAt(Objects.requireNonNull(program.place[address]), place);
           address++;
         }
         default -> {

@@ -11,6 +11,7 @@ import dev.quern.transformer.tokenizer.PatternNode.Repeat;
 import dev.quern.transformer.tokenizer.PatternNode.Sequence;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a pattern in the syntax of Oniguruma's Ruby flavour, which Hugging Face tokenizers are
@@ -149,7 +150,10 @@ final class PatternParser {
       case '[' -> new One(new CharSet(new PatternClassParser(this).parse()));
       case '.' -> {
         CharSet.Rule newline = PatternClassParser.range('\n', '\n');
-        yield one(dotAll ? new CharSet.Ranges(new int[] {0, 0x10FFFF}) : new CharSet.Not(newline));
+        yield one(
+            dotAll
+                ? PatternClassParser.range(0, Character.MAX_CODE_POINT)
+                : new CharSet.Not(newline));
       }
       case '^' -> new Boundary(Place.LINE_START);
       case '$' -> new Boundary(Place.LINE_END);
@@ -160,71 +164,60 @@ final class PatternParser {
   }
 
   private PatternNode escape() {
-    switch (peek()) {
-      case 'b' -> {
-        at++;
-        return new Boundary(Place.WORD_BOUNDARY);
-      }
-      case 'B' -> {
-        at++;
-        return new Boundary(Place.NO_WORD_BOUNDARY);
-      }
-      case 'A' -> {
-        at++;
-        return new Boundary(Place.TEXT_START);
-      }
-      case 'z' -> {
-        at++;
-        return new Boundary(Place.TEXT_END);
-      }
-      case 'Z' -> {
-        at++;
-        return new Boundary(Place.TEXT_END_OR_LAST_NEWLINE);
-      }
-      default -> {
-        return one(new PatternClassParser(this).escape());
-      }
+    @Nullable Place place =
+        switch (peek()) {
+          case 'b' -> Place.WORD_BOUNDARY;
+          case 'B' -> Place.NO_WORD_BOUNDARY;
+          case 'A' -> Place.TEXT_START;
+          case 'z' -> Place.TEXT_END;
+          case 'Z' -> Place.TEXT_END_OR_LAST_NEWLINE;
+          default -> null;
+        };
+    if (place == null) {
+      return one(new PatternClassParser(this).escape());
     }
+    at++;
+    return new Boundary(place);
   }
 
   private PatternNode group() {
     if (!accept('?')) {
       return closed(choice());
     }
+    if (accept(':')) {
+      return closed(choice());
+    }
+    if (accept('=')) {
+      return new Look(closed(choice()), true, false);
+    }
+    if (accept('!')) {
+      return new Look(closed(choice()), true, true);
+    }
+    if (accept('>')) {
+      return new Atomic(closed(choice()));
+    }
+    if (accept('#')) {
+      skipPast(')');
+      return new Sequence(List.of());
+    }
+    if (!accept('<')) {
+      return options();
+    }
+    if (accept('=')) {
+      return behind(closed(choice()), false);
+    }
+    if (accept('!')) {
+      return behind(closed(choice()), true);
+    }
+    // A named capture, whose name is of no use here.
+    skipPast('>');
+    return closed(choice());
+  }
+
+  private void skipPast(char end) {
     int c = next();
-    switch (c) {
-      case ':' -> {
-        return closed(choice());
-      }
-      case '=' -> {
-        return new Look(closed(choice()), true, false);
-      }
-      case '!' -> {
-        return new Look(closed(choice()), true, true);
-      }
-      case '>' -> {
-        return new Atomic(closed(choice()));
-      }
-      case '#' -> {
-        while (next() != ')') {
-          // A comment has no other end.
-        }
-        return new Sequence(List.of());
-      }
-      case '<' -> {
-        if (peek() == '=' || peek() == '!') {
-          boolean negative = next() == '!';
-          return behind(closed(choice()), negative);
-        }
-        while (next() != '>') {
-          // The name of a capture is of no use here.
-        }
-        return closed(choice());
-      }
-      default -> {
-        at -= Character.charCount(c);
-        return options();
-      }
+    while (c != end) {
+      c = next();
     }
   }
 

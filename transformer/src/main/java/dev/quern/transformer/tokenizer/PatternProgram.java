@@ -3,7 +3,9 @@ package dev.quern.transformer.tokenizer;
 import dev.quern.transformer.tokenizer.PatternNode.Greed;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +36,7 @@ final class PatternProgram {
 
   private final List<int[]> code = new ArrayList<>();
   private final List<@Nullable CharSet> sets = new ArrayList<>();
+  private final Map<Integer, PatternNode.Place> places = new HashMap<>();
   private final List<@Nullable First> guards = new ArrayList<>();
 
   /** Instruction at each address. */
@@ -41,7 +44,7 @@ final class PatternProgram {
 
   /**
    * First operand: the preferred branch, the target of a jump, the end of a sub-pattern, the upper
-   * bound of a span (-1 for none), or a place.
+   * bound of a span (-1 for none).
    */
   final int[] first;
 
@@ -50,6 +53,9 @@ final class PatternProgram {
 
   /** The sets of SET and SPAN. */
   final @Nullable CharSet[] set;
+
+  /** The conditions of PLACE. */
+  final PatternNode.@Nullable Place[] place;
 
   /** ASCII characters below 64 with which the preferred branch of a split can begin. */
   final long[] guardLow;
@@ -84,6 +90,8 @@ final class PatternProgram {
     this.first = new int[size];
     this.second = new int[size];
     this.set = sets.toArray(new @Nullable CharSet[0]);
+    this.place = new PatternNode.@Nullable Place[size];
+    places.forEach((address, value) -> place[address] = value);
     this.guardLow = new long[size];
     this.guardHigh = new long[size];
     this.memoColumn = new int[size];
@@ -114,6 +122,7 @@ final class PatternProgram {
     code.clear();
     sets.clear();
     guards.clear();
+    places.clear();
   }
 
   /**
@@ -171,7 +180,7 @@ final class PatternProgram {
       case PatternNode.Atomic atomic ->
           emitSub(instruction(ATOMIC, 0, 0, null, null), atomic.body());
       case PatternNode.Boundary boundary ->
-          instruction(PLACE, boundary.place().ordinal(), 0, null, null);
+          places.put(instruction(PLACE, 0, 0, null, null), boundary.place());
     }
   }
 

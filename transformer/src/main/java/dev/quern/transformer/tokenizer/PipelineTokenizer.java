@@ -1,6 +1,7 @@
 package dev.quern.transformer.tokenizer;
 
 import dev.quern.transformer.tokenizer.StreamingDecoder.DecodeChain;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -28,8 +29,8 @@ record PipelineTokenizer(
     PreTokenizer preTokenizer,
     boolean firstAfterToken,
     PieceModel model,
-    int[] before,
-    int[] after,
+    List<Integer> before,
+    List<Integer> after,
     DecodeChain decoding)
     implements Tokenizer {
 
@@ -39,12 +40,12 @@ record PipelineTokenizer(
     char[] chars = Unicode.withoutLoneSurrogates(text.toCharArray());
     IntList out = new IntList();
     if (options.addSpecial()) {
-      out.addAll(before);
+      before.forEach(out::add);
     }
     Run run = new Run(options.parseSpecial(), model.encoder(), out);
     finder.split(chars, 0, chars.length, options.parseSpecial(), run);
     if (options.addSpecial()) {
-      out.addAll(after);
+      after.forEach(out::add);
     }
     return out.toArray();
   }

@@ -1,5 +1,7 @@
 package dev.quern.transformer.tokenizer;
 
+import java.util.List;
+
 /** Cuts a text into the pieces within which a vocabulary merges. */
 interface PreTokenizer {
   /** Receives pieces in order; their characters are only valid during the call. */
@@ -23,9 +25,20 @@ interface PreTokenizer {
         }
       };
 
-  /** This, and then another one on each of its pieces. */
-  default PreTokenizer then(PreTokenizer next) {
-    return (chars, from, to, first, out) ->
-        split(chars, from, to, first, (c, f, t, isFirst) -> next.split(c, f, t, isFirst, out));
+  /** Several, each on the pieces of the one before. */
+  static PreTokenizer sequence(List<PreTokenizer> steps) {
+    if (steps.isEmpty()) {
+      return WHOLE;
+    }
+    PreTokenizer rest = steps.getLast();
+    for (int i = steps.size() - 2; i >= 0; i--) {
+      PreTokenizer step = steps.get(i);
+      PreTokenizer after = rest;
+      rest =
+          (chars, from, to, first, out) ->
+              step.split(
+                  chars, from, to, first, (c, f, t, isFirst) -> after.split(c, f, t, isFirst, out));
+    }
+    return rest;
   }
 }

@@ -1,5 +1,6 @@
 package dev.quern.transformer.tokenizer;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -43,12 +44,14 @@ final class PreTokenizerPatterns {
     }
 
     PreTokenizer preTokenizer() {
-      PreTokenizer result = digitGroups ? new DigitGroups() : PreTokenizer.WHOLE;
-      for (String pattern : patterns) {
-        PreTokenizer next = PatternSplit.isolating(pattern);
-        result = result == PreTokenizer.WHOLE ? next : result.then(next);
+      List<PreTokenizer> steps = new ArrayList<>();
+      if (digitGroups) {
+        steps.add(new DigitGroups());
       }
-      return result;
+      for (String pattern : patterns) {
+        steps.add(PatternSplit.isolating(pattern));
+      }
+      return PreTokenizer.sequence(steps);
     }
   }
 

@@ -1,33 +1,38 @@
 package dev.quern.transformer.tokenizer;
 
-/**
- * What a vocabulary entry is for. The order is that of the codes 1 to 6 of {@code
- * tokenizer.ggml.token_type} in the GGUF specification.
- */
+/** What a vocabulary entry is for, with the codes of the GGUF specification's token types. */
 public enum TokenType {
   /** Ordinary text. */
-  NORMAL,
+  NORMAL(1),
   /** Stands for text that the vocabulary can't express. */
-  UNKNOWN,
+  UNKNOWN(2),
   /** Steers the model (begin, end, padding, roles) and has no text of its own. */
-  CONTROL,
+  CONTROL(3),
   /** Text added after training; it is found before anything else is split. */
-  USER_DEFINED,
+  USER_DEFINED(4),
   /** Reserved; the model never produces it. */
-  UNUSED,
+  UNUSED(5),
   /** One raw byte, spelled {@code <0xNN>} in the vocabulary. */
-  BYTE;
+  BYTE(6);
 
-  private static final TokenType[] VALUES = values();
+  private static final TokenType[] BY_CODE = {
+    UNUSED, NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE
+  };
 
-  /** Type of a GGUF code; codes outside 1 to 6 are unused entries. */
-  static TokenType ofCode(int code) {
-    return code >= 1 && code <= VALUES.length ? VALUES[code - 1] : UNUSED;
+  private final byte code;
+
+  TokenType(int code) {
+    this.code = (byte) code;
   }
 
-  /** Type of an ordinal, without copying the table of values. */
-  static TokenType ofOrdinal(int ordinal) {
-    return VALUES[ordinal];
+  /** The code in a GGUF file, 1 to 6. */
+  public byte code() {
+    return code;
+  }
+
+  /** Type of a code; codes outside 1 to 6 are unused entries. */
+  static TokenType ofCode(int code) {
+    return code >= 0 && code < BY_CODE.length ? BY_CODE[code] : UNUSED;
   }
 
   /** Whether decoding leaves the token out unless it is asked to keep special tokens. */

@@ -103,6 +103,7 @@ final class Unicode {
    */
   static char[] withoutLoneSurrogates(char[] chars) {
     char[] result = chars;
+    boolean copied = false;
     for (int i = 0; i < chars.length; i++) {
       if (!Character.isSurrogate(chars[i])) {
         continue;
@@ -113,8 +114,9 @@ final class Unicode {
         i++;
         continue;
       }
-      if (result == chars) {
+      if (!copied) {
         result = Arrays.copyOf(chars, chars.length);
+        copied = true;
       }
       result[i] = '\uFFFD';
     }

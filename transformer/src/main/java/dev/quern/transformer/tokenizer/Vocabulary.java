@@ -46,7 +46,7 @@ public final class Vocabulary {
    * @param source file, for messages
    * @param key the place of the tokens in it, for messages
    * @param texts text of each id; null where an id is not used
-   * @param types ordinal of the {@link TokenType} of each id
+   * @param types code of the {@link TokenType} of each id
    */
   static Vocabulary of(String source, String key, @Nullable String[] texts, byte[] types) {
     int capacity = Integer.highestOneBit(Math.max(texts.length, 8) * 2 - 1) * 2;
@@ -111,7 +111,7 @@ public final class Vocabulary {
    */
   public TokenType type(int id) {
     check(id);
-    return TokenType.ofOrdinal(types[id]);
+    return TokenType.ofCode(types[id]);
   }
 
   /** Whether a token steers the model and has no text of its own. */
@@ -209,7 +209,7 @@ public final class Vocabulary {
   /** Collects the types while a vocabulary is read. */
   static byte[] allOfType(int size, TokenType type) {
     byte[] types = new byte[size];
-    Arrays.fill(types, (byte) type.ordinal());
+    Arrays.fill(types, type.code());
     return types;
   }
 

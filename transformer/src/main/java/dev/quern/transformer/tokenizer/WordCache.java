@@ -12,7 +12,15 @@ final class WordCache {
 
   private static final int SLOTS = 1 << 14;
 
-  private record Entry(char[] word, int[] ids) {}
+  private static final class Entry {
+    final char[] word;
+    final int[] ids;
+
+    Entry(char[] word, int[] ids) {
+      this.word = word;
+      this.ids = ids;
+    }
+  }
 
   private final @Nullable Entry[] entries = new @Nullable Entry[SLOTS];
 
