@@ -4,6 +4,8 @@ module dev.quern.core {
 
   exports dev.quern.core.autograd;
   exports dev.quern.core.engine;
+  exports dev.quern.core.io;
+  exports dev.quern.core.io.gguf;
   exports dev.quern.core.memory;
   exports dev.quern.core.op;
   exports dev.quern.core.plan;
