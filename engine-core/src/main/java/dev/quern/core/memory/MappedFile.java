@@ -5,15 +5,15 @@ import dev.quern.core.type.FormatException;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.TensorSpec;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * A file mapped read-only into memory: opening reads nothing, pages arrive when they are touched.
@@ -25,14 +25,15 @@ public final class MappedFile implements AutoCloseable {
   private final Resources resources;
   private final MemorySegment bytes;
   private final Lifetime lifetime;
-  private final List<Storage> storages = new CopyOnWriteArrayList<>();
+  private final List<Storage> storages = Collections.synchronizedList(new ArrayList<>());
   private final LeakReport leak;
 
-  private record Resources(Arena arena, FileChannel channel) {
+  /** A channel's length cannot be asked for by an interrupted thread without closing it. */
+  private record Resources(Arena arena, RandomAccessFile file) {
     void free() {
       arena.close();
       try {
-        channel.close();
+        file.close();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
@@ -56,16 +57,16 @@ public final class MappedFile implements AutoCloseable {
    */
   public static MappedFile open(Path path) {
     Arena arena = Arena.ofShared();
-    FileChannel channel = null;
+    RandomAccessFile file = null;
     try {
-      channel = FileChannel.open(path, StandardOpenOption.READ);
-      MemorySegment bytes = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
-      return new MappedFile(path, new Resources(arena, channel), bytes);
+      file = new RandomAccessFile(path.toFile(), "r");
+      MemorySegment bytes = file.getChannel().map(MapMode.READ_ONLY, 0, file.length(), arena);
+      return new MappedFile(path, new Resources(arena, file), bytes);
     } catch (IOException e) {
       arena.close();
-      if (channel != null) {
+      if (file != null) {
         try {
-          channel.close();
+          file.close();
         } catch (IOException suppressed) {
           e.addSuppressed(suppressed);
         }
@@ -116,15 +117,17 @@ public final class MappedFile implements AutoCloseable {
    * a file that was cut short kills the process, so this is asked before long native reads.
    *
    * @throws FormatException if the file is shorter than it was
+   * @throws ScopeClosedException if closed
    */
   public void checkLength() {
+    long mapped = bytes().byteSize();
     try {
-      long now = resources.channel.size();
-      if (now < bytes().byteSize()) {
+      long now = resources.file.length();
+      if (now < mapped) {
         throw new FormatException(
             path
                 + ": the file shrank from "
-                + bytes.byteSize()
+                + mapped
                 + " to "
                 + now
                 + " bytes while it was in use; restore it and open it again");

@@ -35,7 +35,11 @@ public final class TensorTable {
     this.infos = infos;
   }
 
-  /** Reads a header from a mapped file. */
+  /**
+   * Reads a header from a mapped file.
+   *
+   * @param <T> what is opened
+   */
   @FunctionalInterface
   public interface HeaderReader<T> {
     /**
