@@ -14,6 +14,7 @@ import dev.quern.core.plan.Plan;
 import dev.quern.core.plan.Recorder;
 import dev.quern.core.plan.Recording;
 import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelRegistry;
 import dev.quern.core.spi.KernelSignature;
@@ -26,6 +27,7 @@ import dev.quern.core.type.QuernException;
 import dev.quern.core.type.TensorSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.ServiceLoader;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -34,12 +36,14 @@ import org.jspecify.annotations.Nullable;
  * threads; a recording or tape belongs to the thread that opened it.
  */
 @SuppressWarnings("ThreadLocalUsage") // a recording and a tape are of one engine on one thread
-public final class Engine implements Executor, TensorFactory {
+public final class Engine implements Executor, TensorFactory, AutoCloseable {
   private final Eager eager;
+  private final boolean ownsPool;
   private final ThreadLocal<@Nullable Recorder> recorder = new ThreadLocal<>();
   private final ThreadLocal<@Nullable Tape> tape = new ThreadLocal<>();
 
-  private Engine(KernelRegistry kernels, Precision precision, TaskPool pool) {
+  private Engine(KernelRegistry kernels, Precision precision, TaskPool pool, boolean ownsPool) {
+    this.ownsPool = ownsPool;
     this.eager = new Eager(this, kernels, precision, pool);
   }
 
@@ -116,7 +120,28 @@ public final class Engine implements Executor, TensorFactory {
       return new Engine(
           kernels == null ? KernelRegistry.load("cpu", new ReferenceProvider()) : kernels,
           precision,
-          pool == null ? TaskPool.shared() : pool);
+          pool == null ? TaskPool.shared() : pool,
+          pool != null);
+    }
+  }
+
+  /**
+   * The kinds of device there are support for: the CPU, and what ServiceLoader finds.
+   *
+   * @return each with its probe and devices
+   */
+  public static List<DeviceProvider> devices() {
+    List<DeviceProvider> all = new ArrayList<>();
+    all.add(new CpuDevice());
+    ServiceLoader.load(DeviceProvider.class).forEach(all::add);
+    return List.copyOf(all);
+  }
+
+  /** Stops the threads it was given for itself. Its tensors stay. */
+  @Override
+  public void close() {
+    if (ownsPool) {
+      eager.pool().close();
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.quern.core.op;
 
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Device;
+import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import java.util.ArrayList;
@@ -26,6 +28,27 @@ public sealed interface TensorData permits Tensor {
    */
   default Tensor contiguous() {
     return self().layout().isContiguous() ? self() : one(new DataOp.Contiguous());
+  }
+
+  /**
+   * This tensor on a device.
+   *
+   * @param device where it shall be
+   * @return this tensor if it is there already
+   * @throws NotSupportedException if tensors can't be moved there yet
+   */
+  default Tensor to(Device device) {
+    if (self().device().equals(device)) {
+      return self();
+    }
+    throw new NotSupportedException(
+        "[to] "
+            + self().spec()
+            + " can't be moved from "
+            + self().device()
+            + " to "
+            + device
+            + " yet; keep it where it is");
   }
 
   /**
