@@ -49,7 +49,7 @@ void build(Path module) throws Exception {
   }
   Path installed = libraries.resolve(platform());
   configure(module, binaries, compiler.get(), "Release", false, installed);
-  run(binaries, "cmake", "--build", binaries.toString(), "--parallel");
+  run(binaries, "cmake", "--build", binaries.toString(), "--parallel", processors());
   delete(installed);
   run(binaries, "cmake", "--install", binaries.toString());
   try (var files = Files.list(installed)) {
@@ -71,7 +71,7 @@ void sanitize(Path module) throws Exception {
     throw new IllegalStateException("the profile sanitize needs CMake and a C compiler");
   }
   configure(module, binaries, compiler.get(), "RelWithDebInfo", true, binaries.resolve("install"));
-  run(binaries, "cmake", "--build", binaries.toString(), "--parallel");
+  run(binaries, "cmake", "--build", binaries.toString(), "--parallel", processors());
   test(module, binaries, "TEST-native-c-sanitized.xml");
 }
 
@@ -157,6 +157,10 @@ Optional<Compiler> findCompiler() throws Exception {
     }
   }
   return Optional.empty();
+}
+
+String processors() {
+  return Integer.toString(Runtime.getRuntime().availableProcessors());
 }
 
 String platform() {
