@@ -32,6 +32,7 @@ public final class StreamingDecoder {
   /**
    * Takes the next id.
    *
+   * @param id an id of the vocabulary
    * @return the text that is complete now, often empty
    * @throws IndexOutOfBoundsException for an id outside the vocabulary
    */
@@ -40,7 +41,11 @@ public final class StreamingDecoder {
     return take(completeLength());
   }
 
-  /** The text that is left at the end; an unfinished character is U+FFFD. */
+  /**
+   * Ends the text.
+   *
+   * @return what is left of it; an unfinished character is U+FFFD
+   */
   public String flush() {
     first.finish();
     return take(size);

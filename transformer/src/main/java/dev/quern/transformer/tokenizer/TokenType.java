@@ -25,7 +25,11 @@ public enum TokenType {
     this.code = (byte) code;
   }
 
-  /** The code in a GGUF file, 1 to 6. */
+  /**
+   * The code in a GGUF file.
+   *
+   * @return 1 to 6
+   */
   public byte code() {
     return code;
   }

@@ -17,7 +17,12 @@ public interface Tokenizer {
    */
   int[] encode(String text, EncodeOptions options);
 
-  /** Encodes text alone: nothing is added, and the spelling of special tokens is plain text. */
+  /**
+   * Encodes text alone: nothing is added, and the spelling of special tokens is plain text.
+   *
+   * @param text any text
+   * @return the ids
+   */
   default int[] encode(String text) {
     return encode(text, EncodeOptions.PLAIN);
   }
@@ -39,7 +44,12 @@ public interface Tokenizer {
     return text.append(decoder.flush()).toString();
   }
 
-  /** Decodes ids as a whole text, without special tokens. */
+  /**
+   * Decodes ids as a whole text, without special tokens.
+   *
+   * @param ids ids of the vocabulary
+   * @return the text
+   */
   default String decode(int... ids) {
     return decode(ids, DecodeOptions.TEXT);
   }
@@ -47,17 +57,33 @@ public interface Tokenizer {
   /**
    * Decodes ids to bytes, which are UTF-8 if the ids came from a text.
    *
+   * @param ids ids of the vocabulary
+   * @param options what to do about special tokens and about the beginning
+   * @return the bytes
    * @throws IndexOutOfBoundsException for an id outside the vocabulary
    */
   byte[] decodeBytes(int[] ids, DecodeOptions options);
 
-  /** A decoder for ids that come one by one. */
+  /**
+   * A decoder for ids that come one by one.
+   *
+   * @param options what to do about special tokens and about the beginning
+   * @return a decoder for one text
+   */
   StreamingDecoder streamingDecoder(DecodeOptions options);
 
-  /** The tokens, their types and their roles. */
+  /**
+   * The tokens, their types and their roles.
+   *
+   * @return the vocabulary
+   */
   Vocabulary vocabulary();
 
-  /** Number of ids. */
+  /**
+   * Number of ids.
+   *
+   * @return the vocabulary's size
+   */
   default int vocabularySize() {
     return vocabulary().size();
   }

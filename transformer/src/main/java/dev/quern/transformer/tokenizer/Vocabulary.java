@@ -87,7 +87,11 @@ public final class Vocabulary {
         texts, types, slots, maxTokenChars, Map.copyOf(newRoles), Set.copyOf(newEndOfGeneration));
   }
 
-  /** Number of ids, used or not: the extent of a model's logits. */
+  /**
+   * Number of ids, used or not.
+   *
+   * @return the extent of a model's logits
+   */
   public int size() {
     return texts.length;
   }
@@ -95,6 +99,7 @@ public final class Vocabulary {
   /**
    * Text of a token as the vocabulary spells it, which is not the text that it decodes to.
    *
+   * @param id an id of the vocabulary
    * @return the spelling; empty for an id that the vocabulary leaves unused
    * @throws IndexOutOfBoundsException for an id outside the vocabulary
    */
@@ -107,6 +112,8 @@ public final class Vocabulary {
   /**
    * Type of a token.
    *
+   * @param id an id of the vocabulary
+   * @return its type; unused for an id that the vocabulary leaves unused
    * @throws IndexOutOfBoundsException for an id outside the vocabulary
    */
   public TokenType type(int id) {
@@ -114,34 +121,62 @@ public final class Vocabulary {
     return TokenType.ofCode(types[id]);
   }
 
-  /** Whether a token steers the model and has no text of its own. */
+  /**
+   * Whether a token steers the model and has no text of its own.
+   *
+   * @param id an id of the vocabulary
+   * @return true for a control token
+   */
   public boolean isControl(int id) {
     return type(id) == TokenType.CONTROL;
   }
 
-  /** Id of the token that is spelled so, or {@link #NONE}. */
+  /**
+   * Id of the token that is spelled so.
+   *
+   * @param text its spelling in the vocabulary
+   * @return the id, or {@link #NONE}
+   */
   public int id(String text) {
     Objects.requireNonNull(text, "text");
     char[] chars = text.toCharArray();
     return find(chars, 0, chars.length);
   }
 
-  /** Id of the token with a role, or {@link #NONE}. */
+  /**
+   * Id of the token with a role.
+   *
+   * @param role what the token is for
+   * @return the id, or {@link #NONE}
+   */
   public int id(SpecialRole role) {
     return roles.getOrDefault(role, NONE);
   }
 
-  /** All roles that are filled, with their tokens. */
+  /**
+   * All roles that are filled.
+   *
+   * @return role to token
+   */
   public Map<SpecialRole, Integer> roles() {
     return roles;
   }
 
-  /** Whether a generation ends when this token is chosen. */
+  /**
+   * Whether a generation ends when this token is chosen.
+   *
+   * @param id an id of the vocabulary
+   * @return true if it does
+   */
   public boolean isEndOfGeneration(int id) {
     return endOfGeneration.contains(id);
   }
 
-  /** The ids after which a generation ends, ascending. */
+  /**
+   * The ids after which a generation ends.
+   *
+   * @return ascending ids
+   */
   public List<Integer> endOfGeneration() {
     return endOfGeneration.stream().sorted().toList();
   }
