@@ -1,0 +1,55 @@
+package dev.quern.transformer.layers;
+
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where the rows of a batch stand in their sequences, and what came before them.
+ *
+ * @param positions [batch, length], I32: position of each row, for positional embeddings
+ * @param starts [batch], I32: position of each sequence's first row, or null without a cache
+ * @param lengths [batch], I32: how many rows of each sequence count, or null for all
+ * @param cache earlier keys and values of the layer at hand, or null; then starts is needed
+ */
+public record AttentionContext(
+    Tensor positions,
+    @Nullable Tensor starts,
+    @Nullable Tensor lengths,
+    @Nullable AttentionCache cache) {
+
+  /**
+   * Whole sequences from position 0, without a cache.
+   *
+   * @param like [batch, length, ...]: whose batch and length to take
+   * @return the context
+   */
+  public static AttentionContext whole(Tensor like) {
+    return whole(like, null);
+  }
+
+  /**
+   * Whole sequences from position 0, of which some may be padded at the end.
+   *
+   * @param like [batch, length, ...]: whose batch and length to take
+   * @param lengths [batch], I32: how many rows of each sequence count, or null for all
+   * @return the context
+   */
+  public static AttentionContext whole(Tensor like, @Nullable Tensor lengths) {
+    Shape s = like.shape();
+    Tensor positions =
+        like.arange(ScalarType.I32, s.dim(1)).expand(Shape.of(s.dim(0), s.dim(1)));
+    return new AttentionContext(positions, null, lengths, null);
+  }
+
+  /**
+   * The same rows with the cache of a layer.
+   *
+   * @param layerCache the layer's keys and values
+   * @return a new context
+   */
+  public AttentionContext with(@Nullable AttentionCache layerCache) {
+    return new AttentionContext(positions, starts, lengths, layerCache);
+  }
+}
