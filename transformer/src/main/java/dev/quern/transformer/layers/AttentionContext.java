@@ -38,8 +38,7 @@ public record AttentionContext(
    */
   public static AttentionContext whole(Tensor like, @Nullable Tensor lengths) {
     Shape s = like.shape();
-    Tensor positions =
-        like.arange(ScalarType.I32, s.dim(1)).expand(Shape.of(s.dim(0), s.dim(1)));
+    Tensor positions = like.arange(ScalarType.I32, s.dim(1)).expand(Shape.of(s.dim(0), s.dim(1)));
     return new AttentionContext(positions, null, lengths, null);
   }
 

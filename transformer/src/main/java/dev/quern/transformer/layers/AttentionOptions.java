@@ -9,8 +9,7 @@ package dev.quern.transformer.layers;
  * @param window how many tokens a query sees at most, itself included; 0 for all
  * @param softCap c of c · tanh(score / c), or 0 for none
  */
-public record AttentionOptions(
-    int heads, int kvHeads, boolean causal, int window, float softCap) {
+public record AttentionOptions(int heads, int kvHeads, boolean causal, int window, float softCap) {
 
   /**
    * Plain attention.

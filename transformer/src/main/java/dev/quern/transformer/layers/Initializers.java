@@ -48,7 +48,6 @@ public final class Initializers {
    * @return the layer, with eps 1e-5
    */
   public static RmsNorm rmsNorm(Executor executor, long dim) {
-    return new RmsNorm(
-        executor.one(new CreateOp.Full(ScalarType.F32, Shape.of(dim), 1)), 1e-5f);
+    return new RmsNorm(executor.one(new CreateOp.Full(ScalarType.F32, Shape.of(dim), 1)), 1e-5f);
   }
 }

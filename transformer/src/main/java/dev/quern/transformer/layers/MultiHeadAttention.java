@@ -9,9 +9,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Multi-head attention (Vaswani et al. 2017): output(softmax(q · kᵀ / √headDim) · v) over heads. With
- * fewer key/value heads than query heads it is grouped-query attention (Ainslie et al. 2023), with
- * one it is multi-query attention (Shazeer 2019).
+ * Multi-head attention (Vaswani et al. 2017): output(softmax(q · kᵀ / √headDim) · v) over heads.
+ * With fewer key/value heads than query heads it is grouped-query attention (Ainslie et al. 2023),
+ * with one it is multi-query attention (Shazeer 2019).
  *
  * @param query from dim to heads · headDim
  * @param key from dim to kvHeads · headDim

@@ -6,7 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Collects the named weights of a layer, its own and its children's, in the order they are given. */
+/**
+ * Collects the named weights of a layer, its own and its children's, in the order they are given.
+ */
 public final class NamedTensors {
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
