@@ -4,4 +4,9 @@ module dev.quern.transformer {
   requires static transitive org.jspecify;
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
+
+  exports dev.quern.transformer.decode;
+  exports dev.quern.transformer.families;
+  exports dev.quern.transformer.layers;
+  exports dev.quern.transformer.tokenizer;
 }

@@ -1,0 +1,11 @@
+package dev.quern.transformer.decode;
+
+/**
+ * One step of a generation.
+ *
+ * @param id the chosen token
+ * @param text the text that became certain with it; empty in the middle of a character or of what
+ *     may be a stop string
+ * @param logProbabilities of the model at this step
+ */
+public record GeneratedToken(int id, String text, LogProbabilities logProbabilities) {}

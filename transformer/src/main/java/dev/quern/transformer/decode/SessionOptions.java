@@ -1,0 +1,72 @@
+package dev.quern.transformer.decode;
+
+import dev.quern.core.type.DTypeException;
+import dev.quern.core.type.ScalarType;
+
+/**
+ * How a session works.
+ *
+ * @param batch number of sequences
+ * @param capacity how many tokens each sequence may have
+ * @param cacheDType F32|F16|BF16: how keys and values are stored
+ * @param prefillTokens how many tokens of a prompt are computed at once
+ */
+public record SessionOptions(int batch, int capacity, ScalarType cacheDType, int prefillTokens) {
+  private static final int PREFILL_TOKENS = 512;
+
+  /**
+   * Checks the values.
+   *
+   * @throws DTypeException if the cache can't be of that type
+   * @throws IllegalArgumentException if a number is not positive
+   */
+  public SessionOptions {
+    if (cacheDType != ScalarType.F32
+        && cacheDType != ScalarType.F16
+        && cacheDType != ScalarType.BF16) {
+      throw new DTypeException(
+          "[session] a KV cache can't be " + cacheDType + "; take F32, F16 or BF16");
+    }
+    if (batch < 1 || capacity < 1 || prefillTokens < 1) {
+      throw new IllegalArgumentException(
+          "[session] batch "
+              + batch
+              + ", capacity "
+              + capacity
+              + " and prefillTokens "
+              + prefillTokens
+              + " must be at least 1");
+    }
+  }
+
+  /**
+   * An F32 cache and prefill in chunks of 512 tokens.
+   *
+   * @param batch number of sequences
+   * @param capacity how many tokens each sequence may have
+   * @return the options
+   */
+  public static SessionOptions of(int batch, int capacity) {
+    return new SessionOptions(batch, capacity, ScalarType.F32, PREFILL_TOKENS);
+  }
+
+  /**
+   * The same with another element type of the cache.
+   *
+   * @param dtype F32|F16|BF16
+   * @return new options
+   */
+  public SessionOptions withCache(ScalarType dtype) {
+    return new SessionOptions(batch, capacity, dtype, prefillTokens);
+  }
+
+  /**
+   * The same with another prefill size.
+   *
+   * @param tokens how many tokens of a prompt are computed at once
+   * @return new options
+   */
+  public SessionOptions withPrefill(int tokens) {
+    return new SessionOptions(batch, capacity, cacheDType, tokens);
+  }
+}

@@ -1,0 +1,41 @@
+package dev.quern.transformer.families;
+
+import dev.quern.core.type.NotSupportedException;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+
+/** The families there are, by the architecture that a checkpoint names. */
+public final class Families {
+  private static final Map<String, Function<Weights, Family>> LOADERS =
+      new TreeMap<>(
+          Map.of(
+              "llama", Llama::load,
+              "mistral", Llama::load,
+              "gpt2", Gpt2::load,
+              "bert", Bert::load));
+
+  private Families() {}
+
+  /**
+   * Loads a model of any family.
+   *
+   * @param weights of a checkpoint; they stay open while the model is used
+   * @return a {@link Decoder} or an {@link Encoder}
+   * @throws NotSupportedException if there is no such family; names those there are
+   * @throws dev.quern.core.type.FormatException if settings or tensors are missing or wrong
+   */
+  public static Family load(Weights weights) {
+    String architecture = weights.checkpoint().architecture();
+    Function<Weights, Family> loader = LOADERS.get(architecture);
+    if (loader == null) {
+      throw new NotSupportedException(
+          weights.checkpoint().path()
+              + ": architecture '"
+              + architecture
+              + "' is not supported; there are "
+              + String.join(", ", LOADERS.keySet()));
+    }
+    return loader.apply(weights);
+  }
+}
