@@ -110,7 +110,7 @@ public final class Candidates {
   public int best() {
     int best = 0;
     for (int i = 1; i < size; i++) {
-      if (scores[i] > scores[best] || scores[i] == scores[best] && ids[i] < ids[best]) {
+      if (scores[i] > scores[best] || (scores[i] == scores[best] && ids[i] < ids[best])) {
         best = i;
       }
     }

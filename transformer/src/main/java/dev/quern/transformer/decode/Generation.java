@@ -105,7 +105,7 @@ public final class Generation implements Iterator<GeneratedToken> {
 
   private boolean ends(int id) {
     return options.stopTokens().contains(id)
-        || !options.ignoreEnd() && tokenizer.vocabulary().isEndOfGeneration(id);
+        || (!options.ignoreEnd() && tokenizer.vocabulary().isEndOfGeneration(id));
   }
 
   private boolean isFull() {

@@ -256,7 +256,7 @@ public final class KvCache implements AutoCloseable {
     }
     int longest = Arrays.stream(copied).max().orElse(0);
     if (longest > 0) {
-      try (TensorScope scope = TensorScope.open("kv cache copy")) {
+      try (TensorScope _ = TensorScope.open("kv cache copy")) {
         Tensor index = engine.tensor(sources);
         for (int i = 0; i < layers.size(); i++) {
           copy(from.layers.get(i).keys, layers.get(i).keys, index, longest);

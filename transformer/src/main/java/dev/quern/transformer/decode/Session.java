@@ -159,7 +159,7 @@ public final class Session implements AutoCloseable {
     for (int from = 0; from < tokens.length; from += options.prefillTokens()) {
       int to = Math.min(tokens.length, from + options.prefillTokens());
       int rows = Math.min(to - from, Math.max(0, to - (tokens.length - wanted)));
-      try (TensorScope scope = TensorScope.open("prefill")) {
+      try (TensorScope _ = TensorScope.open("prefill")) {
         int start = cache.length(sequence);
         Tensor hidden =
             model.forward(

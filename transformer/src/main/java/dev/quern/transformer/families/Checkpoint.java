@@ -8,6 +8,7 @@ import dev.quern.core.io.gguf.GgufFile;
 import dev.quern.core.io.gguf.GgufMetadata;
 import dev.quern.core.io.gguf.GgufValue;
 import dev.quern.core.type.FormatException;
+import dev.quern.core.type.NotSupportedException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -121,13 +122,8 @@ public final class Checkpoint implements AutoCloseable {
     if (architecture.isEmpty()) {
       throw new FormatException(config + ": 'model_type' must be a text, but it is missing");
     }
-    Path generation = path.resolve("generation_config.json");
-    Settings generationSettings =
-        Files.isRegularFile(generation)
-            ? readJson(generation)
-            : Settings.empty(generation.toString());
-    return new Checkpoint(
-        path, Format.HUGGING_FACE, architecture, settings, generationSettings, null);
+    throw new NotSupportedException(
+        path + ": folders of architecture '" + architecture + "' can't be read yet; give GGUF");
   }
 
   /**

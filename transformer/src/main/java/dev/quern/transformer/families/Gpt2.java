@@ -229,7 +229,7 @@ public final class Gpt2 implements Decoder {
         n ->
             n.endsWith(".attn.bias")
                 || n.endsWith(".attn.masked_bias")
-                || c.tied && n.equals("lm_head.weight"));
+                || (c.tied && n.equals("lm_head.weight")));
     return model;
   }
 

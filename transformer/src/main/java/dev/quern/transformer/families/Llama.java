@@ -269,7 +269,7 @@ public final class Llama implements Decoder {
             output);
     // A tied checkpoint may repeat its embedding; early ones carry the rotary frequencies.
     w.checkAllUsed(
-        name -> c.tied && name.equals("lm_head.weight") || name.endsWith(".rotary_emb.inv_freq"));
+        name -> (c.tied && name.equals("lm_head.weight")) || name.endsWith(".rotary_emb.inv_freq"));
     return model;
   }
 

@@ -160,7 +160,7 @@ public final class Weights implements AutoCloseable {
     if (t.dtype() == ScalarType.F32) {
       return t;
     }
-    try (TensorScope scope = TensorScope.open("convert")) {
+    try (TensorScope _ = TensorScope.open("convert")) {
       return keep(t.cast(ScalarType.F32));
     }
   }
@@ -176,7 +176,7 @@ public final class Weights implements AutoCloseable {
    */
   public Tensor transposed(String name, long out, long in) {
     Tensor t = stored(name, in, out);
-    try (TensorScope scope = TensorScope.open("transpose")) {
+    try (TensorScope _ = TensorScope.open("transpose")) {
       return keep(t.transpose().contiguous());
     }
   }
