@@ -1,3 +1,14 @@
-/** JMH benchmarks. */
-@org.jspecify.annotations.NullMarked
+/**
+ * JMH benchmarks. Each measures the replay of a plan of one operation, so that what is timed is the
+ * kernel and not the way to it.
+ *
+ * <p>Allowed imports: everything.
+ *
+ * {@snippet :
+ * // java -jar benchmarks/target/benchmarks.jar MatVec -p type=Q8_0 -p kernels=native
+ * }
+ */
+@NullMarked
 package dev.quern.bench;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,65 @@
+package dev.quern.bench;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.op.Buffer;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.plan.Plan;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.TensorSpec;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+
+/** A plan of one operation over buffers, on chosen kernels. */
+final class OpPlan implements AutoCloseable {
+  private final Engine engine;
+  private final List<Buffer> buffers = new ArrayList<>();
+  private Plan plan;
+
+  /**
+   * Restricts the kernels. The reference stays as the last resort only if it is named.
+   *
+   * @param kernels {@code native}, {@code vector}, {@code reference}, or {@code all}
+   * @param precision what matrix products may round
+   */
+  OpPlan(String kernels, Precision precision) {
+    if (!kernels.equals("all")) {
+      System.setProperty("quern.kernels", kernels);
+    }
+    engine = Engine.builder().precision(precision).build();
+    plan = engine.record("empty", _ -> {});
+  }
+
+  /** Normally distributed values of a dtype, in a buffer, so that a recording doesn't fold them. */
+  Tensor input(DType dtype, long... dims) {
+    Tensor values = engine.normal(buffers.size() + 1, dims).cast(dtype);
+    Buffer b = engine.buffer("input " + buffers.size(), new TensorSpec(dtype, values.shape()));
+    if (dtype instanceof ScalarType) {
+      b.assign(values);
+    } else {
+      b.value().storage().segment().copyFrom(values.segment());
+    }
+    buffers.add(b);
+    return b.value();
+  }
+
+  /** Records the operation to be measured. */
+  void record(Function<Engine, Tensor> operation) {
+    plan.close();
+    plan = engine.record("benchmark", r -> r.output("y", operation.apply(engine)));
+    System.out.println(plan.explain());
+  }
+
+  void run() {
+    plan.run();
+  }
+
+  @Override
+  public void close() {
+    plan.close();
+    buffers.forEach(Buffer::close);
+    engine.close();
+  }
+}
