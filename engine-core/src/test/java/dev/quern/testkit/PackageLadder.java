@@ -1,5 +1,6 @@
 package dev.quern.testkit;
 
+import com.tngtech.archunit.ArchConfiguration;
 import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
@@ -124,6 +125,8 @@ public final class PackageLadder {
    * @return its classes, at least one
    */
   private static JavaClasses mainClasses(String root) {
+    // Names are enough: the JDK and the libraries need not be imported too.
+    ArchConfiguration.get().setResolveMissingDependenciesFromClassPath(false);
     JavaClasses classes =
         new ClassFileImporter().withImportOption(PackageLadder::isMain).importPackages(root);
     if (classes.isEmpty()) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.Lifetime;
 import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.DeviceProvider.Found;
@@ -15,7 +16,6 @@ import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.util.List;
-import java.util.ServiceLoader;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
@@ -34,11 +34,7 @@ class CudaProviderTest {
   @Test
   void serviceLoaderFindsItAndItAnswersOnAnyMachine() {
     DeviceProvider cuda =
-        ServiceLoader.load(DeviceProvider.class).stream()
-            .map(ServiceLoader.Provider::get)
-            .filter(p -> p.kind().equals("cuda"))
-            .findFirst()
-            .orElseThrow();
+        Engine.devices().stream().filter(p -> p.kind().equals("cuda")).findFirst().orElseThrow();
     switch (cuda.probe()) {
       case Probe.Usable(String detail) -> {
         assertTrue(detail.startsWith("CUDA "), detail);
