@@ -19,7 +19,8 @@ class ArchitectureTest {
         .step("train", "model")
         .step("evaluate", "model")
         .step("serve", "train", "evaluate")
-        .step("cli", "serve")
+        .step("compress")
+        .step("cli", "serve", "compress")
         .check();
   }
 
