@@ -1,0 +1,127 @@
+package dev.quern.kernels.cpu;
+
+import static dev.quern.kernels.cpu.Segments.F32;
+
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * y[m, n] = Σₖ x[m, k] · w[n, k] (+ bias[n]) for few m: each weight is read from memory once.
+ *
+ * <p>Loop nest: in parallel over runs of rows of w, about 128 KiB each, so that they stay in the
+ * second-level cache; over m; {@link DotRows}.
+ */
+final class DotTask extends SlicedTask {
+  /** With more rows of x than this, unpacking the weights for {@link Gemm} pays. */
+  static final int MAX_M = 4;
+
+  private static final long SLICE_BYTES = 128 << 10;
+
+  /**
+   * What to compute.
+   *
+   * @param x lines are the rows of x
+   * @param w lines are rows; without gaps in themselves
+   * @param m rows of x, at most MAX_M
+   * @param n rows of w
+   * @param k extent of the sum
+   */
+  record Problem(Matrix x, Matrix w, int m, long n, int k) {
+    private boolean xDirect() {
+      return x.dtype() == ScalarType.F32 && x.linesContiguous();
+    }
+
+    long scratchBytes(DType out) {
+      return (xDirect() ? 0 : 4L * m * k) + (out == ScalarType.F32 ? 0 : 4L * m * n);
+    }
+
+    /** Rows of w in a slice: a multiple of 4. */
+    long sliceRows() {
+      long rowBytes = Math.max(1, w.dtype().bytes(k));
+      return Math.clamp(SLICE_BYTES / rowBytes & -4L, 4, 4096);
+    }
+
+    int slices() {
+      return Math.toIntExact(Math.max(1, Math.ceilDiv(n, sliceRows())));
+    }
+  }
+
+  private final Problem problem;
+  private final long xStart;
+  private final long wStart;
+  private final DType outType;
+  private final MemorySegment out;
+  private final @Nullable MemorySegment bias;
+  private final DType biasType;
+  private final MemorySegment x;
+  private final long xAt;
+  private final long xStride;
+  private final MemorySegment y;
+  private final long yAt;
+
+  DotTask(
+      TaskPool pool,
+      MemorySegment scratch,
+      Problem problem,
+      long xStart,
+      long wStart,
+      DType outType,
+      MemorySegment out,
+      @Nullable MemorySegment bias,
+      DType biasType) {
+    super(pool, problem.slices());
+    this.problem = problem;
+    this.xStart = xStart;
+    this.wStart = wStart;
+    this.outType = outType;
+    this.out = out;
+    this.bias = bias;
+    this.biasType = biasType;
+    boolean direct = problem.xDirect();
+    this.x = direct ? problem.x.segment() : scratch;
+    this.xAt = direct ? xStart : 0;
+    this.xStride = direct ? problem.x.lineBytes() : 4L * problem.k;
+    this.y = outType == ScalarType.F32 ? out : scratch;
+    this.yAt = outType == ScalarType.F32 || direct ? 0 : 4L * problem.m * problem.k;
+  }
+
+  @Override
+  public void run() {
+    if (!problem.xDirect()) {
+      for (int i = 0; i < problem.m; i++) {
+        problem.x.load(xStart + i * problem.x.lineBytes(), 0, problem.k, x, i * xStride);
+      }
+    }
+    pool.parallelFor(slices, this);
+  }
+
+  @Override
+  public void run(int slice) {
+    Matrix w = problem.w;
+    long from = slice * problem.sliceRows();
+    int rows = (int) Math.min(problem.sliceRows(), problem.n - from);
+    long first = wStart + from * w.lineBytes();
+    for (int i = 0; i < problem.m; i++) {
+      long element = i * problem.n + from;
+      long to = yAt + 4 * element;
+      long xi = xAt + i * xStride;
+      DotRows.run(w.dtype(), w.segment(), first, w.lineBytes(), rows, x, xi, problem.k, y, to);
+      if (bias != null) {
+        addBias(bias, from, rows, to);
+      }
+      if (outType != ScalarType.F32) {
+        Convert.narrow(outType, y, to, out, element * outType.blockBytes(), rows);
+      }
+    }
+  }
+
+  private void addBias(MemorySegment b, long from, int rows, long to) {
+    for (int r = 0; r < rows; r++) {
+      float add = Convert.scalar(biasType, b, (from + r) * biasType.blockBytes());
+      y.set(F32, to + 4L * r, y.get(F32, to + 4L * r) + add);
+    }
+  }
+}
