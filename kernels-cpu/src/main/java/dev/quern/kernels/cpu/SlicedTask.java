@@ -25,7 +25,7 @@ abstract class SlicedTask implements Runnable, TaskPool.Task {
 
   /** The number of slices for so many items when a slice should hold about {@code per} of them. */
   static int sliceCount(long items, long per) {
-    return (int) Math.clamp(Math.ceilDiv(items, Math.max(1, per)), 1, 1 << 16);
+    return Math.clamp(Math.ceilDiv(items, Math.max(1, per)), 1, 1 << 16);
   }
 
   /** Where slice {@code i} of {@code n} begins among {@code items}. */
