@@ -91,7 +91,7 @@ final class DotBlocks256 {
       float d = Unpack.scale(w, q + 208);
       for (int g = 0; g < 4; g++) {
         // g: 16 bytes of one half; the scales of its four runs are 2 apart
-        long bytes = q + 64L * (g >> 1) + 16 * (g & 1);
+        long bytes = q + 64L * (g >> 1) + 16L * (g & 1);
         long high = q + 128 + 16L * g;
         long scales = q + 192 + 8L * (g >> 1) + (g & 1);
         long e = xAt + b * 1024L + 512L * (g >> 1) + 64L * (g & 1);
