@@ -2,6 +2,7 @@
  * Elementwise kernels, F32.
  *
  *   add, mul       y = a + b, a * b                 n elements, contiguous; y may be an input
+ *   add_bias       y[i, n] += bias[n], n in [n0, n1), i in [0, m)
  *   exp, sigmoid, silu, gelu_tanh, gelu_erf         y = f(x)
  *   swiglu         y = silu(gate) * up              (rows, c) with row strides in elements
  *   geglu_tanh     y = gelu_tanh(gate) * up         gelu_tanh(x) = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
@@ -27,6 +28,12 @@
 
 BINARY(add, u + v)
 BINARY(mul, u * v)
+
+void QN(add_bias)(float *y, int64_t ldy, const float *bias, int64_t m, int64_t n0, int64_t n1) {
+    for (int64_t i = 0; i < m; i++) {
+        QN(add)(y + i * ldy + n0, bias + n0, y + i * ldy + n0, n1 - n0);
+    }
+}
 
 #define UNARY(name, function)                                           \
     void QN(name)(const float *x, float *y, int64_t n) {                \

@@ -126,6 +126,7 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
                                             int64_t c);                                                            \
     QUERN_API void quern_add_##tier(const float *a, const float *b, float *y, int64_t n);                          \
     QUERN_API void quern_mul_##tier(const float *a, const float *b, float *y, int64_t n);                          \
+    QUERN_API void quern_add_bias_##tier(float *y, int64_t ldy, const float *bias, int64_t m, int64_t n0, int64_t n1); \
     QUERN_API void quern_exp_##tier(const float *x, float *y, int64_t n);                                          \
     QUERN_API void quern_silu_##tier(const float *x, float *y, int64_t n);                                         \
     QUERN_API void quern_sigmoid_##tier(const float *x, float *y, int64_t n);                                      \

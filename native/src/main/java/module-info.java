@@ -2,4 +2,9 @@
 module dev.quern.kernels.ffm {
   requires dev.quern.core;
   requires static org.jspecify;
+
+  exports dev.quern.kernels.ffm;
+
+  provides dev.quern.core.spi.KernelProvider with
+      dev.quern.kernels.ffm.NativeKernels;
 }

@@ -1,0 +1,276 @@
+package dev.quern.kernels.ffm;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
+
+/**
+ * Every restricted call of this module, and nothing else: opening the library and calling into it.
+ *
+ * <p>One constant handle per C signature; the function's address (which kernel, which tier) is its
+ * first argument, so the JIT compiles a direct transition and the choice stays data. Operands
+ * travel as segments, not addresses: the linker keeps their arenas open until the call returns.
+ * Callers have checked every extent; C checks none. The signatures are those of {@code quern.h};
+ * its version number guards them.
+ */
+@SuppressWarnings("restricted")
+final class Calls {
+  private static final Linker LINKER = Linker.nativeLinker();
+
+  private static final MethodHandle CAPS = handle(FunctionDescriptor.of(JAVA_LONG));
+  private static final MethodHandle VERSION = handle(FunctionDescriptor.of(JAVA_INT));
+  private static final MethodHandle BYTES =
+      handle(FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  // p: pointer, l: int64_t, f: float
+  private static final MethodHandle MATMUL = handle(procedure("plplplllllp"));
+  private static final MethodHandle GEMM = handle(procedure("pllpllplllllp"));
+  private static final MethodHandle ATTENTION = handle(procedure("pppppppp"));
+  private static final MethodHandle ROWS = handle(procedure("plplll"));
+  private static final MethodHandle RMS_NORM = handle(procedure("plpplpllf"));
+  private static final MethodHandle LAYER_NORM = handle(procedure("plppplllf"));
+  private static final MethodHandle UNARY = handle(procedure("ppl"));
+  private static final MethodHandle GATED = handle(procedure("plplplll"));
+  private static final MethodHandle ROPE = handle(procedure("pppplllll"));
+
+  private Calls() {}
+
+  private static FunctionDescriptor procedure(String arguments) {
+    MemoryLayout[] layouts = new MemoryLayout[arguments.length()];
+    for (int i = 0; i < layouts.length; i++) {
+      layouts[i] =
+          switch (arguments.charAt(i)) {
+            case 'p' -> ADDRESS;
+            case 'l' -> JAVA_LONG;
+            default -> JAVA_FLOAT;
+          };
+    }
+    return FunctionDescriptor.ofVoid(layouts);
+  }
+
+  private static MethodHandle handle(FunctionDescriptor descriptor) {
+    return LINKER.downcallHandle(descriptor);
+  }
+
+  /** Opens a library for the rest of the process's life. */
+  static SymbolLookup open(Path library) {
+    return SymbolLookup.libraryLookup(library, Arena.global());
+  }
+
+  /** {@code uint64_t quern_caps(void)}. */
+  static long caps(MemorySegment function) {
+    try {
+      return (long) CAPS.invokeExact(function);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code int32_t quern_abi_version(void)}. */
+  static int version(MemorySegment function) {
+    try {
+      return (int) VERSION.invokeExact(function);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code int64_t quern_attention_scratch_bytes(rows, head_dim, value_dim)}. */
+  static long attentionScratchBytes(
+      MemorySegment function, long rows, long headDim, long valueDim) {
+    try {
+      return (long) BYTES.invokeExact(function, rows, headDim, valueDim);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /**
+   * {@code quern_matvec_..., quern_matmul_...}: y[i, n] = Σₚ x[i, p] · w[n, p] for n in [n0, n1).
+   * x: (m, k), w: (N, k), strides in bytes; y: (m, N), ldy in elements.
+   */
+  static void matmul(
+      MemorySegment function,
+      MemorySegment x,
+      long ldx,
+      MemorySegment w,
+      long ldw,
+      MemorySegment y,
+      long ldy,
+      long m,
+      long n0,
+      long n1,
+      long k,
+      MemorySegment scratch) {
+    try {
+      MATMUL.invokeExact(function, x, ldx, w, ldw, y, ldy, m, n0, n1, k, scratch);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_gemm_...}: y[i, n] = Σₚ a[i, p] · b[p, n] for n in [n0, n1), any strides. */
+  static void gemm(
+      MemorySegment function,
+      MemorySegment a,
+      long aRow,
+      long aK,
+      MemorySegment b,
+      long bK,
+      long bColumn,
+      MemorySegment y,
+      long ldy,
+      long m,
+      long n0,
+      long n1,
+      long k,
+      MemorySegment scratch) {
+    try {
+      GEMM.invokeExact(function, a, aRow, aK, b, bK, bColumn, y, ldy, m, n0, n1, k, scratch);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_attention_...}; mask and lse may be {@link MemorySegment#NULL}. */
+  static void attention(
+      MemorySegment function,
+      MemorySegment q,
+      MemorySegment k,
+      MemorySegment v,
+      MemorySegment mask,
+      MemorySegment out,
+      MemorySegment lse,
+      MemorySegment args,
+      MemorySegment scratch) {
+    try {
+      ATTENTION.invokeExact(function, q, k, v, mask, out, lse, args, scratch);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /**
+   * The signature (pointer, stride, pointer, stride, rows, columns): conversions ({@code
+   * quern_convert_...}, strides in bytes) and softmax (strides in elements).
+   */
+  static void rows(
+      MemorySegment function,
+      MemorySegment x,
+      long ldx,
+      MemorySegment y,
+      long ldy,
+      long rows,
+      long c) {
+    try {
+      ROWS.invokeExact(function, x, ldx, y, ldy, rows, c);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_add_bias_...}: y[i, n] += bias[n] for n in [n0, n1), i &lt; m. */
+  static void addBias(
+      MemorySegment function,
+      MemorySegment y,
+      long ldy,
+      MemorySegment bias,
+      long m,
+      long n0,
+      long n1) {
+    try {
+      ROWS.invokeExact(function, y, ldy, bias, m, n0, n1);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_rms_norm_...}; inverse may be {@link MemorySegment#NULL}. */
+  static void rmsNorm(
+      MemorySegment function,
+      MemorySegment x,
+      MemorySegment weight,
+      MemorySegment y,
+      MemorySegment inverse,
+      long rows,
+      long c,
+      float eps) {
+    try {
+      RMS_NORM.invokeExact(function, x, c, weight, y, c, inverse, rows, c, eps);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_layer_norm_...}. */
+  static void layerNorm(
+      MemorySegment function,
+      MemorySegment x,
+      MemorySegment weight,
+      MemorySegment bias,
+      MemorySegment y,
+      long rows,
+      long c,
+      float eps) {
+    try {
+      LAYER_NORM.invokeExact(function, x, c, weight, bias, y, c, rows, c, eps);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_exp_...} and its like: y[i] = f(x[i]), i &lt; n. */
+  static void unary(MemorySegment function, MemorySegment x, MemorySegment y, long n) {
+    try {
+      UNARY.invokeExact(function, x, y, n);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_swiglu_...}, {@code quern_geglu_...}: y = f(gate) · up, n elements. */
+  static void gated(
+      MemorySegment function, MemorySegment gate, MemorySegment up, MemorySegment y, long n) {
+    try {
+      GATED.invokeExact(function, gate, n, up, n, y, n, 1L, n);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_rope_...}: the heads of one position. */
+  static void rope(
+      MemorySegment function,
+      MemorySegment x,
+      MemorySegment y,
+      MemorySegment cosine,
+      MemorySegment sine,
+      long heads,
+      long ldx,
+      long ldy,
+      long headDim,
+      long rotaryDim) {
+    try {
+      ROPE.invokeExact(function, x, y, cosine, sine, heads, ldx, ldy, headDim, rotaryDim);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  private static RuntimeException failed(Throwable t) {
+    return switch (t) {
+      case RuntimeException e -> e;
+      case Error e -> throw e;
+      default -> new IllegalStateException("a native call failed", t);
+    };
+  }
+}

@@ -1,0 +1,129 @@
+package dev.quern.kernels.ffm;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * MatMul of F32 by F32 or F64 by F64 with any strides: y[..., m, n] = Σₖ a[..., m, k] · b[..., k,
+ * n]. Slices: batch, {@value #ROWS} rows, {@value #COLUMNS} columns.
+ */
+final class GemmKernel implements Kernel {
+  private static final long ROWS = 512;
+  private static final long COLUMNS = 128;
+
+  private final Functions.Function function;
+  private final boolean wide;
+
+  private GemmKernel(Functions functions, boolean wide) {
+    this.function = functions.get(wide ? "gemm_f64" : "gemm_f32");
+    this.wide = wide;
+  }
+
+  /** The kernel for a signature, or null if it isn't one of these products. */
+  static @Nullable GemmKernel of(Functions functions, KernelSignature s) {
+    DType a = s.inputs().get(0);
+    boolean taken = a == s.inputs().get(1) && (a == ScalarType.F32 || a == ScalarType.F64);
+    return taken && s.op() instanceof MatMulOp.MatMul
+        ? new GemmKernel(functions, a == ScalarType.F64)
+        : null;
+  }
+
+  @Override
+  public String name() {
+    return "matMul " + (wide ? "F64 " : "F32 ") + function.tier().suffix();
+  }
+
+  @Override
+  public Runnable bind(KernelArgs args) {
+    return new Call(function, wide, args);
+  }
+
+  private static final class Call implements Runnable {
+    private final MemorySegment function;
+    private final int bytes;
+    private final MemorySegment a; // (..., m, k)
+    private final MemorySegment b; // (..., k, n)
+    private final MemorySegment y; // (..., m, n), no gaps
+    private final long[] aOffsets;
+    private final long[] bOffsets;
+    private final long aRow;
+    private final long aK;
+    private final long bK;
+    private final long bColumn;
+    private final long m;
+    private final long n;
+    private final long k;
+    private final int rowSlices;
+    private final int columnSlices;
+    private final TaskPool pool;
+    private final TaskPool.Task task = this::multiply;
+
+    Call(Functions.Function function, boolean wide, KernelArgs args) {
+      this.function = function.address();
+      this.bytes = wide ? Double.BYTES : Float.BYTES;
+      TensorView left = args.input(0);
+      TensorView right = args.input(1);
+      Shape s = args.output().shape();
+      Shape batch = s.slice(0, s.rank() - 2);
+      a = left.base();
+      b = right.base();
+      y = args.output().base();
+      aOffsets = Batches.offsets(batch, left);
+      bOffsets = Batches.offsets(batch, right);
+      aRow = left.layout().stride(-2);
+      aK = left.layout().stride(-1);
+      bK = right.layout().stride(-2);
+      m = s.dim(-2);
+      n = s.dim(-1);
+      k = left.shape().dim(-1);
+      // The stride of an axis of extent 1 means nothing, and 1 is what the kernel likes.
+      bColumn = n == 1 ? 1 : right.layout().stride(-1);
+      rowSlices = Math.toIntExact((m + ROWS - 1) / ROWS);
+      columnSlices = Math.toIntExact((n + COLUMNS - 1) / COLUMNS);
+      pool = args.pool();
+    }
+
+    @Override
+    public void run() {
+      pool.parallelFor(
+          Math.multiplyExact(Math.multiplyExact(aOffsets.length, rowSlices), columnSlices), task);
+    }
+
+    private void multiply(int slice) {
+      int column = slice % columnSlices;
+      int rest = slice / columnSlices;
+      int batch = rest / rowSlices;
+      long row = rest % rowSlices * ROWS;
+      long n0 = column * COLUMNS;
+      MemorySegment scratch = Scratch.take(Functions.productScratchBytes(KC));
+      Calls.gemm(
+          function,
+          a.asSlice(aOffsets[batch] + row * aRow * bytes),
+          aRow,
+          aK,
+          b.asSlice(bOffsets[batch]),
+          bK,
+          bColumn,
+          y.asSlice((batch * m + row) * n * bytes),
+          n,
+          Math.min(ROWS, m - row),
+          n0,
+          Math.min(n0 + COLUMNS, n),
+          k,
+          scratch);
+      Scratch.give(scratch);
+    }
+
+    /** Scratch of the packed F32 kernels does not grow with k. */
+    private static final long KC = 256;
+  }
+}

@@ -1,0 +1,63 @@
+package dev.quern.kernels.ffm;
+
+import dev.quern.core.op.AttentionOp;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelProvider;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.Probe;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * CPU kernels written in C, in tiers of the instruction set: baseline, AVX2, AVX-512, AMX. Each
+ * kernel runs in its best tier that processor and operating system allow.
+ *
+ * <ul>
+ *   <li>{@code -Dquern.native.tier=avx2} caps the tier.
+ *   <li>{@code -Dquern.native.dir=FOLDER} says where the library is unpacked to; otherwise {@code
+ *       java.io.tmpdir}, then the user's cache folder.
+ * </ul>
+ */
+public final class NativeKernels implements KernelProvider {
+
+  /** For {@link java.util.ServiceLoader}. */
+  public NativeKernels() {}
+
+  @Override
+  public String name() {
+    return "native";
+  }
+
+  @Override
+  public int priority() {
+    return 200;
+  }
+
+  @Override
+  public Probe probe() {
+    return NativeLibrary.shared().probe();
+  }
+
+  @Override
+  public @Nullable Kernel find(KernelSignature signature) {
+    Functions functions = NativeLibrary.shared().functions();
+    return functions == null ? null : find(functions, signature);
+  }
+
+  /** A kernel from given functions. */
+  static @Nullable Kernel find(Functions functions, KernelSignature s) {
+    return switch (s.op()) {
+      case MatMulOp _ -> {
+        Kernel product = ProductKernel.of(functions, s);
+        yield product != null ? product : GemmKernel.of(functions, s);
+      }
+      case AttentionOp.Attention _ -> AttentionKernel.of(functions, s);
+      case AttentionOp.Rope _ -> RopeKernel.of(functions, s);
+      default -> {
+        Kernel k = RowKernel.of(functions, s);
+        k = k != null ? k : ElementwiseKernel.of(functions, s);
+        yield k != null ? k : CastKernel.of(functions, s);
+      }
+    };
+  }
+}

@@ -1,0 +1,143 @@
+package dev.quern.kernels.ffm;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Linear, and MatMul with a transposed right operand: y[..., n] = Σₖ x[..., k] · w[n, k] (+ bias),
+ * x F32, w F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K, y F32. {@link ProductPath} says which C
+ * kernel.
+ */
+final class ProductKernel implements Kernel {
+  private final Functions functions;
+  private final DType weight;
+  private final Precision precision;
+  private final String name;
+
+  private ProductKernel(Functions functions, KernelSignature s) {
+    this.functions = functions;
+    this.weight = s.inputs().get(1);
+    this.precision = s.precision();
+    ProductPath one = ProductPath.of(functions, weight, precision, 1);
+    ProductPath many = ProductPath.of(functions, weight, precision, 1024);
+    this.name =
+        "%s %s %s (1 row: %s activations, %s; many: %s, %s)"
+            .formatted(
+                s.op().name(),
+                weight.name(),
+                precision,
+                one.activation(),
+                one.function().tier().suffix(),
+                many.activation(),
+                many.function().tier().suffix());
+  }
+
+  /** The kernel for a signature, or null if it isn't one of these products. */
+  static @Nullable ProductKernel of(Functions functions, KernelSignature s) {
+    DType w = s.inputs().get(1);
+    if (s.inputs().getFirst() != ScalarType.F32 || Weights.symbol(w) == null) {
+      return null;
+    }
+    LayoutClass x = s.layouts().get(0);
+    LayoutClass right = s.layouts().get(1);
+    boolean taken =
+        switch (s.op()) {
+          case MatMulOp.Linear l ->
+              x == LayoutClass.CONTIGUOUS
+                  && (right == LayoutClass.CONTIGUOUS || right == LayoutClass.ROWS)
+                  && (!l.bias() || s.layouts().get(2) == LayoutClass.CONTIGUOUS);
+          case MatMulOp.MatMul _ ->
+              (x == LayoutClass.CONTIGUOUS || x == LayoutClass.ROWS)
+                  && (right == LayoutClass.COLUMNS || w.isBlock());
+          default -> false;
+        };
+    return taken ? new ProductKernel(functions, s) : null;
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  private record Extents(long batches, long m, long n, long k) {}
+
+  private static Extents extents(TensorView x, TensorView w, TensorView y, boolean linear) {
+    Shape s = y.shape();
+    long k = x.shape().dim(-1);
+    if (linear) {
+      long n = w.shape().dim(0);
+      return new Extents(1, n == 0 ? 0 : s.elements() / n, n, k);
+    }
+    long n = s.dim(-1);
+    boolean shared = x.layout().isContiguous() && w.shape().elements() == k * n;
+    if (shared) { // one matrix on the right: the batches are just more rows
+      return new Extents(1, n == 0 ? 0 : s.elements() / n, n, k);
+    }
+    return new Extents(s.slice(0, s.rank() - 2).elements(), s.dim(-2), n, k);
+  }
+
+  @Override
+  public long scratchBytes(List<TensorView> in, List<TensorView> out) {
+    // Which path it will be depends on the rows of one matrix; enough for either.
+    long k = in.get(0).shape().dim(-1);
+    long rows = k == 0 ? 0 : Math.max(in.get(0).shape().elements() / k, 1);
+    ProductPath few = ProductPath.of(functions, weight, precision, 1);
+    ProductPath many = ProductPath.of(functions, weight, precision, Long.MAX_VALUE);
+    return Math.max(
+            ProductCall.convertedBytes(few, 1, rows, k),
+            ProductCall.convertedBytes(many, 1, rows, k))
+        * broadcast(in, out);
+  }
+
+  /** How often rows of x are converted because they meet several matrices; at least 1. */
+  private static long broadcast(List<TensorView> in, List<TensorView> out) {
+    long xRows = Math.max(1, in.get(0).shape().elements() / Math.max(1, in.get(0).shape().dim(-1)));
+    long yRows =
+        Math.max(1, out.get(0).shape().elements() / Math.max(1, out.get(0).shape().dim(-1)));
+    return Math.max(1, (yRows + xRows - 1) / xRows);
+  }
+
+  @Override
+  public Runnable bind(KernelArgs args) {
+    TensorView x = args.input(0);
+    TensorView w = args.input(1);
+    TensorView y = args.output();
+    boolean linear = args.op() instanceof MatMulOp.Linear;
+    Extents e = extents(x, w, y, linear);
+    ProductPath path = ProductPath.of(functions, weight, precision, e.m());
+    boolean one = e.batches() == 1;
+    Shape batch = one ? Shape.SCALAR : y.shape().slice(0, y.shape().rank() - 2);
+    int wRows = linear ? 0 : -1;
+    var operands =
+        new ProductCall.Operands(
+            x.base(),
+            rowStride(x, e.k()),
+            w.base(),
+            e.n() > 1 ? w.strideBytes(wRows) : w.dtype().bytes(e.k()),
+            y.base(),
+            args.inputs().size() > 2 ? args.input(2).base() : null,
+            e.m(),
+            e.n(),
+            e.k(),
+            one ? new long[1] : Batches.offsets(batch, x),
+            one ? new long[1] : Batches.offsets(batch, w));
+    return new ProductCall(
+        operands, path, functions.get("add_bias").address(), args.pool(), args.scratch());
+  }
+
+  /** Bytes from row to row of x; a contiguous x is one matrix whatever its rank. */
+  private static long rowStride(TensorView x, long k) {
+    boolean flat = x.layout().isContiguous() || x.shape().rank() < 2;
+    return flat ? k * Float.BYTES : x.strideBytes(-2);
+  }
+}

@@ -1,0 +1,109 @@
+package dev.quern.kernels.ffm;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.NormOp;
+import dev.quern.core.op.Op;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.ScalarType;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Softmax and logSoftmax along the last axis, rmsNorm, layerNorm (without residuals); F32 without
+ * gaps. Slices of about {@value #ELEMENTS} elements, whole rows.
+ */
+final class RowKernel implements Kernel {
+  private static final long ELEMENTS = 16 * 1024;
+
+  private final Functions.Function function;
+  private final String name;
+
+  private RowKernel(Functions.Function function, String op) {
+    this.function = function;
+    this.name = op + " " + function.tier().suffix();
+  }
+
+  /** The kernel for a signature, or null if there is none. */
+  static @Nullable RowKernel of(Functions functions, KernelSignature s) {
+    String symbol =
+        switch (s.op()) {
+          case NormOp.Softmax(int axis) when axis == -1 -> "softmax";
+          case NormOp.LogSoftmax(int axis) when axis == -1 -> "log_softmax";
+          case NormOp.RmsNorm _ -> "rms_norm";
+          case NormOp.LayerNorm _ when !s.residuals() -> "layer_norm";
+          default -> null;
+        };
+    boolean taken =
+        symbol != null
+            && s.allContiguous()
+            && s.inputs().stream().allMatch(t -> t == ScalarType.F32);
+    return taken ? new RowKernel(functions.get(symbol), s.op().name()) : null;
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public Runnable bind(KernelArgs args) {
+    return new Call(function.address(), args);
+  }
+
+  private static final class Call implements Runnable {
+    private final MemorySegment function;
+    private final Op op;
+    private final MemorySegment x; // (rows, c)
+    private final MemorySegment y; // (rows, c)
+    private final MemorySegment weight; // (c) or null pointer
+    private final MemorySegment bias; // (c) or null pointer
+    private final MemorySegment inverse; // (rows) or null pointer
+    private final long rows;
+    private final long c;
+    private final long step;
+    private final int slices;
+    private final TaskPool pool;
+    private final TaskPool.Task task = this::compute;
+
+    Call(MemorySegment function, KernelArgs args) {
+      this.function = function;
+      op = args.op();
+      TensorView in = args.input(0);
+      x = in.base();
+      y = args.output().base();
+      weight = args.inputs().size() > 1 ? args.input(1).base() : MemorySegment.NULL;
+      bias = args.inputs().size() > 2 ? args.input(2).base() : MemorySegment.NULL;
+      inverse = args.outputs().size() > 1 ? args.outputs().get(1).base() : MemorySegment.NULL;
+      c = in.shape().rank() == 0 ? 1 : in.shape().dim(-1);
+      rows = c == 0 ? 0 : in.shape().elements() / c;
+      step = Math.max(1, ELEMENTS / Math.max(1, c));
+      slices = Math.toIntExact((rows + step - 1) / step);
+      pool = args.pool();
+    }
+
+    @Override
+    public void run() {
+      pool.parallelFor(slices, task);
+    }
+
+    private void compute(int slice) {
+      long row = slice * step;
+      long count = Math.min(step, rows - row);
+      MemorySegment from = slice == 0 ? x : x.asSlice(row * c * Float.BYTES);
+      MemorySegment to = slice == 0 ? y : y.asSlice(row * c * Float.BYTES);
+      switch (op) {
+        case NormOp.RmsNorm(float eps) -> {
+          boolean kept = !inverse.equals(MemorySegment.NULL);
+          MemorySegment factors = kept ? inverse.asSlice(row * Float.BYTES) : inverse;
+          Calls.rmsNorm(function, from, weight, to, factors, count, c, eps);
+        }
+        case NormOp.LayerNorm(float eps) ->
+            Calls.layerNorm(function, from, weight, bias, to, count, c, eps);
+        default -> Calls.rows(function, from, c, to, c, count, c);
+      }
+    }
+  }
+}

@@ -1,0 +1,194 @@
+package dev.quern.kernels.ffm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Attention against the formula in F64, in every tier. */
+class AttentionTest {
+
+  /** Extents: batch, queries, keys, heads, K/V heads, head size, value size. */
+  private record Extents(int b, int tq, int tk, int h, int hkv, int d, int dv) {}
+
+  private record Expected(double[] out, double[] lse) {}
+
+  private static Expected expected(
+      Attention op,
+      Extents e,
+      double[] q,
+      double[] k,
+      double[] v,
+      double[] mask,
+      int[] starts,
+      int[] lengths) {
+    double[] out = new double[e.b * e.tq * e.h * e.dv];
+    double[] lse = new double[e.b * e.h * e.tq];
+    double[] score = new double[e.tk];
+    for (int row = 0; row < lse.length; row++) {
+      int b = row / (e.h * e.tq);
+      int h = row / e.tq % e.h;
+      int t = row % e.tq;
+      int kv = h / (e.h / e.hkv);
+      int length = lengths.length == 0 ? e.tk : lengths[b];
+      int position = (starts.length == 0 ? length - e.tq : starts[b]) + t;
+      double top = Double.NEGATIVE_INFINITY;
+      for (int j = 0; j < e.tk; j++) {
+        double s = 0;
+        for (int i = 0; i < e.d; i++) {
+          s += q[((b * e.tq + t) * e.h + h) * e.d + i] * k[((b * e.tk + j) * e.hkv + kv) * e.d + i];
+        }
+        s *= op.scale();
+        s = op.softCap() > 0 ? op.softCap() * Math.tanh(s / op.softCap()) : s;
+        s += mask.length == 0 ? 0 : mask[(h * e.tq + t) * e.tk + j];
+        boolean seen =
+            j < length
+                && (!op.causal() || j <= position)
+                && (op.window() == 0 || j > position - op.window());
+        score[j] = seen ? s : Double.NEGATIVE_INFINITY;
+        top = Math.max(top, score[j]);
+      }
+      double total = 0;
+      for (int j = 0; j < e.tk && top > Double.NEGATIVE_INFINITY; j++) {
+        double p = Math.exp(score[j] - top);
+        total += p;
+        for (int i = 0; i < e.dv; i++) {
+          out[((b * e.tq + t) * e.h + h) * e.dv + i] +=
+              p * v[((b * e.tk + j) * e.hkv + kv) * e.dv + i];
+        }
+      }
+      for (int i = 0; i < e.dv && total > 0; i++) {
+        out[((b * e.tq + t) * e.h + h) * e.dv + i] /= total;
+      }
+      lse[row] = total > 0 ? top + Math.log(total) : Double.NEGATIVE_INFINITY;
+    }
+    return new Expected(out, lse);
+  }
+
+  private static void check(
+      Functions tier, Attention op, Extents e, DType kv, int[] starts, int[] lengths) {
+    Random random = new Random(e.hashCode());
+    TensorView q = Harness.floats(random, e.b, e.tq, e.h, e.d);
+    // K and V are slices of a longer cache, as in decoding.
+    TensorView kCache = Harness.stored(random, kv, e.b, e.tk + 7, e.hkv, e.d);
+    TensorView vCache = Harness.stored(random, kv, e.b, e.tk + 7, e.hkv, e.dv);
+    TensorView k = Harness.view(kCache, kCache.layout().slice(1, 0, e.tk, 1));
+    TensorView v = Harness.view(vCache, vCache.layout().slice(1, 0, e.tk, 1));
+    List<TensorView> in = new ArrayList<>(List.of(q, k, v));
+    double[] mask = {};
+    if (op.hasMask()) {
+      TensorView m = Harness.floats(random, e.h, 1, e.tk);
+      m.segment().setAtIndex(ValueLayout.JAVA_FLOAT, 0, Float.NEGATIVE_INFINITY);
+      in.add(m);
+      double[] values = Harness.values(m);
+      mask = new double[e.h * e.tq * e.tk];
+      for (int i = 0; i < mask.length; i++) {
+        mask[i] = values[i / (e.tq * e.tk) * e.tk + i % e.tk];
+      }
+    }
+    if (op.hasStarts()) {
+      in.add(Harness.ints(starts));
+    }
+    if (op.hasLengths()) {
+      in.add(Harness.ints(lengths));
+    }
+    List<TensorView> results = Harness.run(tier, op, true, Precision.EXACT, in);
+    Expected x =
+        expected(
+            op, e, Harness.values(q), Harness.values(k), Harness.values(v), mask, starts, lengths);
+    String what = tier.describe() + " " + op + " " + e + " " + kv;
+    assertTrue(Harness.maxError(Harness.values(results.get(0)), x.out) < 3e-6, what);
+    double[] lse = Harness.values(results.get(1));
+    for (int i = 0; i < lse.length; i++) {
+      assertEquals(x.lse[i], lse[i], 1e-5, what);
+    }
+  }
+
+  private static Attention op(
+      boolean causal, float cap, int window, boolean mask, boolean starts, boolean lengths) {
+    return new Attention(causal, 0.125f, cap, window, mask, starts, lengths);
+  }
+
+  private static final int[] NONE = {};
+
+  @Test
+  void prefillAndDecode() {
+    for (Functions tier : Harness.tiers()) {
+      for (DType kv : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+        check(
+            tier,
+            op(true, 0, 0, false, false, false),
+            new Extents(1, 40, 40, 4, 2, 32, 32),
+            kv,
+            NONE,
+            NONE);
+        check(
+            tier,
+            op(true, 0, 0, false, false, false),
+            new Extents(2, 1, 140, 6, 2, 48, 48),
+            kv,
+            NONE,
+            NONE);
+      }
+    }
+  }
+
+  @Test
+  void slicesMasksWindowsAndUnevenLengths() {
+    for (Functions tier : Harness.tiers()) {
+      check(
+          tier,
+          op(true, 0, 0, false, false, false),
+          new Extents(1, 300, 300, 2, 1, 16, 16),
+          ScalarType.F32,
+          NONE,
+          NONE);
+      check(
+          tier,
+          op(false, 0, 0, true, false, false),
+          new Extents(2, 5, 33, 4, 4, 17, 9),
+          ScalarType.F32,
+          NONE,
+          NONE);
+      check(
+          tier,
+          op(true, 20, 16, false, true, true),
+          new Extents(3, 4, 150, 4, 1, 64, 64),
+          ScalarType.F16,
+          new int[] {0, 100, 146},
+          new int[] {4, 104, 150});
+      check(
+          tier,
+          op(true, 0, 0, true, true, true),
+          new Extents(2, 3, 20, 2, 2, 8, 8),
+          ScalarType.F32,
+          new int[] {-2, 7},
+          new int[] {0, 10});
+    }
+  }
+
+  @Test
+  void boolMaskIsLeftToOthers() {
+    Functions tier = Harness.tiers().getFirst();
+    TensorView x = Harness.floats(new Random(1), 1, 2, 1, 4);
+    TensorView mask = Harness.empty(ScalarType.BOOL, 2, 2);
+    assertNull(
+        NativeKernels.find(
+            tier,
+            Harness.signature(
+                op(false, 0, 0, true, false, false),
+                List.of(x, x, x, mask),
+                false,
+                Precision.EXACT)));
+  }
+}

@@ -1,0 +1,234 @@
+package dev.quern.kernels.ffm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Layout;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Linear and MatMul against plain loops in F64, in every tier, format and precision. */
+class ProductTest {
+  private static final List<DType> FORMATS =
+      List.of(
+          ScalarType.F32,
+          ScalarType.F16,
+          ScalarType.BF16,
+          BlockType.Q8_0,
+          BlockType.Q4_0,
+          BlockType.Q4_K,
+          BlockType.Q6_K);
+
+  /** x (m, k) · wᵀ (n, k) + bias. */
+  private static double[] expected(double[] x, double[] w, double[] bias, int m, int n, int k) {
+    double[] y = new double[m * n];
+    for (int i = 0; i < m; i++) {
+      for (int j = 0; j < n; j++) {
+        double sum = bias.length == 0 ? 0 : bias[j];
+        for (int p = 0; p < k; p++) {
+          sum += x[i * k + p] * w[j * k + p];
+        }
+        y[i * n + j] = sum;
+      }
+    }
+    return y;
+  }
+
+  private static void check(
+      DType format, Precision precision, TensorView y, double[] expected, String what) {
+    double[] actual = Harness.values(y);
+    if (precision == Precision.EXACT || format == ScalarType.F32 || format == ScalarType.F16) {
+      assertTrue(Harness.maxError(actual, expected) < 2e-6, what);
+    } else {
+      assertTrue(Harness.nmse(actual, expected) < 3e-4, what + Harness.nmse(actual, expected));
+    }
+  }
+
+  @Test
+  void linearInEveryFormat() {
+    Random random = new Random(1);
+    for (Functions tier : Harness.tiers()) {
+      for (DType format : FORMATS) {
+        int k = format.blockLength() == 1 ? 77 : 256;
+        for (int m : new int[] {1, 7, 8, 16, 33}) {
+          int n = 67;
+          TensorView x = Harness.floats(random, m, k);
+          TensorView w = Harness.stored(random, format, n, k);
+          TensorView bias = Harness.floats(random, n);
+          double[] e =
+              expected(Harness.values(x), Harness.values(w), Harness.values(bias), m, n, k);
+          for (Precision p : List.of(Precision.EXACT, Precision.FAST)) {
+            TensorView y =
+                Harness.run(tier, new MatMulOp.Linear(true), false, p, List.of(x, w, bias))
+                    .getFirst();
+            check(format, p, y, e, tier.describe() + " " + format.name() + " " + p + " m=" + m);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void rowsBeyondOneSliceAndNoBias() {
+    Random random = new Random(2);
+    Functions best = Harness.tiers().getLast();
+    for (DType format : List.of(ScalarType.F32, ScalarType.BF16, BlockType.Q8_0)) {
+      TensorView x = Harness.floats(random, 3, 230, 64);
+      TensorView w = Harness.stored(random, format, 300, 64);
+      double[] e = expected(Harness.values(x), Harness.values(w), new double[0], 690, 300, 64);
+      for (Precision p : List.of(Precision.EXACT, Precision.FAST)) {
+        TensorView y =
+            Harness.run(best, new MatMulOp.Linear(false), false, p, List.of(x, w)).getFirst();
+        check(format, p, y, e, format + " " + p);
+      }
+    }
+  }
+
+  @Test
+  void weightRowsApartAndEmptyDepth() {
+    Random random = new Random(3);
+    Functions best = Harness.tiers().getLast();
+    TensorView big = Harness.stored(random, BlockType.Q4_0, 40, 96);
+    TensorView w = Harness.view(big, big.layout().slice(0, 1, 13, 3).slice(1, 32, 64, 1));
+    TensorView x = Harness.floats(random, 2, 64);
+    double[] e = expected(Harness.values(x), Harness.values(w), new double[0], 2, 13, 64);
+    TensorView y =
+        Harness.run(best, new MatMulOp.Linear(false), false, Precision.EXACT, List.of(x, w))
+            .getFirst();
+    check(BlockType.Q4_0, Precision.EXACT, y, e, "rows apart");
+
+    TensorView nothing =
+        Harness.run(
+                best,
+                new MatMulOp.Linear(false),
+                false,
+                Precision.EXACT,
+                List.of(Harness.empty(ScalarType.F32, 20, 0), Harness.empty(ScalarType.F32, 5, 0)))
+            .getFirst();
+    for (double v : Harness.values(nothing)) {
+      assertEquals(0.0, v);
+    }
+  }
+
+  @Test
+  void matMulWithTransposedWeights() {
+    Random random = new Random(4);
+    for (Functions tier : Harness.tiers()) {
+      for (DType format : FORMATS) {
+        TensorView x = Harness.floats(random, 2, 9, 256);
+        TensorView w = Harness.stored(random, format, 256, 256);
+        TensorView right = Harness.view(w, w.layout().permute(List.of(1, 0)));
+        double[] e = expected(Harness.values(x), Harness.values(w), new double[0], 18, 256, 256);
+        for (Precision p : List.of(Precision.EXACT, Precision.FAST)) {
+          TensorView y =
+              Harness.run(tier, new MatMulOp.MatMul(), false, p, List.of(x, right)).getFirst();
+          check(format, p, y, e, tier.describe() + " " + format.name() + " " + p);
+        }
+      }
+    }
+  }
+
+  @Test
+  void batchesBroadcast() {
+    Random random = new Random(5);
+    int[] m = {1, 10};
+    for (Functions tier : Harness.tiers()) {
+      for (int rows : m) {
+        TensorView a = Harness.floats(random, 3, 1, rows, 40);
+        TensorView bt = Harness.floats(random, 2, 21, 40);
+        TensorView b = Harness.view(bt, bt.layout().permute(List.of(0, 2, 1)));
+        TensorView plain = Harness.floats(random, 2, 40, 21);
+        for (TensorView right : List.of(b, plain)) {
+          TensorView y =
+              Harness.run(tier, new MatMulOp.MatMul(), false, Precision.EXACT, List.of(a, right))
+                  .getFirst();
+          assertEquals(Shape.of(3, 2, rows, 21), y.shape());
+          double[] av = Harness.values(a);
+          double[] bv = Harness.values(right);
+          double[] e = new double[3 * 2 * rows * 21];
+          for (int i = 0; i < e.length; i++) {
+            int n = i % 21;
+            int r = i / 21 % rows;
+            int two = i / 21 / rows % 2;
+            int three = i / 21 / rows / 2;
+            for (int p = 0; p < 40; p++) {
+              e[i] += av[(three * rows + r) * 40 + p] * bv[(two * 40 + p) * 21 + n];
+            }
+          }
+          assertTrue(Harness.maxError(Harness.values(y), e) < 2e-6, tier.describe());
+        }
+      }
+    }
+  }
+
+  @Test
+  void fastBatchesBroadcastBlocks() {
+    Random random = new Random(6);
+    for (Functions tier : Harness.tiers()) {
+      TensorView a = Harness.floats(random, 1, 9, 64);
+      TensorView w = Harness.stored(random, BlockType.Q8_0, 3, 32, 64);
+      TensorView right = Harness.view(w, w.layout().permute(List.of(0, 2, 1)));
+      TensorView y =
+          Harness.run(tier, new MatMulOp.MatMul(), false, Precision.FAST, List.of(a, right))
+              .getFirst();
+      double[] e = new double[3 * 9 * 32];
+      double[] av = Harness.values(a);
+      double[] wv = Harness.values(w);
+      for (int i = 0; i < e.length; i++) {
+        for (int p = 0; p < 64; p++) {
+          e[i] += av[i / 32 % 9 * 64 + p] * wv[(i / 288 * 32 + i % 32) * 64 + p];
+        }
+      }
+      assertTrue(Harness.nmse(Harness.values(y), e) < 3e-4, tier.describe());
+    }
+  }
+
+  @Test
+  void anyStridesAndF64() {
+    Random random = new Random(7);
+    for (Functions tier : Harness.tiers()) {
+      for (DType type : List.of(ScalarType.F32, ScalarType.F64)) {
+        TensorView a = source(random, type, 60, 70);
+        TensorView b = source(random, type, 80, 90);
+        Layout left = a.layout().slice(0, 50, 25, -2).slice(1, 3, 20, 3).permute(List.of(1, 0));
+        Layout right = b.layout().slice(0, 60, 25, -1).slice(1, 1, 37, 2);
+        TensorView av = Harness.view(a, left);
+        TensorView bv = Harness.view(b, right);
+        TensorView y =
+            Harness.run(tier, new MatMulOp.MatMul(), false, Precision.EXACT, List.of(av, bv))
+                .getFirst();
+        double[] x = Harness.values(av);
+        double[] z = Harness.values(bv);
+        double[] e = new double[20 * 37];
+        for (int i = 0; i < e.length; i++) {
+          for (int p = 0; p < 25; p++) {
+            e[i] += x[i / 37 * 25 + p] * z[p * 37 + i % 37];
+          }
+        }
+        double limit = type == ScalarType.F64 ? 1e-14 : 2e-6;
+        assertTrue(Harness.maxError(Harness.values(y), e) < limit, tier.describe() + type);
+      }
+    }
+  }
+
+  private static TensorView source(Random random, DType type, long rows, long columns) {
+    TensorView f = Harness.floats(random, rows, columns);
+    if (type == ScalarType.F32) {
+      return f;
+    }
+    TensorView d = Harness.empty(ScalarType.F64, rows, columns);
+    double[] v = Harness.values(f);
+    for (int i = 0; i < v.length; i++) {
+      d.segment().setAtIndex(java.lang.foreign.ValueLayout.JAVA_DOUBLE, i, v[i]);
+    }
+    return d;
+  }
+}
