@@ -1,6 +1,6 @@
 /** CPU kernels in C, bound through the foreign function interface. */
 module dev.quern.kernels.ffm {
-  requires dev.quern.core;
+  requires transitive dev.quern.core;
   requires static org.jspecify;
 
   exports dev.quern.kernels.ffm;

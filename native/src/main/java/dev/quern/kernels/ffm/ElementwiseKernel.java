@@ -43,11 +43,12 @@ final class ElementwiseKernel implements Kernel {
           case BinaryOp.GeGlu(boolean tanh) -> tanh ? "geglu_tanh" : "geglu_erf";
           default -> null;
         };
-    boolean taken =
-        symbol != null
-            && s.allContiguous()
-            && s.inputs().stream().allMatch(t -> t == ScalarType.F32);
-    return taken ? new ElementwiseKernel(functions.get(symbol), s.op().name()) : null;
+    if (symbol == null
+        || !s.allContiguous()
+        || s.inputs().stream().anyMatch(t -> t != ScalarType.F32)) {
+      return null;
+    }
+    return new ElementwiseKernel(functions.get(symbol), s.op().name());
   }
 
   @Override

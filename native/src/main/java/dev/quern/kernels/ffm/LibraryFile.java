@@ -19,6 +19,7 @@ import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts the packaged library where the system's loader can open it.
@@ -111,8 +112,7 @@ final class LibraryFile {
     check(folder, null);
   }
 
-  private static void check(Path folder, @org.jspecify.annotations.Nullable Exception cause)
-      throws IOException {
+  private static void check(Path folder, @Nullable Exception cause) throws IOException {
     if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
       throw new IOException(folder + " is not a folder (or is a link)", cause);
     }

@@ -6,6 +6,7 @@ import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.ffm.Functions.Function;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which C kernel computes x · Wᵀ, and what its activations look like. Depends on the weight format,
@@ -31,10 +32,7 @@ import java.util.Optional;
  * @param packs whether it wants scratch
  */
 record ProductPath(
-    Function function,
-    Activation activation,
-    @org.jspecify.annotations.Nullable Function convert,
-    boolean packs) {
+    Function function, Activation activation, @Nullable Function convert, boolean packs) {
 
   /** Rows from which an EXACT product packs its weights. */
   static final int FEW = 7;

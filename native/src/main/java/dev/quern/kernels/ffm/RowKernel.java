@@ -36,11 +36,12 @@ final class RowKernel implements Kernel {
           case NormOp.LayerNorm _ when !s.residuals() -> "layer_norm";
           default -> null;
         };
-    boolean taken =
-        symbol != null
-            && s.allContiguous()
-            && s.inputs().stream().allMatch(t -> t == ScalarType.F32);
-    return taken ? new RowKernel(functions.get(symbol), s.op().name()) : null;
+    if (symbol == null
+        || !s.allContiguous()
+        || s.inputs().stream().anyMatch(t -> t != ScalarType.F32)) {
+      return null;
+    }
+    return new RowKernel(functions.get(symbol), s.op().name());
   }
 
   @Override
