@@ -5,6 +5,21 @@ package dev.quern.transformer.tokenizer;
  * As a pattern it would look ahead over the rest of the run from each group.
  */
 final class DigitGroups implements PreTokenizer {
+  private final int categories;
+  private final boolean wholeWordsOnly;
+
+  /**
+   * Splits runs of numbers.
+   *
+   * @param categories the general categories that count as digits, as bits
+   * @param wholeWordsOnly leaves alone a run that a word goes on after, as a pattern that asks for
+   *     a word boundary does
+   */
+  DigitGroups(int categories, boolean wholeWordsOnly) {
+    this.categories = categories;
+    this.wholeWordsOnly = wholeWordsOnly;
+  }
+
   @Override
   public void split(char[] chars, int from, int to, boolean first, Sink out) {
     boolean isFirst = first;
@@ -15,13 +30,17 @@ final class DigitGroups implements PreTokenizer {
         at = after(chars, at, to);
         continue;
       }
-      isFirst = emit(chars, done, at, isFirst, out);
       int digits = 0;
       int end = at;
       while (end < to && isNumber(chars, end, to)) {
         end = after(chars, end, to);
         digits++;
       }
+      if (wholeWordsOnly && end < to && Unicode.isWord(Unicode.codePointAt(chars, end, to))) {
+        at = end;
+        continue;
+      }
+      isFirst = emit(chars, done, at, isFirst, out);
       while (digits > 0) {
         int group = digits % 3 == 0 ? 3 : digits % 3;
         int groupEnd = at;
@@ -46,8 +65,8 @@ final class DigitGroups implements PreTokenizer {
     return false;
   }
 
-  private static boolean isNumber(char[] chars, int at, int to) {
-    return Unicode.isOf(Unicode.codePointAt(chars, at, to), Unicode.NUMBERS);
+  private boolean isNumber(char[] chars, int at, int to) {
+    return Unicode.isOf(Unicode.codePointAt(chars, at, to), categories);
   }
 
   private static int after(char[] chars, int at, int to) {

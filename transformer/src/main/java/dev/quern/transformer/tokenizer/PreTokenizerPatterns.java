@@ -46,7 +46,7 @@ final class PreTokenizerPatterns {
     PreTokenizer preTokenizer() {
       List<PreTokenizer> steps = new ArrayList<>();
       if (digitGroups) {
-        steps.add(new DigitGroups());
+        steps.add(new DigitGroups(Unicode.NUMBERS, false));
       }
       for (String pattern : patterns) {
         steps.add(PatternSplit.isolating(pattern));

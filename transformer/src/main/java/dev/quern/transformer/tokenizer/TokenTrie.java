@@ -10,6 +10,7 @@ final class TokenTrie {
 
   private final PairTable edges;
   private final int[] tokenAtNode;
+  private final int[] lengths;
   private long firstLow;
   private long firstHigh;
   private boolean firstBeyondAscii;
@@ -18,6 +19,7 @@ final class TokenTrie {
   TokenTrie(List<String> spellings) {
     int chars = spellings.stream().mapToInt(String::length).sum();
     this.edges = new PairTable(chars);
+    this.lengths = spellings.stream().mapToInt(String::length).toArray();
     int[] ends = new int[chars + 1];
     int nodes = 1;
     for (int index = 0; index < spellings.size(); index++) {
@@ -48,8 +50,9 @@ final class TokenTrie {
     this.tokenAtNode = Arrays.copyOf(ends, nodes);
   }
 
-  boolean isEmpty() {
-    return tokenAtNode.length == 1;
+  /** Length of a spelling, by its index. */
+  int length(int index) {
+    return lengths[index];
   }
 
   /** The next place at which a token may begin, or {@code to}. */

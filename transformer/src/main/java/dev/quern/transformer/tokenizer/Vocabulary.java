@@ -181,6 +181,11 @@ public final class Vocabulary {
     return endOfGeneration.stream().sorted().toList();
   }
 
+  /** Text of an id, or null if it isn't used. */
+  @Nullable String spelling(int id) {
+    return texts[id];
+  }
+
   /** Length of the longest token, in UTF-16 units. */
   int maxTokenChars() {
     return maxTokenChars;
