@@ -48,12 +48,12 @@ final class GgufTokenizer {
           SpecialRole.MASK,
           103);
 
-  private final GgufMetadata metadata;
+  private final TokenizerMetadata metadata;
   private final @Nullable String[] tokens;
   private final byte[] types;
   private Vocabulary vocabulary;
 
-  private GgufTokenizer(GgufMetadata metadata) {
+  private GgufTokenizer(TokenizerMetadata metadata) {
     this.metadata = metadata;
     @Nullable String[] strings = metadata.strings(TOKENS);
     if (strings == null || strings.length == 0) {
@@ -71,7 +71,7 @@ final class GgufTokenizer {
   }
 
   /** Builds the tokenizer that a file describes. */
-  static Tokenizer load(GgufMetadata metadata) {
+  static Tokenizer load(TokenizerMetadata metadata) {
     String model = metadata.string(MODEL);
     if (model == null) {
       throw Malformed.at(metadata.source(), MODEL, "the file says nothing about its tokenizer");

@@ -5,7 +5,9 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.CharConversionException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,12 +30,16 @@ record JsonPlace(String source, String path, JsonNode node) {
           .build();
 
   /** Reads a file whose value has to be an object. */
-  static JsonPlace read(Path file) throws IOException {
+  static JsonPlace read(Path file) {
     String source = file.toString();
     try (var in = Files.newInputStream(file)) {
       return new JsonPlace(source, "the file", MAPPER.readTree(in)).needObject();
     } catch (JsonProcessingException e) {
       throw Malformed.at(source, "the file", "not valid JSON: " + e.getOriginalMessage(), e);
+    } catch (CharConversionException e) {
+      throw Malformed.at(source, "the file", "not UTF-8: " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + ": " + e.getMessage(), e);
     }
   }
 

@@ -3,7 +3,6 @@ package dev.quern.transformer.tokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quern.transformer.tokenizer.JsonAddedTokens.Added;
 import dev.quern.transformer.tokenizer.StreamingDecoder.DecodeChain;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,7 +46,7 @@ final class JsonTokenizer {
     this.config = config;
   }
 
-  static Tokenizer load(Path file, @Nullable Path configFile) throws IOException {
+  static Tokenizer load(Path file, @Nullable Path configFile) {
     JsonPlace config = configFile == null ? null : JsonPlace.read(configFile);
     return new JsonTokenizer(JsonPlace.read(file), config).build();
   }

@@ -1,23 +1,56 @@
 package dev.quern.transformer.tokenizer;
 
-import java.io.IOException;
+import dev.quern.core.io.gguf.GgufFile;
+import dev.quern.core.io.gguf.GgufMetadata;
+import dev.quern.core.io.gguf.GgufType;
+import dev.quern.core.io.gguf.GgufValue;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 
 /** Makes tokenizers from what models come with. */
 public final class Tokenizers {
   private Tokenizers() {}
 
   /**
-   * A tokenizer from the metadata of a GGUF file: SentencePiece ({@code llama}), byte-level BPE
-   * ({@code gpt2}) or WordPiece ({@code bert}).
+   * A tokenizer from a GGUF file, which may have no tensors: SentencePiece ({@code llama}),
+   * byte-level BPE ({@code gpt2}) or WordPiece ({@code bert}). It doesn't need the file afterwards.
    *
-   * @param metadata the file's key-value pairs
-   * @return the tokenizer
    * @throws dev.quern.core.type.FormatException if the vocabulary is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if its kind isn't supported yet
    */
-  public static Tokenizer fromGguf(GgufMetadata metadata) {
+  public static Tokenizer fromGguf(GgufFile file) {
+    return fromGguf(file.metadata(), file.path());
+  }
+
+  /**
+   * A tokenizer from the metadata of a GGUF file.
+   *
+   * @param source the file, for messages
+   * @throws dev.quern.core.type.FormatException if the vocabulary is malformed; names file and key
+   * @throws dev.quern.core.type.NotSupportedException if its kind isn't supported yet
+   */
+  public static Tokenizer fromGguf(GgufMetadata metadata, Path source) {
+    Map<String, Object> values = new HashMap<>();
+    metadata
+        .asMap()
+        .forEach(
+            (key, value) -> {
+              if (key.startsWith("tokenizer.ggml.") || key.startsWith("general.")) {
+                put(values, key, value);
+              }
+            });
+    return fromMetadata(new TokenizerMetadata(source.toString(), values));
+  }
+
+  /**
+   * A tokenizer from the keys and values of a GGUF file that something else has read.
+   *
+   * @throws dev.quern.core.type.FormatException if the vocabulary is malformed; names file and key
+   * @throws dev.quern.core.type.NotSupportedException if its kind isn't supported yet
+   */
+  public static Tokenizer fromMetadata(TokenizerMetadata metadata) {
     return GgufTokenizer.load(metadata);
   }
 
@@ -25,11 +58,11 @@ public final class Tokenizers {
    * A tokenizer from a {@code tokenizer.json} of Hugging Face's tokenizers library: BPE over bytes
    * or characters, and WordPiece.
    *
-   * @throws IOException if the file can't be read
+   * @throws java.io.UncheckedIOException if the file can't be read
    * @throws dev.quern.core.type.FormatException if it is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if a part of it isn't supported yet
    */
-  public static Tokenizer fromJson(Path file) throws IOException {
+  public static Tokenizer fromJson(Path file) {
     return JsonTokenizer.load(file, null);
   }
 
@@ -37,11 +70,11 @@ public final class Tokenizers {
    * A tokenizer from a Hugging Face folder: {@code tokenizer.json}, and {@code
    * tokenizer_config.json} if it is there, which names the roles of special tokens.
    *
-   * @throws IOException if a file can't be read
+   * @throws java.io.UncheckedIOException if a file can't be read
    * @throws dev.quern.core.type.FormatException if one is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if a part of one isn't supported yet
    */
-  public static Tokenizer fromFolder(Path folder) throws IOException {
+  public static Tokenizer fromFolder(Path folder) {
     Path file = folder.resolve("tokenizer.json");
     if (!Files.exists(file)) {
       throw Malformed.unsupported(
@@ -51,5 +84,23 @@ public final class Tokenizers {
     }
     Path config = folder.resolve("tokenizer_config.json");
     return JsonTokenizer.load(file, Files.exists(config) ? config : null);
+  }
+
+  private static void put(Map<String, Object> values, String key, GgufValue value) {
+    switch (value) {
+      case GgufValue.Text text -> values.put(key, text.value());
+      case GgufValue.Int number -> values.put(key, number.value());
+      case GgufValue.Real number -> values.put(key, number.value());
+      case GgufValue.Bool truth -> values.put(key, truth.value());
+      case GgufValue.Array array -> {
+        if (array.elementType() == GgufType.STRING) {
+          values.put(key, array.strings());
+        } else if (array.elementType().isInteger()) {
+          values.put(key, array.longs());
+        } else if (array.elementType().isFloating()) {
+          values.put(key, array.doubles());
+        }
+      }
+    }
   }
 }

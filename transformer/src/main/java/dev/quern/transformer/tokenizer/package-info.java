@@ -6,14 +6,15 @@
  * each family's pre-tokenizer patterns, and WordPiece.
  *
  * {@snippet :
- * Tokenizer tokenizer = Tokenizers.fromGguf(metadata);
+ * Tokenizer tokenizer = Tokenizers.fromGguf(file);
  * int[] ids = tokenizer.encode("Once upon a time", EncodeOptions.ADD_SPECIAL);
  * String text = tokenizer.decode(ids); // Once upon a time
  * }
  *
  * <p>Allowed imports: java.base, Jackson, JSpecify, and of the core only {@code
- * dev.quern.core.type} (its errors). The package stands alone, so that a tokenizer can be used
- * without a model.
+ * dev.quern.core.type} (its errors) and, in {@code Tokenizers} alone, {@code
+ * dev.quern.core.io.gguf}. The package stands alone, so that a tokenizer can be used without a
+ * model.
  */
 @NullMarked
 package dev.quern.transformer.tokenizer;

@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
  * @param values values by key: {@link String}, {@link Boolean}, a {@link Number}, a {@link List} of
  *     those, or an array of them, primitive or not
  */
-public record GgufMetadata(String source, Map<String, ?> values) {
+public record TokenizerMetadata(String source, Map<String, ?> values) {
   /** Checks that both are given. */
-  public GgufMetadata {
+  public TokenizerMetadata {
     Objects.requireNonNull(source, "source");
     Objects.requireNonNull(values, "values");
   }
