@@ -172,6 +172,7 @@ final class Convert {
 
   private static short bf16Bits(float x) {
     int b = Float.floatToRawIntBits(x);
-    return (short) (Float.isNaN(x) ? (b | 1 << 22) >>> 16 : (b + 0x7fff + (b >>> 16 & 1)) >>> 16);
+    return (short)
+        (Float.isNaN(x) ? (b | (1 << 22)) >>> 16 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16);
   }
 }

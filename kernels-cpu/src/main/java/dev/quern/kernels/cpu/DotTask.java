@@ -18,7 +18,7 @@ final class DotTask extends SlicedTask {
   /** With more rows of x than this, unpacking the weights for {@link Gemm} pays. */
   static final int MAX_M = 4;
 
-  private static final long SLICE_BYTES = 128 << 10;
+  private static final long SLICE_BYTES = 128L << 10;
 
   /**
    * What to compute.
@@ -41,7 +41,7 @@ final class DotTask extends SlicedTask {
     /** Rows of w in a slice: a multiple of 4. */
     long sliceRows() {
       long rowBytes = Math.max(1, w.dtype().bytes(k));
-      return Math.clamp(SLICE_BYTES / rowBytes & -4L, 4, 4096);
+      return Math.clamp((SLICE_BYTES / rowBytes) & -4L, 4, 4096);
     }
 
     int slices() {

@@ -37,7 +37,7 @@ final class MicroKernel {
    * Distance between rows of A: a constant, so that addresses need no registers, and a cache line
    * more than a power of two, so that rows don't compete for the same cache sets.
    */
-  static final long ROW_BYTES = DEPTH * Float.BYTES + 64;
+  static final long ROW_BYTES = DEPTH * 4L + 64;
 
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final boolean REGISTERS32 =
@@ -105,34 +105,34 @@ final class MicroKernel {
       long tileStride) {
     FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
     FloatVector c01 = FloatVector.fromMemorySegment(F, s, tile + VB, LE);
-    FloatVector c02 = FloatVector.fromMemorySegment(F, s, tile + 2 * VB, LE);
+    FloatVector c02 = FloatVector.fromMemorySegment(F, s, tile + 2L * VB, LE);
     FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
     FloatVector c11 = FloatVector.fromMemorySegment(F, s, tile + tileStride + VB, LE);
-    FloatVector c12 = FloatVector.fromMemorySegment(F, s, tile + tileStride + 2 * VB, LE);
+    FloatVector c12 = FloatVector.fromMemorySegment(F, s, tile + tileStride + 2L * VB, LE);
     FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
     FloatVector c21 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + VB, LE);
-    FloatVector c22 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + 2 * VB, LE);
+    FloatVector c22 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + 2L * VB, LE);
     FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
     FloatVector c31 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + VB, LE);
-    FloatVector c32 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + 2 * VB, LE);
+    FloatVector c32 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + 2L * VB, LE);
     FloatVector c40 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride, LE);
     FloatVector c41 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride + VB, LE);
-    FloatVector c42 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride + 2 * VB, LE);
+    FloatVector c42 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride + 2L * VB, LE);
     FloatVector c50 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride, LE);
     FloatVector c51 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride + VB, LE);
-    FloatVector c52 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride + 2 * VB, LE);
+    FloatVector c52 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride + 2L * VB, LE);
     FloatVector c60 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride, LE);
     FloatVector c61 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride + VB, LE);
-    FloatVector c62 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride + 2 * VB, LE);
+    FloatVector c62 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride + 2L * VB, LE);
     FloatVector c70 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride, LE);
     FloatVector c71 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride + VB, LE);
-    FloatVector c72 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride + 2 * VB, LE);
+    FloatVector c72 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride + 2L * VB, LE);
     for (int k = 0; k < kc; k++) {
-      long b = columns + (long) k * (3 * VB);
+      long b = columns + (long) k * (3L * VB);
       long a = rows + (long) k * Float.BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F, p, b, LE);
       FloatVector b1 = FloatVector.fromMemorySegment(F, p, b + VB, LE);
-      FloatVector b2 = FloatVector.fromMemorySegment(F, p, b + 2 * VB, LE);
+      FloatVector b2 = FloatVector.fromMemorySegment(F, p, b + 2L * VB, LE);
       FloatVector x = FloatVector.broadcast(F, s.get(F32, a));
       c00 = x.fma(b0, c00);
       c01 = x.fma(b1, c01);
@@ -168,28 +168,28 @@ final class MicroKernel {
     }
     c00.intoMemorySegment(s, tile, LE);
     c01.intoMemorySegment(s, tile + VB, LE);
-    c02.intoMemorySegment(s, tile + 2 * VB, LE);
+    c02.intoMemorySegment(s, tile + 2L * VB, LE);
     c10.intoMemorySegment(s, tile + tileStride, LE);
     c11.intoMemorySegment(s, tile + tileStride + VB, LE);
-    c12.intoMemorySegment(s, tile + tileStride + 2 * VB, LE);
+    c12.intoMemorySegment(s, tile + tileStride + 2L * VB, LE);
     c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
     c21.intoMemorySegment(s, tile + 2 * tileStride + VB, LE);
-    c22.intoMemorySegment(s, tile + 2 * tileStride + 2 * VB, LE);
+    c22.intoMemorySegment(s, tile + 2 * tileStride + 2L * VB, LE);
     c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
     c31.intoMemorySegment(s, tile + 3 * tileStride + VB, LE);
-    c32.intoMemorySegment(s, tile + 3 * tileStride + 2 * VB, LE);
+    c32.intoMemorySegment(s, tile + 3 * tileStride + 2L * VB, LE);
     c40.intoMemorySegment(s, tile + 4 * tileStride, LE);
     c41.intoMemorySegment(s, tile + 4 * tileStride + VB, LE);
-    c42.intoMemorySegment(s, tile + 4 * tileStride + 2 * VB, LE);
+    c42.intoMemorySegment(s, tile + 4 * tileStride + 2L * VB, LE);
     c50.intoMemorySegment(s, tile + 5 * tileStride, LE);
     c51.intoMemorySegment(s, tile + 5 * tileStride + VB, LE);
-    c52.intoMemorySegment(s, tile + 5 * tileStride + 2 * VB, LE);
+    c52.intoMemorySegment(s, tile + 5 * tileStride + 2L * VB, LE);
     c60.intoMemorySegment(s, tile + 6 * tileStride, LE);
     c61.intoMemorySegment(s, tile + 6 * tileStride + VB, LE);
-    c62.intoMemorySegment(s, tile + 6 * tileStride + 2 * VB, LE);
+    c62.intoMemorySegment(s, tile + 6 * tileStride + 2L * VB, LE);
     c70.intoMemorySegment(s, tile + 7 * tileStride, LE);
     c71.intoMemorySegment(s, tile + 7 * tileStride + VB, LE);
-    c72.intoMemorySegment(s, tile + 7 * tileStride + 2 * VB, LE);
+    c72.intoMemorySegment(s, tile + 7 * tileStride + 2L * VB, LE);
   }
 
   /** 8 rows × 2 vectors. */
@@ -218,7 +218,7 @@ final class MicroKernel {
     FloatVector c70 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride, LE);
     FloatVector c71 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride + VB, LE);
     for (int k = 0; k < kc; k++) {
-      long b = columns + (long) k * (2 * VB);
+      long b = columns + (long) k * (2L * VB);
       long a = rows + (long) k * Float.BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F, p, b, LE);
       FloatVector b1 = FloatVector.fromMemorySegment(F, p, b + VB, LE);
@@ -283,7 +283,7 @@ final class MicroKernel {
     FloatVector c60 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride, LE);
     FloatVector c70 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride, LE);
     for (int k = 0; k < kc; k++) {
-      long b = columns + (long) k * (1 * VB);
+      long b = columns + (long) k * VB;
       long a = rows + (long) k * Float.BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F, p, b, LE);
       FloatVector x = FloatVector.broadcast(F, s.get(F32, a));
@@ -324,22 +324,22 @@ final class MicroKernel {
       long tileStride) {
     FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
     FloatVector c01 = FloatVector.fromMemorySegment(F, s, tile + VB, LE);
-    FloatVector c02 = FloatVector.fromMemorySegment(F, s, tile + 2 * VB, LE);
+    FloatVector c02 = FloatVector.fromMemorySegment(F, s, tile + 2L * VB, LE);
     FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
     FloatVector c11 = FloatVector.fromMemorySegment(F, s, tile + tileStride + VB, LE);
-    FloatVector c12 = FloatVector.fromMemorySegment(F, s, tile + tileStride + 2 * VB, LE);
+    FloatVector c12 = FloatVector.fromMemorySegment(F, s, tile + tileStride + 2L * VB, LE);
     FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
     FloatVector c21 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + VB, LE);
-    FloatVector c22 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + 2 * VB, LE);
+    FloatVector c22 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + 2L * VB, LE);
     FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
     FloatVector c31 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + VB, LE);
-    FloatVector c32 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + 2 * VB, LE);
+    FloatVector c32 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + 2L * VB, LE);
     for (int k = 0; k < kc; k++) {
-      long b = columns + (long) k * (3 * VB);
+      long b = columns + (long) k * (3L * VB);
       long a = rows + (long) k * Float.BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F, p, b, LE);
       FloatVector b1 = FloatVector.fromMemorySegment(F, p, b + VB, LE);
-      FloatVector b2 = FloatVector.fromMemorySegment(F, p, b + 2 * VB, LE);
+      FloatVector b2 = FloatVector.fromMemorySegment(F, p, b + 2L * VB, LE);
       FloatVector x = FloatVector.broadcast(F, s.get(F32, a));
       c00 = x.fma(b0, c00);
       c01 = x.fma(b1, c01);
@@ -359,16 +359,16 @@ final class MicroKernel {
     }
     c00.intoMemorySegment(s, tile, LE);
     c01.intoMemorySegment(s, tile + VB, LE);
-    c02.intoMemorySegment(s, tile + 2 * VB, LE);
+    c02.intoMemorySegment(s, tile + 2L * VB, LE);
     c10.intoMemorySegment(s, tile + tileStride, LE);
     c11.intoMemorySegment(s, tile + tileStride + VB, LE);
-    c12.intoMemorySegment(s, tile + tileStride + 2 * VB, LE);
+    c12.intoMemorySegment(s, tile + tileStride + 2L * VB, LE);
     c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
     c21.intoMemorySegment(s, tile + 2 * tileStride + VB, LE);
-    c22.intoMemorySegment(s, tile + 2 * tileStride + 2 * VB, LE);
+    c22.intoMemorySegment(s, tile + 2 * tileStride + 2L * VB, LE);
     c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
     c31.intoMemorySegment(s, tile + 3 * tileStride + VB, LE);
-    c32.intoMemorySegment(s, tile + 3 * tileStride + 2 * VB, LE);
+    c32.intoMemorySegment(s, tile + 3 * tileStride + 2L * VB, LE);
   }
 
   /** 4 rows × 2 vectors. */
@@ -389,7 +389,7 @@ final class MicroKernel {
     FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
     FloatVector c31 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + VB, LE);
     for (int k = 0; k < kc; k++) {
-      long b = columns + (long) k * (2 * VB);
+      long b = columns + (long) k * (2L * VB);
       long a = rows + (long) k * Float.BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F, p, b, LE);
       FloatVector b1 = FloatVector.fromMemorySegment(F, p, b + VB, LE);
@@ -430,7 +430,7 @@ final class MicroKernel {
     FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
     FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
     for (int k = 0; k < kc; k++) {
-      long b = columns + (long) k * (1 * VB);
+      long b = columns + (long) k * VB;
       long a = rows + (long) k * Float.BYTES;
       FloatVector b0 = FloatVector.fromMemorySegment(F, p, b, LE);
       FloatVector x = FloatVector.broadcast(F, s.get(F32, a));

@@ -116,14 +116,14 @@ final class Unpack {
   static int scale4k(MemorySegment s, long at, int j) {
     return j < 4
         ? s.get(I8, at + j) & 63
-        : s.get(I8, at + j + 4) & 15 | (s.get(I8, at + j - 4) & 0xc0) >> 2;
+        : (s.get(I8, at + j + 4) & 15) | ((s.get(I8, at + j - 4) & 0xc0) >> 2);
   }
 
   /** The 6-bit minimum of sub-block j of Q4_K. */
   static int min4k(MemorySegment s, long at, int j) {
     return j < 4
         ? s.get(I8, at + j + 4) & 63
-        : (s.get(I8, at + j + 4) & 0xf0) >> 4 | (s.get(I8, at + j) & 0xc0) >> 2;
+        : ((s.get(I8, at + j + 4) & 0xf0) >> 4) | ((s.get(I8, at + j) & 0xc0) >> 2);
   }
 
   private static void q6k(MemorySegment s, long from, MemorySegment d, long to, int blocks) {
@@ -141,14 +141,14 @@ final class Unpack {
   /** BL times four elements, 32 apart. Scales change every 16. */
   private static void q6kGroup(
       MemorySegment s, long block, int half, int j, float scale, MemorySegment d, long to) {
-    long sc = block + 192 + 8 * half + j / 16;
+    long sc = block + 192 + 8L * half + j / 16;
     FloatVector s0 = Simd.all(scale * s.get(I8, sc));
     FloatVector s1 = Simd.all(scale * s.get(I8, sc + 2));
     FloatVector s2 = Simd.all(scale * s.get(I8, sc + 4));
     FloatVector s3 = Simd.all(scale * s.get(I8, sc + 6));
-    ByteVector a = Simd.bytes(s, block + 64 * half + j);
-    ByteVector b = Simd.bytes(s, block + 64 * half + 32 + j);
-    ByteVector h = Simd.bytes(s, block + 128 + 32 * half + j);
+    ByteVector a = Simd.bytes(s, block + 64L * half + j);
+    ByteVector b = Simd.bytes(s, block + 64L * half + 32 + j);
+    ByteVector h = Simd.bytes(s, block + 128 + 32L * half + j);
     for (int p = 0; p < Simd.B_PARTS; p++) {
       IntVector x = Simd.ints(a, p);
       IntVector y = Simd.ints(b, p);

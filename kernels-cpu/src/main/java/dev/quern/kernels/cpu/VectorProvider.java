@@ -46,7 +46,11 @@ public final class VectorProvider implements KernelProvider {
     KernelSource k = kernels;
     if (k == null) {
       Class.forName("jdk.incubator.vector.FloatVector");
-      k = (KernelSource) Class.forName(KERNELS).getDeclaredConstructor().newInstance();
+      k =
+          Class.forName(KERNELS)
+              .asSubclass(KernelSource.class)
+              .getDeclaredConstructor()
+              .newInstance();
       kernels = k;
     }
     return k;
