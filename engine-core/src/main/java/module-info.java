@@ -6,6 +6,8 @@ module dev.quern.core {
   exports dev.quern.core.engine;
   exports dev.quern.core.io;
   exports dev.quern.core.io.gguf;
+  exports dev.quern.core.io.npy;
+  exports dev.quern.core.io.safetensors;
   exports dev.quern.core.memory;
   exports dev.quern.core.op;
   exports dev.quern.core.plan;

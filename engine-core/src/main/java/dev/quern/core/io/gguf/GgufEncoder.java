@@ -6,6 +6,9 @@ import dev.quern.core.io.internal.Blame;
 import dev.quern.core.type.FormatException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.util.Arrays;
 
 /** Encodes metadata and tensor descriptions into a growing byte array. */
@@ -47,9 +50,22 @@ final class GgufEncoder {
   }
 
   void string(String value) {
-    byte[] utf8 = value.getBytes(UTF_8);
+    byte[] utf8 = utf8(value);
     int64(utf8.length);
     raw(utf8);
+  }
+
+  /** Encodes text; half of a surrogate pair would silently become a question mark. */
+  static byte[] utf8(String text) {
+    try {
+      ByteBuffer encoded = UTF_8.newEncoder().encode(CharBuffer.wrap(text));
+      byte[] b = new byte[encoded.remaining()];
+      encoded.get(b);
+      return b;
+    } catch (CharacterCodingException e) {
+      throw new FormatException(
+          "[gguf] " + Blame.quote(text) + " cannot be written: it has half a surrogate pair", e);
+    }
   }
 
   /** A value without its type. */

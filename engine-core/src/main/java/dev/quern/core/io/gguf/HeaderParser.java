@@ -25,7 +25,7 @@ final class HeaderParser {
   private static final int MAX_NAME_BYTES = 65535;
   private static final int MAX_DIMS = 4;
   private static final int MAX_TYPE_ID = 1023;
-  private static final String ALIGNMENT_KEY = "general.alignment";
+  static final String ALIGNMENT_KEY = "general.alignment";
 
   private final Blame blame;
   private final ByteCursor in;
@@ -116,19 +116,20 @@ final class HeaderParser {
 
   private int alignment(Map<String, GgufValue> pairs) {
     GgufValue value = pairs.get(ALIGNMENT_KEY);
-    if (value == null) {
-      return GgufFile.DEFAULT_ALIGNMENT;
-    }
+    return value == null ? GgufFile.DEFAULT_ALIGNMENT : checkAlignment(blame, value);
+  }
+
+  /** The alignment that a metadata value asks for. */
+  static int checkAlignment(Blame blame, GgufValue value) {
+    String field = "metadata key '" + ALIGNMENT_KEY + "' ";
     if (!(value instanceof GgufValue.Int i) || i.type() != GgufType.UINT32) {
-      throw blame.whole(
-          "metadata key '" + ALIGNMENT_KEY + "' is " + value.type() + "; UINT32 is needed");
+      throw blame.whole(field + "is " + value.type() + "; UINT32 is needed");
     }
     long alignment = i.value();
     if (alignment < 8 || alignment > GgufFile.MAX_ALIGNMENT || Long.bitCount(alignment) != 1) {
       throw blame.whole(
-          "metadata key '"
-              + ALIGNMENT_KEY
-              + "' is "
+          field
+              + "is "
               + alignment
               + "; a power of two from 8 to "
               + GgufFile.MAX_ALIGNMENT
