@@ -20,12 +20,13 @@ public record TensorSpec(DType dtype, Shape shape) {
   }
 
   /**
-   * Checks that a block type's last axis holds whole blocks.
+   * Checks that an axis holds a block type's whole blocks: the last one, or another if this is a
+   * transposed view.
    *
    * @throws DTypeException if a block would be split
    */
   public TensorSpec {
-    if (dtype.isBlock() && (shape.rank() == 0 || shape.dim(-1) % dtype.blockLength() != 0)) {
+    if (dtype.isBlock() && !holdsBlocks(shape, dtype.blockLength())) {
       throw new DTypeException(
           "["
               + dtype.name()
@@ -34,6 +35,15 @@ public record TensorSpec(DType dtype, Shape shape) {
               + " must be a multiple of the block length "
               + dtype.blockLength());
     }
+  }
+
+  private static boolean holdsBlocks(Shape shape, int blockLength) {
+    for (int a = 0; a < shape.rank(); a++) {
+      if (shape.dim(a) % blockLength == 0) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /**

@@ -1,0 +1,123 @@
+package dev.quern.testkit;
+
+import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.op.AttentionOp.Rope;
+import dev.quern.core.op.Op;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import dev.quern.testkit.Samples.Mix;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Attention with every option, and the rotary embedding. */
+final class AttentionCases {
+  /** Extents of one case; hkv divides h. */
+  private record Size(long b, long tq, long tk, long h, long hkv, long d, long dv) {}
+
+  private static final List<Size> SIZES =
+      List.of(
+          new Size(1, 1, 1, 1, 1, 8, 8),
+          new Size(1, 1, 257, 4, 2, 16, 16),
+          new Size(2, 3, 5, 2, 2, 15, 17),
+          new Size(1, 17, 17, 3, 1, 33, 33),
+          new Size(2, 5, 65, 6, 2, 64, 64),
+          new Size(1, 33, 40, 4, 4, 31, 65));
+
+  private static final Size LONG = new Size(1, 1, 1025, 2, 1, 128, 128);
+
+  private AttentionCases() {}
+
+  static void add(List<KernelCase> to) {
+    for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64, ScalarType.F16, ScalarType.BF16)) {
+      attention(to, t, t);
+      rope(to, t);
+    }
+    attention(to, ScalarType.F32, ScalarType.F16);
+    attention(to, ScalarType.F32, ScalarType.BF16);
+  }
+
+  private static void attention(List<KernelCase> to, ScalarType t, ScalarType kv) {
+    Samples s = new Samples(31 * t.ordinal() + kv.ordinal());
+    for (Size z : SIZES) {
+      for (boolean causal : new boolean[] {false, true}) {
+        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 0, 0, false, false, false), false));
+        to.add(one(s, t, kv, z, new Attention(causal, 0.1f, 3, 0, true, false, false), true));
+        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 0, 4, false, true, true), false));
+        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 5, 0, true, true, true), false));
+        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 0, 3, true, false, true), true));
+      }
+      KernelCase c = one(s, t, kv, z, new Attention(true, 0.2f, 0, 0, false, false, false), false);
+      to.add(c.withResiduals());
+    }
+    Attention decode = new Attention(true, 0.2f, 0, 0, false, true, true);
+    to.add(one(s, t, kv, LONG, decode, false));
+  }
+
+  private static KernelCase one(
+      Samples s, ScalarType t, ScalarType kv, Size z, Attention op, boolean booleans) {
+    List<Operand> in = new ArrayList<>();
+    in.add(heads(s, t, z.b, z.tq, z.h, z.d));
+    in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, z.b, z.tk, z.hkv, z.d));
+    in.add(heads(s, kv, z.b, z.tk, z.hkv, z.dv));
+    if (op.hasMask()) {
+      in.add(
+          booleans
+              ? s.of(ScalarType.BOOL, LayoutKind.CONTIGUOUS, Mix.PLAIN, z.b, 1, z.tq, z.tk)
+              : s.given(
+                  t,
+                  LayoutKind.ROWS,
+                  Shape.of(z.h, z.tq, z.tk),
+                  0,
+                  -1,
+                  0.5,
+                  Double.NEGATIVE_INFINITY,
+                  2));
+    }
+    if (op.hasStarts()) {
+      Shape shape = Shape.of(z.b);
+      in.add(s.integers(ScalarType.I32, LayoutKind.CONTIGUOUS, shape, 0, z.tk - z.tq + 1));
+    }
+    if (op.hasLengths()) {
+      in.add(s.integers(ScalarType.I32, LayoutKind.CONTIGUOUS, Shape.of(z.b), z.tq, z.tk + 1));
+    }
+    return new KernelCase(op, List.copyOf(in), Precision.EXACT, false);
+  }
+
+  /** [b, t, h, d] as a view of memory [b, h, t, d]. */
+  private static Operand heads(Samples s, ScalarType type, long b, long t, long h, long d) {
+    Operand o = s.of(type, LayoutKind.CONTIGUOUS, Mix.PLAIN, b, h, t, d);
+    return o.with(o.view().layout().permute(List.of(0, 2, 1, 3)));
+  }
+
+  private static void rope(List<KernelCase> to, ScalarType t) {
+    Samples s = new Samples(t.ordinal());
+    ScalarType f = t == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
+    for (boolean interleaved : new boolean[] {false, true}) {
+      Op op = new Rope(interleaved);
+      for (long half : new long[] {1, 4, 8, 16, 17, 32, 64}) {
+        for (long rest : new long[] {0, 5}) {
+          Operand frequencies =
+              s.given(f, LayoutKind.CONTIGUOUS, Shape.of(half), 1, 0.3, 0.07, 0.01, 0.002);
+          Operand x = s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, 3, 5, 2 * half + rest);
+          Operand positions =
+              s.integers(ScalarType.I32, LayoutKind.CONTIGUOUS, Shape.of(2, 3), 0, 4098);
+          to.add(KernelCase.of(op, x, positions, frequencies));
+        }
+      }
+      for (LayoutKind kind : LayoutKind.values()) {
+        Operand x = s.of(t, kind, Mix.PLAIN, 2, 3, 5, 16);
+        Operand positions = s.integers(ScalarType.I64, LayoutKind.CONTIGUOUS, Shape.of(3), 0, 50);
+        Operand shared = positions.with(positions.view().layout().expand(Shape.of(2, 3)));
+        Operand frequencies = s.given(f, kind, Shape.of(8), 1, 0.3, 0.1);
+        to.add(KernelCase.of(op, x, shared, frequencies));
+      }
+      to.add(
+          KernelCase.of(
+              op,
+              heads(s, t, 2, 3, 5, 16),
+              s.integers(ScalarType.I32, LayoutKind.CONTIGUOUS, Shape.of(2, 3), 0, 50),
+              s.given(f, LayoutKind.CONTIGUOUS, Shape.of(8), 1, 0.3, 0.1)));
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package dev.quern.testkit;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** Holds a backend's result against the reference. */
+final class Comparison {
+  /** From this many results on, the mean error says more than the largest. */
+  private static final int ENOUGH = 64;
+
+  /** Normalised mean squared error that 8-bit activations may cause. */
+  private static final double FAST_ERROR = 1e-3;
+
+  private Comparison() {}
+
+  /** Null, or what is wrong. */
+  static @Nullable String of(
+      KernelCase c, TensorView expected, TensorView actual, double @Nullable [] magnitude) {
+    if (expected.dtype().isBlock() || !c.op().writes().isEmpty()) {
+      MemorySegment e = expected.segment();
+      long at = e.mismatch(actual.segment());
+      return at < 0 ? null : "differs at byte " + at;
+    }
+    ScalarType type = (ScalarType) expected.dtype();
+    Tolerance tolerance = Tolerance.of(c.op(), c.precision());
+    double[] r = Values.all(expected);
+    double[] y = Values.all(actual);
+    double largest = 0;
+    for (double v : r) {
+      largest = Double.isFinite(v) ? Math.max(largest, Math.abs(v)) : largest;
+    }
+    for (int i = 0; i < r.length; i++) {
+      double s = magnitude == null ? largest : magnitude[i];
+      if (!tolerance.accepts(type, r[i], y[i], s)) {
+        return "[" + i + "] is " + y[i] + ", reference " + r[i] + " (scale " + s + ")";
+      }
+    }
+    boolean fast = c.op() instanceof MatMulOp && c.precision() == Precision.FAST;
+    return fast && r.length >= ENOUGH ? meanError(r, y) : null;
+  }
+
+  private static @Nullable String meanError(double[] r, double[] y) {
+    double wrong = 0;
+    double all = 0;
+    for (int i = 0; i < r.length; i++) {
+      if (Double.isFinite(r[i])) {
+        wrong += (y[i] - r[i]) * (y[i] - r[i]);
+        all += r[i] * r[i];
+      }
+    }
+    double error = all == 0 ? wrong : wrong / all;
+    return error <= FAST_ERROR ? null : "normalised mean squared error is " + error;
+  }
+}

@@ -1,0 +1,205 @@
+package dev.quern.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.ReduceOp;
+import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelProvider;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+
+/**
+ * What every kernel of a backend must do: agree with the reference within {@link Tolerance}, on
+ * awkward sizes, layouts and values; give the same bits with 1, 2, 3 and 8 threads, eagerly and as
+ * a replayed plan; stay inside its results; and be there, or be declared missing.
+ *
+ * <p>A backend extends this class, supplies its provider, and declares what it has no kernels for.
+ * Its kernels are called directly, so that nothing can hide a missing one.
+ */
+@TestInstance(Lifecycle.PER_CLASS)
+public abstract class KernelConformance {
+  private static final int[] THREADS = {2, 3, 8};
+  private static final int SHOWN = 5;
+  private final ReferenceProvider reference = new ReferenceProvider();
+  private final Map<Integer, TaskPool> pools = new LinkedHashMap<>();
+  private final Map<Precision, Engine> engines = new LinkedHashMap<>();
+
+  /** For subclasses. */
+  protected KernelConformance() {}
+
+  /**
+   * The backend.
+   *
+   * @return its provider; must be usable here
+   */
+  protected abstract KernelProvider provider();
+
+  /**
+   * Whether the backend has no kernel for a call. It must answer null to exactly these.
+   *
+   * @param signature the call
+   * @return true if it is declared missing
+   */
+  protected abstract boolean declines(KernelSignature signature);
+
+  @BeforeAll
+  final void open() {
+    pools.put(1, new TaskPool(1));
+    for (int n : THREADS) {
+      pools.put(n, new TaskPool(n));
+    }
+    for (Precision p : new Precision[] {Precision.EXACT, Precision.FAST}) {
+      engines.put(p, Engine.builder().kernels(provider()).precision(p).threads(2).build());
+    }
+  }
+
+  @AfterAll
+  final void close() {
+    pools.values().forEach(TaskPool::close);
+    engines.values().forEach(e -> e.pool().close());
+  }
+
+  /**
+   * One test per operation, dtypes and precision.
+   *
+   * @return the tests
+   */
+  @TestFactory
+  final Stream<DynamicTest> kernels() {
+    Map<String, List<KernelCase>> groups = new LinkedHashMap<>();
+    for (KernelCase c : KernelCases.all()) {
+      groups.computeIfAbsent(c.group(), _ -> new ArrayList<>()).add(c);
+    }
+    return groups.entrySet().stream()
+        .map(g -> dynamicTest(g.getKey(), () -> group(g.getKey(), g.getValue())));
+  }
+
+  private void group(String name, List<KernelCase> cases) {
+    List<String> wrong = new ArrayList<>();
+    for (KernelCase c : cases) {
+      String complaint = check(c);
+      if (complaint != null) {
+        wrong.add(complaint);
+      }
+    }
+    String shown = String.join("\n", wrong.subList(0, Math.min(SHOWN, wrong.size())));
+    assertEquals(
+        0, wrong.size(), () -> name + ": " + wrong.size() + " of " + cases.size() + "\n" + shown);
+  }
+
+  private @Nullable String check(KernelCase c) {
+    KernelSignature signature = c.signature();
+    Kernel kernel = provider().find(signature);
+    boolean declined = declines(signature);
+    if (kernel == null || declined) {
+      return (kernel == null) == declined
+          ? null
+          : c + (declined ? ": has a kernel, but declares none" : ": has no kernel");
+    }
+    try {
+      return compare(c, kernel, signature);
+    } catch (RuntimeException | AssertionError e) {
+      StackTraceElement[] trace = e.getStackTrace();
+      return c + ": " + e + (trace.length > 0 ? " at " + trace[0] : "");
+    }
+  }
+
+  private @Nullable String compare(KernelCase c, Kernel kernel, KernelSignature signature) {
+    KernelRunner.Results actual = KernelRunner.twice(kernel, c, pools.get(1));
+    List<byte[]> bytes = actual.bytes();
+    for (int n : THREADS) {
+      if (differ(bytes, KernelRunner.direct(kernel, c, pools.get(n)).bytes())) {
+        return c + ": other bits with " + n + " threads";
+      }
+    }
+    if (!c.residuals()) {
+      Engine engine = engines.get(c.precision());
+      if (differ(bytes, KernelRunner.eager(engine, c))) {
+        return c + ": other bits through an engine";
+      }
+      if (differ(bytes, KernelRunner.replayed(engine, c))) {
+        return c + ": other bits in a replayed plan";
+      }
+    }
+    Kernel r = reference.find(signature);
+    KernelCase packed = packed(c);
+    List<TensorView> expected = KernelRunner.direct(r, packed, pools.get(1)).views();
+    double @Nullable [] magnitude = magnitude(packed);
+    for (int i = 0; i < expected.size(); i++) {
+      String complaint =
+          Comparison.of(c, expected.get(i), actual.views().get(i), i == 0 ? magnitude : null);
+      if (complaint != null) {
+        return c + ": " + kernel.name() + " result " + i + " " + complaint;
+      }
+    }
+    return null;
+  }
+
+  private static boolean differ(List<byte[]> a, List<byte[]> b) {
+    for (int i = 0; i < a.size(); i++) {
+      if (!Arrays.equals(a.get(i), b.get(i))) {
+        return true;
+      }
+    }
+    return a.size() != b.size();
+  }
+
+  /** The reference sees operands without gaps, except those that are written. */
+  private static KernelCase packed(KernelCase c) {
+    List<Operand> inputs = new ArrayList<>();
+    for (int i = 0; i < c.inputs().size(); i++) {
+      Operand o = c.inputs().get(i);
+      inputs.add(c.op().writes().contains(i) ? o : o.packed());
+    }
+    return new KernelCase(c.op(), inputs, c.precision(), c.residuals());
+  }
+
+  /** Σ|terms| of each result of a sum or a matrix product; null for other operations. */
+  private double @Nullable [] magnitude(KernelCase c) {
+    boolean sums = c.op() instanceof ReduceOp.Sum || c.op() instanceof ReduceOp.Mean;
+    if (!sums && !(c.op() instanceof MatMulOp)) {
+      return null;
+    }
+    if (!c.inputs().getFirst().view().dtype().isFloating()) {
+      return null;
+    }
+    List<Operand> absolute = new ArrayList<>();
+    for (Operand o : c.inputs()) {
+      absolute.add(absolute(o));
+    }
+    KernelCase a = new KernelCase(c.op(), absolute, Precision.EXACT, false);
+    return Values.all(
+        KernelRunner.direct(reference.find(a.signature()), a, pools.get(1)).views().getFirst());
+  }
+
+  private static Operand absolute(Operand operand) {
+    Operand o = operand.view().dtype().isBlock() ? operand.dequantized() : operand;
+    Operand copy = o.duplicate();
+    ScalarType t = (ScalarType) o.view().dtype();
+    for (long p : Values.positions(o.view().layout())) {
+      double x = Math.abs(Values.get(t, o.view().segment(), p));
+      Values.set(t, copy.view().segment(), p, x);
+    }
+    return copy;
+  }
+}

@@ -1,0 +1,145 @@
+package dev.quern.testkit;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.memory.TensorScope;
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.plan.Plan;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.Layout;
+import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Runs a case in each of the ways in which it must give the same bits. */
+final class KernelRunner {
+  private static final long GUARD_BYTES = 64;
+  private static final byte GUARD = 0x5a;
+
+  private KernelRunner() {}
+
+  /** Results of a call: what was returned, then the storages that were written. */
+  record Results(List<TensorView> views) {
+    /** All bytes, for comparison. */
+    List<byte[]> bytes() {
+      return views.stream().map(v -> v.segment().toArray(ValueLayout.JAVA_BYTE)).toList();
+    }
+  }
+
+  /** The kernel itself. */
+  static Results direct(Kernel kernel, KernelCase c, TaskPool pool) {
+    return run(kernel, c, pool, 1);
+  }
+
+  /** The kernel itself, bound once and run twice over the same memory. */
+  static Results twice(Kernel kernel, KernelCase c, TaskPool pool) {
+    return run(kernel, c, pool, 2);
+  }
+
+  private static Results run(Kernel kernel, KernelCase c, TaskPool pool, int times) {
+    List<TensorView> inputs = new ArrayList<>();
+    List<TensorView> written = new ArrayList<>();
+    for (int i = 0; i < c.inputs().size(); i++) {
+      boolean writes = c.op().writes().contains(i);
+      TensorView v = (writes ? c.inputs().get(i).duplicate() : c.inputs().get(i)).view();
+      inputs.add(v);
+      if (writes) {
+        written.add(v);
+      }
+    }
+    List<TensorView> outputs = new ArrayList<>();
+    List<MemorySegment> guards = new ArrayList<>();
+    for (TensorSpec s : c.results()) {
+      MemorySegment all = Arena.ofAuto().allocate(s.byteSize() + 2 * GUARD_BYTES, 64).fill(GUARD);
+      MemorySegment inner = all.asSlice(GUARD_BYTES, s.byteSize());
+      guards.add(all.asSlice(0, GUARD_BYTES));
+      guards.add(all.asSlice(GUARD_BYTES + s.byteSize()));
+      outputs.add(new TensorView(s.dtype(), Layout.contiguous(s.shape()), inner));
+    }
+    long scratch = kernel.scratchBytes(inputs, outputs);
+    Runnable call =
+        kernel.bind(
+            new KernelArgs(
+                c.op(),
+                inputs,
+                outputs,
+                c.precision(),
+                pool,
+                Arena.ofAuto().allocate(scratch, 64).fill((byte) 0xff)));
+    for (int i = 0; i < times; i++) {
+      call.run();
+    }
+    for (MemorySegment g : guards) {
+      for (long i = 0; i < g.byteSize(); i++) {
+        if (g.get(ValueLayout.JAVA_BYTE, i) != GUARD) {
+          throw new AssertionError("wrote outside the result: " + c);
+        }
+      }
+    }
+    outputs.addAll(written);
+    return new Results(outputs);
+  }
+
+  /** Through an engine, at once. */
+  static List<byte[]> eager(Engine engine, KernelCase c) {
+    try (TensorScope _ = TensorScope.open()) {
+      List<Tensor> inputs = new ArrayList<>();
+      List<TensorView> written = tensors(engine, c, inputs);
+      List<byte[]> results = new ArrayList<>();
+      for (Tensor t : engine.apply(c.op(), inputs)) {
+        results.add(bytes(t));
+      }
+      written.forEach(v -> results.add(v.segment().toArray(ValueLayout.JAVA_BYTE)));
+      return results;
+    }
+  }
+
+  /** Through an engine, recorded and replayed twice. */
+  static List<byte[]> replayed(Engine engine, KernelCase c) {
+    try (TensorScope _ = TensorScope.open()) {
+      List<Tensor> inputs = new ArrayList<>();
+      List<TensorView> written = tensors(engine, c, inputs);
+      int count = c.op().infer(c.specs()).size();
+      try (Plan plan =
+          engine.record(
+              "conformance",
+              r -> {
+                List<Tensor> out = engine.apply(c.op(), inputs);
+                for (int i = 0; i < count; i++) {
+                  r.output("y" + i, out.get(i));
+                }
+              })) {
+        plan.run();
+        plan.run();
+        List<byte[]> results = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+          results.add(bytes(plan.output("y" + i)));
+        }
+        written.forEach(v -> results.add(v.segment().toArray(ValueLayout.JAVA_BYTE)));
+        return results;
+      }
+    }
+  }
+
+  private static byte[] bytes(Tensor t) {
+    return t.shape().elements() == 0 ? new byte[0] : t.segment().toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  private static List<TensorView> tensors(Engine engine, KernelCase c, List<Tensor> inputs) {
+    List<TensorView> written = new ArrayList<>();
+    for (int i = 0; i < c.inputs().size(); i++) {
+      boolean writes = c.op().writes().contains(i);
+      Operand o = writes ? c.inputs().get(i).duplicate() : c.inputs().get(i);
+      inputs.add(o.tensor(engine));
+      if (writes) {
+        written.add(o.view());
+      }
+    }
+    return written;
+  }
+}
