@@ -7,7 +7,7 @@
 #define TIER(t, cap)                                                                                                    \
     {#t, cap, quern_rms_norm_##t, quern_add_rms_norm_##t, quern_layer_norm_##t, quern_softmax_##t, quern_log_softmax_##t, \
      quern_swiglu_##t, quern_geglu_tanh_##t, quern_geglu_erf_##t, quern_add_##t, quern_mul_##t, quern_rope_half_##t,     \
-     quern_rope_interleaved_##t}
+     quern_rope_interleaved_##t, quern_add_bias_##t}
 
 typedef void gated_fn(const float *, int64_t, const float *, int64_t, float *, int64_t, int64_t, int64_t);
 typedef void rows_fn(const float *, int64_t, float *, int64_t, int64_t, int64_t);
@@ -25,6 +25,7 @@ static const struct tier {
     gated_fn *swiglu, *geglu_tanh, *geglu_erf;
     binary_fn *add, *mul;
     rope_fn *rope_half, *rope_interleaved;
+    void (*add_bias)(float *, int64_t, const float *, int64_t, int64_t, int64_t);
 } tiers[] = {
     TIER(baseline, QUERN_CAP_BASELINE),
 #if defined(__x86_64__)
@@ -154,6 +155,15 @@ static void check_elementwise(const struct tier *t, int64_t c, int at_end) {
     for (int64_t i = 0; i < 2 * c; i++) {
         CHECK(y[i] == g[i] * u[i], "%s mul", t->name);
     }
+    /* Columns [c / 3, c) of two rows; the others stay. */
+    for (int64_t i = 0; i < 2 * c; i++) {
+        y[i] = g[i];
+    }
+    t->add_bias(y, c, u, 2, c / 3, c);
+    for (int64_t i = 0; i < 2 * c; i++) {
+        const float e = i % c < c / 3 ? g[i] : g[i] + u[i % c];
+        CHECK(y[i] == e, "%s add_bias", t->name);
+    }
     for (int kind = 0; kind < 3; kind++) {
         (kind == 0 ? t->swiglu : kind == 1 ? t->geglu_tanh : t->geglu_erf)(g, c, u, c, y, c, 2, c);
         for (int64_t i = 0; i < 2 * c; i++) {
@@ -194,8 +204,9 @@ static void check_rope(const struct tier *t, int64_t head_dim, int64_t rotary, i
             }
         }
     }
+    t->rope_half(x, y, cosine, sine, HEADS, head_dim, head_dim, head_dim, rotary);
     t->rope_half(x, x, cosine, sine, HEADS, head_dim, head_dim, head_dim, rotary);
-    t->rope_half(y, y, cosine, sine, 0, head_dim, head_dim, head_dim, rotary);
+    CHECK(memcmp(x, y, (size_t)(HEADS * head_dim * 4)) == 0, "%s rope in place", t->name);
     release_guarded();
 }
 
