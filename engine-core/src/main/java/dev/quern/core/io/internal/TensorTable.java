@@ -4,7 +4,6 @@ import dev.quern.core.io.TensorInfo;
 import dev.quern.core.memory.MappedFile;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.type.FormatException;
-import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,10 +62,7 @@ public final class TensorTable {
    * @throws UncheckedIOException if it can't be read
    */
   public static <T> T open(Blame blame, Path path, HeaderReader<T> header) {
-    // Opening a pipe would wait for a writer, and a folder cannot be mapped.
-    if (Files.exists(path) && !Files.isRegularFile(path)) {
-      throw blame.whole("is not a regular file; give the path of a file");
-    }
+    checkRegular(blame, path);
     MappedFile file = MappedFile.open(path);
     boolean done = false;
     try {
@@ -80,6 +76,19 @@ public final class TensorTable {
       if (!done) {
         file.close();
       }
+    }
+  }
+
+  /**
+   * Refuses folders, which cannot be mapped, and pipes, which would wait for a writer.
+   *
+   * @param blame names the file in errors
+   * @param path a path; one where there is nothing passes
+   * @throws FormatException if it is something else than a regular file
+   */
+  public static void checkRegular(Blame blame, Path path) {
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      throw blame.whole("is not a regular file; give the path of a file");
     }
   }
 
@@ -141,16 +150,5 @@ public final class TensorTable {
       last = t;
       end = t.offsetBytes() + Math.max(1, t.byteSize());
     }
-  }
-
-  /**
-   * Shortens an I/O error to an unchecked one.
-   *
-   * @param path the file
-   * @param e what happened
-   * @return the exception, to be thrown
-   */
-  public static UncheckedIOException unchecked(Path path, IOException e) {
-    return new UncheckedIOException(path + ": " + e.getMessage(), e);
   }
 }

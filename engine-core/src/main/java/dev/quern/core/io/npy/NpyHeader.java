@@ -36,6 +36,7 @@ record NpyHeader(
   private static final int MAGIC_BYTE = 0x93;
   private static final String MAGIC_TEXT = "NUMPY";
   private static final int MAX_RANK = 64;
+  private static final int END = -1;
   private static final Pattern DESCR = Pattern.compile("([<>|=])?([a-zA-Z])([0-9]{0,9})");
   private static final Pattern READABLE = Pattern.compile("b1|[iu][1248]|f[248]");
 
@@ -64,7 +65,7 @@ record NpyHeader(
     long textAt = in.position();
     // Up to version 2 the text is Latin-1; everything that can be read is ASCII anyway.
     String text = in.utf8((int) length, "header");
-    return new Parser(blame, text, textAt).header();
+    return new Parser(blame, text, textAt, textAt + length).header();
   }
 
   /** A strict parser of the one dictionary. */
@@ -72,12 +73,14 @@ record NpyHeader(
     private final Blame blame;
     private final String text;
     private final long textAt;
+    private final long dataAt;
     private int at;
 
-    Parser(Blame blame, String text, long textAt) {
+    Parser(Blame blame, String text, long textAt, long dataAt) {
       this.blame = blame;
       this.text = text;
       this.textAt = textAt;
+      this.dataAt = dataAt;
     }
 
     NpyHeader header() {
@@ -103,7 +106,7 @@ record NpyHeader(
         }
       }
       expect('}');
-      if (peek() != '\0') {
+      if (peek() != END) {
         throw error("something follows the dictionary");
       }
       return build(descr, fortran, dims);
@@ -146,30 +149,30 @@ record NpyHeader(
           elementBytes > 1 && ">".equals(order),
           fortran,
           Shape.of(extents),
-          textAt + text.length());
+          dataAt);
     }
 
     private FormatException error(String detail) {
       return blame.at(textAt + at, "header", detail);
     }
 
-    /** The next character that is no white space, or NUL at the end. */
-    private char peek() {
+    /** The next character that is no white space, or −1 at the end. */
+    private int peek() {
       while (at < text.length() && " \t\n\r".indexOf(text.charAt(at)) >= 0) {
         at++;
       }
-      return at < text.length() ? text.charAt(at) : '\0';
+      return at < text.length() ? text.charAt(at) : END;
     }
 
     private void expect(char c) {
-      if (peek() != c || at == text.length()) {
+      if (peek() != c) {
         throw error("'" + c + "' is expected");
       }
       at++;
     }
 
     private String string() {
-      char quote = peek();
+      int quote = peek();
       if (quote != '\'' && quote != '"') {
         throw error("a string is expected");
       }

@@ -2,6 +2,7 @@ package dev.quern.core.io.npy;
 
 import dev.quern.core.io.internal.Blame;
 import dev.quern.core.io.internal.ByteCursor;
+import dev.quern.core.io.internal.TensorTable;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScopeClosedException;
@@ -54,11 +55,12 @@ public final class NpzFile implements AutoCloseable {
    */
   public static NpzFile open(Path path) {
     Blame blame = new Blame("npz", path.toString());
+    TensorTable.checkRegular(blame, path);
     ZipFile zip;
     try {
       zip = new ZipFile(path.toFile(), StandardCharsets.UTF_8);
-    } catch (ZipException | IllegalArgumentException e) {
-      throw blame.whole("is no zip file: " + e.getMessage(), e);
+    } catch (ZipException | EOFException | IllegalArgumentException e) {
+      throw blame.whole("is no zip file or is damaged: " + e.getMessage(), e);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot open " + path + ": " + e.getMessage(), e);
     }
