@@ -88,6 +88,15 @@ public final class KernelRegistry {
   }
 
   /**
+   * The providers that may be used, best first: usable, and not excluded by {@code -Dquern.kernels}.
+   *
+   * @return their names
+   */
+  public List<String> usableNames() {
+    return allowed("").stream().map(KernelProvider::name).toList();
+  }
+
+  /**
    * The kernel for a call.
    *
    * @param signature the call

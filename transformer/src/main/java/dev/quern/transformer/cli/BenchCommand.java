@@ -1,0 +1,154 @@
+package dev.quern.transformer.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quern.transformer.decode.Session;
+import java.io.PrintWriter;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code quern bench}: tokens per second of prefill and decode, each after an untimed warm-up run, on
+ * random tokens of a fixed seed.
+ */
+@Command(
+    name = "bench",
+    description = "Measures prefill and decode in tokens per second.")
+final class BenchCommand implements Callable<Integer> {
+  private static final long SEED = 1234;
+
+  @Spec private CommandSpec spec;
+
+  @Mixin private ModelMixin model;
+
+  @Option(
+      names = {"-p", "--prompt"},
+      paramLabel = "N",
+      description = "Tokens of the prefill test; 0 for none (default: ${DEFAULT-VALUE}).")
+  private int prompt = 512;
+
+  @Option(
+      names = {"-n", "--generate"},
+      paramLabel = "N",
+      description = "Tokens of the decode test; 0 for none (default: ${DEFAULT-VALUE}).")
+  private int generate = 64;
+
+  @Option(
+      names = {"-d", "--depth"},
+      paramLabel = "N",
+      description = "Tokens already in the cache (default: ${DEFAULT-VALUE}).")
+  private int depth;
+
+  @Option(
+      names = {"-r", "--repetitions"},
+      paramLabel = "N",
+      description = "Timed runs of each test (default: ${DEFAULT-VALUE}).")
+  private int repetitions = 3;
+
+  @Option(names = "--json", description = "Print one JSON object per test and line.")
+  private boolean json;
+
+  @Option(names = "--explain", description = "Print the kernels of a decode step first, on stderr.")
+  private boolean explain;
+
+  @Override
+  public Integer call() throws JsonProcessingException {
+    if (prompt < 0 || generate < 0 || depth < 0 || repetitions < 1 || prompt + generate == 0) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "-p, -n and -d must not be negative, -p or -n must be positive, and -r at least 1");
+    }
+    try (OpenModel open = model.open();
+        Session session = open.session(depth + Math.max(prompt, generate))) {
+      int vocabulary = open.decoder().dimensions().vocabulary();
+      if (explain) {
+        spec.commandLine().getErr().println(session.plan().explain());
+      }
+      if (depth > 0) {
+        session.prefill(0, random(depth, vocabulary));
+      }
+      if (prompt > 0) {
+        int[] tokens = random(prompt, vocabulary);
+        report(open, "prefill", prompt, 0, measure(session, prompt, () -> session.prefill(0, tokens)));
+      }
+      if (generate > 0) {
+        int[] tokens = random(generate, vocabulary);
+        report(open, "decode", 0, generate, measure(session, generate, () -> steps(session, tokens)));
+      }
+    }
+    return 0;
+  }
+
+  private static void steps(Session session, int... tokens) {
+    for (int t : tokens) {
+      session.step(t);
+    }
+  }
+
+  private double[] measure(Session session, int tokens, Runnable run) {
+    double[] tokensPerSecond = new double[repetitions];
+    for (int i = -1; i < repetitions; i++) {
+      session.cache().truncate(0, depth);
+      long start = System.nanoTime();
+      run.run();
+      if (i >= 0) {
+        tokensPerSecond[i] = tokens * 1e9 / (System.nanoTime() - start);
+      }
+    }
+    return tokensPerSecond;
+  }
+
+  private static int[] random(int count, int vocabulary) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    return random.ints(count, 0, vocabulary).toArray();
+  }
+
+  private void report(OpenModel open, String test, int prompts, int generated, double[] samples)
+      throws JsonProcessingException {
+    double[] sorted = samples.clone();
+    Arrays.sort(sorted);
+    int half = sorted.length / 2;
+    double median =
+        sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("test", test);
+    row.put("n_prompt", prompts);
+    row.put("n_gen", generated);
+    row.put("depth", depth);
+    row.put("threads", open.engine().pool().threads());
+    row.put("samples_tokens_per_second", samples);
+    row.put("median_tokens_per_second", median);
+    row.put("model", String.valueOf(open.path().getFileName()));
+    row.put("dtype", ModelFiles.mainType(open.checkpoint().tensors()));
+    row.put("kernels", String.join(",", open.engine().kernels().usableNames()));
+    row.put("precision", open.engine().precision().name().toLowerCase(Locale.ROOT));
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      out.println(new ObjectMapper().writeValueAsString(row));
+    } else {
+      out.printf(
+          Locale.ROOT,
+          "%-8s %5d tokens at depth %d: %.2f tokens/s (median of %d, %.2f to %.2f), %s, %d threads%n",
+          test,
+          prompts + generated,
+          depth,
+          median,
+          sorted.length,
+          sorted[0],
+          sorted[sorted.length - 1],
+          row.get("dtype"),
+          open.engine().pool().threads());
+    }
+    out.flush();
+  }
+}

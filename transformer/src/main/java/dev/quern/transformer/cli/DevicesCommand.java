@@ -1,0 +1,62 @@
+package dev.quern.transformer.cli;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.spi.DeviceProvider;
+import dev.quern.core.spi.KernelRegistry;
+import dev.quern.core.spi.Probe;
+import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code quern devices}: what was found, chosen and refused, and why. */
+@Command(
+    name = "devices",
+    description = "Lists devices and kernels: what was found, chosen and refused, why, and the remedy.")
+final class DevicesCommand implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Override
+  public void run() {
+    PrintWriter out = spec.commandLine().getOut();
+    out.println("devices");
+    for (DeviceProvider p : Engine.devices()) {
+      if (p.probe() instanceof Probe.Refused refused) {
+        line(out, p.kind(), refused);
+      }
+      for (DeviceProvider.Found d : p.devices()) {
+        out.printf(
+            Locale.ROOT,
+            "  %s: %s, %.1f GiB%n",
+            d.device(),
+            d.description(),
+            d.memoryBytes() / (double) (1L << 30));
+      }
+    }
+    try (Engine engine = Engine.create()) {
+      KernelRegistry kernels = engine.kernels();
+      out.println();
+      out.println("kernels on cpu, best first; an operation takes the first that has it");
+      Map<String, Probe> probes = kernels.probes();
+      for (String name : kernels.names()) {
+        line(out, name, probes.get(name));
+      }
+      out.println();
+      out.println("threads: " + engine.pool().threads() + " (-Dquern.threads)");
+    }
+    String override = System.getProperty("quern.kernels");
+    out.println("override: " + (override == null ? "none (-Dquern.kernels)" : override));
+  }
+
+  private static void line(PrintWriter out, String name, Probe probe) {
+    switch (probe) {
+      case Probe.Usable(String detail) -> out.println("  " + name + ": " + detail);
+      case Probe.Refused(String reason, String remedy) -> {
+        out.println("  " + name + ": not usable: " + reason);
+        out.println("    remedy: " + remedy);
+      }
+    }
+  }
+}

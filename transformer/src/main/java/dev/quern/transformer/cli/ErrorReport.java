@@ -1,0 +1,41 @@
+package dev.quern.transformer.cli;
+
+import dev.quern.core.type.QuernException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * One line for an error that a user can act on; the stack trace as well for those that are ours, and
+ * for all with {@code -Dquern.trace=true}.
+ */
+final class ErrorReport implements IExecutionExceptionHandler {
+  @Override
+  public int handleExecutionException(Exception e, CommandLine command, ParseResult parsed)
+      throws Exception {
+    if (e instanceof ParameterException p) {
+      throw p;
+    }
+    Throwable shown = e instanceof UncheckedIOException u && u.getCause() != null ? u.getCause() : e;
+    command.getErr().println("quern: " + describe(shown, e));
+    boolean expected = e instanceof QuernException || shown instanceof IOException;
+    if (!expected || Boolean.getBoolean("quern.trace")) {
+      e.printStackTrace(command.getErr());
+    }
+    return QuernCommand.FAILED;
+  }
+
+  private static String describe(Throwable shown, Exception thrown) {
+    return switch (shown) {
+      case NoSuchFileException f -> f.getFile() + ": no such file";
+      case FileAlreadyExistsException f -> f.getFile() + " exists already";
+      case IOException f when thrown instanceof UncheckedIOException -> thrown.getMessage();
+      default -> shown.getMessage() == null ? shown.toString() : shown.getMessage();
+    };
+  }
+}

@@ -1,0 +1,158 @@
+package dev.quern.transformer.cli;
+
+import dev.quern.transformer.decode.GeneratedToken;
+import dev.quern.transformer.decode.Generation;
+import dev.quern.transformer.decode.GenerationOptions;
+import dev.quern.transformer.decode.SamplingOptions;
+import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.tokenizer.EncodeOptions;
+import dev.quern.transformer.tokenizer.Tokenizer;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code quern generate}: a prompt, continued. */
+@Command(
+    name = "generate",
+    description = {
+      "Continues a text. The continuation alone goes to standard output, as it is made;",
+      "timings go to standard error. Without sampling options it is greedy."
+    })
+final class GenerateCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Mixin private ModelMixin model;
+
+  @Option(
+      names = {"-p", "--prompt"},
+      required = true,
+      paramLabel = "TEXT",
+      description = "The text to continue.")
+  private String prompt;
+
+  @Option(
+      names = {"-n", "--tokens"},
+      paramLabel = "N",
+      description = "At most this many tokens (default: ${DEFAULT-VALUE}).")
+  private int tokens = 128;
+
+  @Option(
+      names = "--temp",
+      paramLabel = "T",
+      description = "Temperature; 0 is greedy (default: 0, or 1 if another sampling option is set).")
+  private @Nullable Double temperature;
+
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Keep the K likeliest tokens; 0 for all (default).")
+  private @Nullable Integer topK;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      description = "Keep the likeliest tokens up to probability P; 1 for all (default).")
+  private @Nullable Double topP;
+
+  @Option(
+      names = "--min-p",
+      paramLabel = "P",
+      description = "Keep tokens at least P times as likely as the likeliest; 0 for all (default).")
+  private @Nullable Double minP;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "S",
+      description = "Of the chance; the same seed gives the same text (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "R",
+      description = "Divides the logits of tokens that came before; 1 for none (default).")
+  private double repetitionPenalty = 1;
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End before this text; may be given several times.")
+  private List<String> stops = new ArrayList<>();
+
+  @Option(names = "--ignore-end", description = "Go on after the model's end token.")
+  private boolean ignoreEnd;
+
+  @Override
+  public Integer call() {
+    GenerationOptions options = options();
+    long started = System.nanoTime();
+    try (OpenModel open = model.open()) {
+      Tokenizer tokenizer = open.tokenizer();
+      int[] ids = tokenizer.encode(prompt, EncodeOptions.SPECIAL);
+      if (ids.length == 0) {
+        throw new ParameterException(
+            spec.commandLine(), "the prompt has no tokens; give a text of at least one character");
+      }
+      int context = open.decoder().dimensions().contextLength();
+      int capacity = (int) Math.min(context, ids.length + (long) options.maxTokens());
+      try (Session session = open.session(Math.max(capacity, Math.min(ids.length, context)))) {
+        long loaded = System.nanoTime();
+        stream(new Generation(session, tokenizer, ids, options), started, loaded);
+      }
+    }
+    return 0;
+  }
+
+  private void stream(Generation generation, long started, long loaded) {
+    PrintWriter out = spec.commandLine().getOut();
+    long first = 0;
+    int count = 0;
+    while (generation.hasNext()) {
+      GeneratedToken token = generation.next();
+      if (count++ == 0) {
+        first = System.nanoTime();
+      }
+      out.print(token.text());
+      out.flush();
+    }
+    long end = System.nanoTime();
+    out.println();
+    PrintWriter err = spec.commandLine().getErr();
+    err.printf(
+        Locale.ROOT,
+        "load %.0f ms, prompt %d tokens in %.0f ms (%.1f tokens/s), %d tokens in %.0f ms (%.1f"
+            + " tokens/s), ended by %s%n",
+        (loaded - started) / 1e6,
+        generation.promptTokens(),
+        (first - loaded) / 1e6,
+        generation.promptTokens() * 1e9 / Math.max(1, first - loaded),
+        count,
+        (end - first) / 1e6,
+        Math.max(0, count - 1) * 1e9 / Math.max(1, end - first),
+        String.valueOf(generation.finishReason()).toLowerCase(Locale.ROOT));
+  }
+
+  private GenerationOptions options() {
+    boolean sampled = topK != null || topP != null || minP != null;
+    double t = temperature == null ? (sampled ? 1 : 0) : temperature;
+    try {
+      SamplingOptions sampling =
+          SamplingOptions.of(t, seed)
+              .withCuts(topK == null ? 0 : topK, topP == null ? 1 : topP, minP == null ? 0 : minP)
+              .withPenalties(repetitionPenalty, 0, 0);
+      GenerationOptions options =
+          GenerationOptions.of(tokens, sampling).withStopStrings(stops.toArray(String[]::new));
+      return ignoreEnd ? options.ignoringEnd() : options;
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+}

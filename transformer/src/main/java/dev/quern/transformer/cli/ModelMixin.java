@@ -1,0 +1,54 @@
+package dev.quern.transformer.cli;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.type.Precision;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The options of all commands that run a model: which, and how. */
+final class ModelMixin {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec mixee;
+
+  @Option(
+      names = {"-m", "--model"},
+      required = true,
+      paramLabel = "MODEL",
+      description = "A GGUF file or a Hugging Face folder.")
+  private Path model;
+
+  @Option(
+      names = {"-t", "--threads"},
+      paramLabel = "N",
+      description = "Threads that compute (default: one per processor). Results don't depend on it.")
+  private @Nullable Integer threads;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "P",
+      description =
+          "exact: activations stay F32. fast: they are rounded to what the weights' format takes."
+              + " auto (default): exact for F32 weights, else fast.")
+  private Precision precision = Precision.AUTO;
+
+  Path path() {
+    return model;
+  }
+
+  /** Opens the model; closing the result closes all. */
+  OpenModel open() {
+    Engine.Builder builder = Engine.builder().precision(precision);
+    if (threads != null) {
+      if (threads < 1) {
+        throw new ParameterException(
+            mixee.commandLine(), "--threads is " + threads + "; it must be at least 1");
+      }
+      builder.threads(threads);
+    }
+    return OpenModel.open(model, builder.build());
+  }
+}

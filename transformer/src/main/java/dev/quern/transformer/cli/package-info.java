@@ -1,0 +1,16 @@
+/**
+ * The command line: one class per command, each a thin skin over the library.
+ *
+ * <p>Results go to standard output alone; progress and timings go to standard error. Exit codes: 0
+ * done, 1 the work failed, 2 the command line is wrong.
+ *
+ * <p>Allowed imports: everything in this module, picocli.
+ *
+ * {@snippet :
+ * int code = QuernCommand.run("tokenize", "-m", "model.gguf", "Once upon a time");
+ * }
+ */
+@NullMarked
+package dev.quern.transformer.cli;
+
+import org.jspecify.annotations.NullMarked;

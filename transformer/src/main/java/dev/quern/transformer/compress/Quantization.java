@@ -1,0 +1,147 @@
+package dev.quern.transformer.compress;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.io.TensorInfo;
+import dev.quern.core.io.gguf.GgufFile;
+import dev.quern.core.io.gguf.GgufMetadata;
+import dev.quern.core.io.gguf.GgufType;
+import dev.quern.core.io.gguf.GgufValue;
+import dev.quern.core.io.gguf.GgufWriter;
+import dev.quern.core.reference.BlockCodecs;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.TensorSpec;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * Rewrites a GGUF file with its weight matrices in another element type.
+ *
+ * <p>Matrices are the tensors of at least two axes whose name ends in {@code weight}, but for norms
+ * and learned positions; everything else is copied as it is. A matrix whose rows don't fill the
+ * type's blocks takes the next type that fits: Q8_0 (blocks of 32), else F16.
+ *
+ * @param type F32, F16, BF16, or a block type that {@link BlockCodecs} can write
+ */
+public record Quantization(DType type) {
+  /** What {@code general.file_type} is for each type, as GGUF numbers them. */
+  private static final Map<DType, Integer> FILE_TYPES =
+      Map.of(
+          ScalarType.F32, 0,
+          ScalarType.F16, 1,
+          BlockType.Q4_0, 2,
+          BlockType.Q8_0, 7,
+          BlockType.Q4_K, 15,
+          BlockType.Q6_K, 18,
+          ScalarType.BF16, 32);
+
+  private static final int QUANTIZATION_VERSION = 2;
+
+  /**
+   * What was done.
+   *
+   * @param bytesBefore size of the file that was read
+   * @param bytesAfter size of the file that was written
+   * @param fallbacks tensors that took another type than the wanted one, with that type
+   */
+  public record Report(long bytesBefore, long bytesAfter, Map<String, DType> fallbacks) {}
+
+  /**
+   * Checks that the type can be written.
+   *
+   * @throws NotSupportedException if it can't; names those that can
+   */
+  public Quantization {
+    if (!FILE_TYPES.containsKey(type)) {
+      throw new NotSupportedException(
+          "[quantize] can't write "
+              + type.name()
+              + "; take one of F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K");
+    }
+  }
+
+  /**
+   * A quantisation to a type.
+   *
+   * @param type F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K
+   * @return the quantisation
+   */
+  public static Quantization of(DType type) {
+    return new Quantization(type);
+  }
+
+  /**
+   * Rewrites a file. The new one appears whole or not at all.
+   *
+   * @param engine its threads do the work
+   * @param in a GGUF file with F32, F16 or BF16 matrices
+   * @param out the file to write; may exist and may not be {@code in}
+   * @param eachTensor told of each tensor as it is begun
+   * @return what was done
+   * @throws NotSupportedException if a matrix is quantised already
+   */
+  public Report run(Engine engine, Path in, Path out, Consumer<TensorInfo> eachTensor) {
+    Map<String, DType> fallbacks = new LinkedHashMap<>();
+    try (GgufFile file = GgufFile.open(in)) {
+      GgufWriter writer = new GgufWriter();
+      metadata(file.metadata(), writer);
+      for (TensorInfo t : file.tensors().values()) {
+        DType target = target(t);
+        if (isMatrix(t) && target != type) {
+          fallbacks.put(t.name(), target);
+        }
+        writer.tensor(
+            t.name(),
+            new TensorSpec(target, t.shape()),
+            sink -> {
+              eachTensor.accept(t);
+              new RowConverter(engine, file, t.name(), target).writeTo(sink);
+            });
+      }
+      writer.write(out);
+    }
+    return new Report(in.toFile().length(), out.toFile().length(), Map.copyOf(fallbacks));
+  }
+
+  private void metadata(GgufMetadata from, GgufWriter writer) {
+    writer.putAll(from);
+    writer.put("general.quantization_version", integer(QUANTIZATION_VERSION));
+    writer.put("general.file_type", integer(FILE_TYPES.getOrDefault(type, 0)));
+  }
+
+  private static GgufValue integer(int value) {
+    return new GgufValue.Int(GgufType.UINT32, value);
+  }
+
+  private static boolean isMatrix(TensorInfo t) {
+    String name = t.name();
+    return t.shape().rank() >= 2
+        && name.endsWith("weight")
+        && !name.endsWith("_norm.weight")
+        && !name.equals("position_embd.weight")
+        && !name.equals("token_types.weight");
+  }
+
+  private DType target(TensorInfo t) {
+    if (!isMatrix(t) || t.dtype() == type) {
+      return t.dtype();
+    }
+    if (t.dtype().isBlock()) {
+      throw new NotSupportedException(
+          "[quantize] tensor '"
+              + t.name()
+              + "' is "
+              + t.typeName()
+              + " already, and rounding twice loses quality; start from an F32, F16 or BF16 file");
+    }
+    long row = t.shape().dim(-1);
+    if (row % type.blockLength() == 0) {
+      return type;
+    }
+    return row % BlockType.Q8_0.blockLength() == 0 ? BlockType.Q8_0 : ScalarType.F16;
+  }
+}
