@@ -5,8 +5,13 @@ module dev.quern.transformer {
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
 
+  exports dev.quern.transformer.cli;
+  exports dev.quern.transformer.compress;
   exports dev.quern.transformer.decode;
   exports dev.quern.transformer.families;
   exports dev.quern.transformer.layers;
   exports dev.quern.transformer.tokenizer;
+
+  opens dev.quern.transformer.cli to
+      info.picocli;
 }

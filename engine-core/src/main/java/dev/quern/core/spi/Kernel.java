@@ -16,7 +16,8 @@ public interface Kernel {
   String name();
 
   /**
-   * Working memory that a call needs.
+   * Working memory that a call needs. In a plan all calls share it: what {@link #bind} leaves there
+   * is gone at the run.
    *
    * @param inputs the operands
    * @param outputs the results

@@ -14,7 +14,8 @@ import java.util.List;
  * @param outputs results without gaps, contents arbitrary; residuals last
  * @param precision EXACT or FAST
  * @param pool the threads
- * @param scratch at least {@link Kernel#scratchBytes}, 64-byte aligned, contents arbitrary
+ * @param scratch at least {@link Kernel#scratchBytes}, 64-byte aligned, contents arbitrary at each
+ *     run
  */
 public record KernelArgs(
     Op op,

@@ -88,7 +88,8 @@ public final class KernelRegistry {
   }
 
   /**
-   * The providers that may be used, best first: usable, and not excluded by {@code -Dquern.kernels}.
+   * The providers that may be used, best first: usable, and not excluded by {@code
+   * -Dquern.kernels}.
    *
    * @return their names
    */

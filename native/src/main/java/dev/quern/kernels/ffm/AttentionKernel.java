@@ -1,8 +1,10 @@
 package dev.quern.kernels.ffm;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp;
@@ -95,7 +97,8 @@ final class AttentionKernel implements Kernel {
     private final @Nullable TensorView lse; // (b, h, tq), no gaps
     private final @Nullable MemorySegment starts; // (b) I32
     private final @Nullable MemorySegment lengths; // (b) I32
-    private final MemorySegment parameters; // (slices) quern_attention_args
+    private final MemorySegment parameters; // (slices) quern_attention_args, in scratch
+    private final MemorySegment described; // (slices) the same, on the heap, for each run to copy
     private final Cut cut;
     private final long group;
     private final long scratchBytes;
@@ -119,6 +122,7 @@ final class AttentionKernel implements Kernel {
       cut = Cut.of(q, k);
       group = q.shape().dim(2) / k.shape().dim(2);
       parameters = args.scratch();
+      described = MemorySegment.ofArray(new byte[Math.toIntExact(cut.slices() * ARGS_BYTES)]);
       pool = args.pool();
       long rows = Math.min(cut.queries(), q.shape().dim(1)) * group;
       scratchBytes = functions.attentionScratchBytes(rows, q.shape().dim(3), v.shape().dim(3));
@@ -167,13 +171,13 @@ final class AttentionKernel implements Kernel {
         o.dim(1),
         op.causal() ? 1 : 0
       };
-      MemorySegment p = parameters(slice);
-      MemorySegment.copy(fields, 0, p, JAVA_LONG, 0, fields.length);
+      MemorySegment p = described.asSlice(slice * ARGS_BYTES, ARGS_BYTES);
+      MemorySegment.copy(fields, 0, p, JAVA_LONG_UNALIGNED, 0, fields.length);
       long at = (long) fields.length * Long.BYTES;
-      p.set(JAVA_FLOAT, at, op.scale());
-      p.set(JAVA_FLOAT, at + 4, op.softCap());
-      p.set(JAVA_INT, at + 8, format(k.dtype()));
-      p.set(JAVA_INT, at + 12, format(v.dtype()));
+      p.set(JAVA_FLOAT_UNALIGNED, at, op.scale());
+      p.set(JAVA_FLOAT_UNALIGNED, at + 4, op.softCap());
+      p.set(JAVA_INT_UNALIGNED, at + 8, format(k.dtype()));
+      p.set(JAVA_INT_UNALIGNED, at + 12, format(v.dtype()));
     }
 
     private MemorySegment parameters(int slice) {
@@ -195,6 +199,7 @@ final class AttentionKernel implements Kernel {
 
     @Override
     public void run() {
+      MemorySegment.copy(described, 0, parameters, 0, described.byteSize());
       for (int s = 0; s < cut.slices(); s++) {
         long b = batch(s);
         long keys = k.shape().dim(1);

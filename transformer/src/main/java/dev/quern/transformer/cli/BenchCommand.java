@@ -18,12 +18,10 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code quern bench}: tokens per second of prefill and decode, each after an untimed warm-up run, on
- * random tokens of a fixed seed.
+ * {@code quern bench}: tokens per second of prefill and decode, each after an untimed warm-up run,
+ * on random tokens of a fixed seed.
  */
-@Command(
-    name = "bench",
-    description = "Measures prefill and decode in tokens per second.")
+@Command(name = "bench", description = "Measures prefill and decode in tokens per second.")
 final class BenchCommand implements Callable<Integer> {
   private static final long SEED = 1234;
 
@@ -79,11 +77,13 @@ final class BenchCommand implements Callable<Integer> {
       }
       if (prompt > 0) {
         int[] tokens = random(prompt, vocabulary);
-        report(open, "prefill", prompt, 0, measure(session, prompt, () -> session.prefill(0, tokens)));
+        report(
+            open, "prefill", prompt, 0, measure(session, prompt, () -> session.prefill(0, tokens)));
       }
       if (generate > 0) {
         int[] tokens = random(generate, vocabulary);
-        report(open, "decode", 0, generate, measure(session, generate, () -> steps(session, tokens)));
+        report(
+            open, "decode", 0, generate, measure(session, generate, () -> steps(session, tokens)));
       }
     }
     return 0;
@@ -118,8 +118,7 @@ final class BenchCommand implements Callable<Integer> {
     double[] sorted = samples.clone();
     Arrays.sort(sorted);
     int half = sorted.length / 2;
-    double median =
-        sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+    double median = sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("test", test);
     row.put("n_prompt", prompts);
@@ -138,7 +137,8 @@ final class BenchCommand implements Callable<Integer> {
     } else {
       out.printf(
           Locale.ROOT,
-          "%-8s %5d tokens at depth %d: %.2f tokens/s (median of %d, %.2f to %.2f), %s, %d threads%n",
+          "%-8s %5d tokens at depth %d: %.2f tokens/s (median of %d, %.2f to %.2f), %s, %d"
+              + " threads%n",
           test,
           prompts + generated,
           depth,

@@ -14,7 +14,8 @@ import picocli.CommandLine.Spec;
 /** {@code quern devices}: what was found, chosen and refused, and why. */
 @Command(
     name = "devices",
-    description = "Lists devices and kernels: what was found, chosen and refused, why, and the remedy.")
+    description =
+        "Lists devices and kernels: what was found, chosen and refused, why, and the remedy.")
 final class DevicesCommand implements Runnable {
   @Spec private CommandSpec spec;
 

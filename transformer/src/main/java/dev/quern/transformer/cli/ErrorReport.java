@@ -11,8 +11,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /**
- * One line for an error that a user can act on; the stack trace as well for those that are ours, and
- * for all with {@code -Dquern.trace=true}.
+ * One line for an error that a user can act on; the stack trace as well for those that are ours,
+ * and for all with {@code -Dquern.trace=true}.
  */
 final class ErrorReport implements IExecutionExceptionHandler {
   @Override
@@ -21,7 +21,8 @@ final class ErrorReport implements IExecutionExceptionHandler {
     if (e instanceof ParameterException p) {
       throw p;
     }
-    Throwable shown = e instanceof UncheckedIOException u && u.getCause() != null ? u.getCause() : e;
+    Throwable shown =
+        e instanceof UncheckedIOException u && u.getCause() != null ? u.getCause() : e;
     command.getErr().println("quern: " + describe(shown, e));
     boolean expected = e instanceof QuernException || shown instanceof IOException;
     if (!expected || Boolean.getBoolean("quern.trace")) {

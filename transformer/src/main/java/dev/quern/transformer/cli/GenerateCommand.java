@@ -48,7 +48,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--temp",
       paramLabel = "T",
-      description = "Temperature; 0 is greedy (default: 0, or 1 if another sampling option is set).")
+      description =
+          "Temperature; 0 is greedy (default: 0, or 1 if another sampling option is set).")
   private @Nullable Double temperature;
 
   @Option(
@@ -147,7 +148,7 @@ final class GenerateCommand implements Callable<Integer> {
       SamplingOptions sampling =
           SamplingOptions.of(t, seed)
               .withCuts(topK == null ? 0 : topK, topP == null ? 1 : topP, minP == null ? 0 : minP)
-              .withPenalties(repetitionPenalty, 0, 0);
+              .withPenalties(repetitionPenalty, 0, 0, 0);
       GenerationOptions options =
           GenerationOptions.of(tokens, sampling).withStopStrings(stops.toArray(String[]::new));
       return ignoreEnd ? options.ignoringEnd() : options;

@@ -69,7 +69,8 @@ final class InspectCommand implements Callable<Integer> {
     }
     out.println();
     out.printf(Locale.ROOT, "%d tensors, %,d parameters%n", file.tensors().size(), parameters);
-    bytesByType.forEach((type, bytes) -> out.printf(Locale.ROOT, "  %-8s %,15d bytes%n", type, bytes));
+    bytesByType.forEach(
+        (type, bytes) -> out.printf(Locale.ROOT, "  %-8s %,15d bytes%n", type, bytes));
   }
 
   private static String shorten(String value) {

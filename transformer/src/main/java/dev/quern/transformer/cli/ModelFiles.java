@@ -25,7 +25,7 @@ final class ModelFiles {
           model + ": no such file or folder; give a GGUF file or a Hugging Face folder");
     }
     try (GgufFile file = GgufFile.open(model)) {
-      return Tokenizers.fromGguf(file.metadata());
+      return Tokenizers.fromGguf(file);
     }
   }
 

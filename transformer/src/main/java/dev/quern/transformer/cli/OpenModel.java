@@ -14,8 +14,8 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A model as commands use it: below the standard interface, where prefill and steps can be timed one
- * by one.
+ * A model as commands use it: below the standard interface, where prefill and steps can be timed
+ * one by one.
  */
 record OpenModel(Path path, Engine engine, Checkpoint checkpoint, Weights weights, Family family)
     implements AutoCloseable {
@@ -43,7 +43,10 @@ record OpenModel(Path path, Engine engine, Checkpoint checkpoint, Weights weight
       return d;
     }
     throw new NotSupportedException(
-        path + " is a " + family.family() + " model, an encoder, and generates no text; give a"
+        path
+            + " is a "
+            + family.family()
+            + " model, an encoder, and generates no text; give a"
             + " causal language model, or use 'quern logits' for hidden states");
   }
 

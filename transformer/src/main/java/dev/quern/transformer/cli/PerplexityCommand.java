@@ -20,9 +20,9 @@ import picocli.CommandLine.Spec;
  * {@code quern perplexity}: exp of the mean negative log-likelihood of a text's tokens.
  *
  * <p>The text is cut into windows that don't overlap. In each, the second half is scored, so that
- * every scored token has at least half a window of context; a text shorter than one window is scored
- * whole. A beginning-of-sequence token, if the model adds one, takes the first place of each window.
- * (That is how llama.cpp's tool counts, so the numbers compare.)
+ * every scored token has at least half a window of context; a text shorter than one window is
+ * scored whole. A beginning-of-sequence token, if the model adds one, takes the first place of each
+ * window. (That is how llama.cpp's tool counts, so the numbers compare.)
  */
 @Command(
     name = "perplexity",

@@ -69,7 +69,9 @@ final class QuantizeCommand implements Callable<Integer> {
       }
       report
           .fallbacks()
-          .forEach((name, t) -> err.println(name + " became " + t.name() + ": its rows don't fill blocks"));
+          .forEach(
+              (name, t) ->
+                  err.println(name + " became " + t.name() + ": its rows don't fill blocks"));
       err.printf(
           Locale.ROOT,
           "%s: %.1f MB, was %.1f MB%n",

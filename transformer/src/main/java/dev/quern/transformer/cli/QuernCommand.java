@@ -9,7 +9,8 @@ import picocli.CommandLine.HelpCommand;
 /** The command {@code quern}. */
 @Command(
     name = "quern",
-    description = "Loads, runs, measures and converts models. Quern is a tensor engine for the JVM.",
+    description =
+        "Loads, runs, measures and converts models. Quern is a tensor engine for the JVM.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     scope = CommandLine.ScopeType.INHERIT,

@@ -13,7 +13,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-
 /** {@code quern tokenize}: text to ids. */
 @Command(
     name = "tokenize",
@@ -53,8 +52,7 @@ final class TokenizeCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     Tokenizer tokenizer = ModelFiles.tokenizer(model);
-    int[] ids =
-        tokenizer.encode(text(), special ? EncodeOptions.SPECIAL : EncodeOptions.PLAIN);
+    int[] ids = tokenizer.encode(text(), special ? EncodeOptions.SPECIAL : EncodeOptions.PLAIN);
     StringBuilder line = new StringBuilder();
     for (int id : ids) {
       line.append(line.isEmpty() ? "" : " ").append(id);

@@ -21,7 +21,10 @@ final class Utf8 {
     CoderResult result = decoder.decode(bytes, text, true);
     if (result.isError()) {
       throw new FormatException(
-          file + ": not UTF-8 at byte " + bytes.position() + "; convert it, for example with iconv");
+          file
+              + ": not UTF-8 at byte "
+              + bytes.position()
+              + "; convert it, for example with iconv");
     }
     return text.flip().toString();
   }

@@ -54,8 +54,7 @@ record RowConverter(Engine engine, TensorFile file, String name, DType target) {
     MemorySegment bytes = MemorySegment.ofArray(new byte[Math.toIntExact(rows * rowBytes)]);
     engine
         .pool()
-        .parallelFor(
-            rows, r -> codec.quantize(values, r * columns, bytes, r * rowBytes, columns));
+        .parallelFor(rows, r -> codec.quantize(values, r * columns, bytes, r * rowBytes, columns));
     return bytes;
   }
 }
