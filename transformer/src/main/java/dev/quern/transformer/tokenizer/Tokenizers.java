@@ -17,6 +17,8 @@ public final class Tokenizers {
    * A tokenizer from a GGUF file, which may have no tensors: SentencePiece ({@code llama}),
    * byte-level BPE ({@code gpt2}) or WordPiece ({@code bert}). It doesn't need the file afterwards.
    *
+   * @param file the file
+   * @return the tokenizer
    * @throws dev.quern.core.type.FormatException if the vocabulary is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if its kind isn't supported yet
    */
@@ -27,7 +29,9 @@ public final class Tokenizers {
   /**
    * A tokenizer from the metadata of a GGUF file.
    *
+   * @param metadata its keys and values
    * @param source the file, for messages
+   * @return the tokenizer
    * @throws dev.quern.core.type.FormatException if the vocabulary is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if its kind isn't supported yet
    */
@@ -47,6 +51,8 @@ public final class Tokenizers {
   /**
    * A tokenizer from the keys and values of a GGUF file that something else has read.
    *
+   * @param metadata its keys and values
+   * @return the tokenizer
    * @throws dev.quern.core.type.FormatException if the vocabulary is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if its kind isn't supported yet
    */
@@ -58,6 +64,8 @@ public final class Tokenizers {
    * A tokenizer from a {@code tokenizer.json} of Hugging Face's tokenizers library: BPE over bytes
    * or characters, and WordPiece.
    *
+   * @param file the file
+   * @return the tokenizer
    * @throws java.io.UncheckedIOException if the file can't be read
    * @throws dev.quern.core.type.FormatException if it is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if a part of it isn't supported yet
@@ -70,6 +78,8 @@ public final class Tokenizers {
    * A tokenizer from a Hugging Face folder: {@code tokenizer.json}, and {@code
    * tokenizer_config.json} if it is there, which names the roles of special tokens.
    *
+   * @param folder the folder
+   * @return the tokenizer
    * @throws java.io.UncheckedIOException if a file can't be read
    * @throws dev.quern.core.type.FormatException if one is malformed; names file and key
    * @throws dev.quern.core.type.NotSupportedException if a part of one isn't supported yet
