@@ -26,11 +26,14 @@ QUERN_INLINE vf v_exp(vf x) {
     return v_scale2(p, n);
 }
 
-/* 1 / (1 + exp(-x)) */
-QUERN_INLINE vf v_sigmoid(vf x) { return v_set1(1.0f) / (v_set1(1.0f) + v_exp(v_zero() - x)); }
+/* 1 / (1 + exp(-x)), for negative x as exp(x) / (1 + exp(x)): results down to the denormals keep their digits. */
+QUERN_INLINE vf v_sigmoid(vf x) {
+    vf e = v_exp(v_zero() - v_abs(x));
+    vf one = v_set1(1.0f);
+    return v_if_less(x, v_zero(), e, one) / (one + e);
+}
 
-/* x * sigmoid(x) */
-QUERN_INLINE vf v_silu(vf x) { return x / (v_set1(1.0f) + v_exp(v_zero() - x)); }
+QUERN_INLINE vf v_silu(vf x) { return x * v_sigmoid(x); }
 
 /* Odd polynomial (Taylor, five terms: 1e-8) below 0.25, else sign(x) (1 - 2 / (exp(2|x|) + 1)): no cancellation. */
 QUERN_INLINE vf v_tanh(vf x) {
@@ -59,7 +62,7 @@ QUERN_INLINE vf v_gelu_tanh(vf x) {
  */
 QUERN_INLINE vf v_gelu_erf(vf x) {
     vf s = v_abs(x) * v_set1(0x1.6a09e6p-1f);
-    s = v_min(v_set1(10.0f), s);
+    s = v_min(v_set1(11.0f), s); /* where exp(-s^2) is 0 */
     vf q = (s - v_set1(2.0f)) / (s + v_set1(2.0f));
     vf h = v_set1(-0x1.adfc26p-12f);
     h = v_fma(h, q, v_set1(-0x1.45b402p-10f));

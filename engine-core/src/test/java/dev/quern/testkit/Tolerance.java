@@ -58,8 +58,11 @@ public record Tolerance(
   private static final Tolerance BITS = new Tolerance(0, 0, 0, true, true);
   private static final Tolerance EQUAL = new Tolerance(0, 0, 0, true, false);
 
-  /** 8-bit activations are off by up to 1/254 of a block's largest; 2% of Σ|terms| is generous. */
-  private static final double FAST_SCALED = 0.02 / 0x1p-23;
+  /**
+   * 8-bit activations are off by up to 1/254 of their block's largest, small ones that meet large
+   * weights too: 2.2% of Σ|terms| has been seen in a correct product of one block of 32.
+   */
+  private static final double FAST_SCALED = 0.04 / 0x1p-23;
 
   private static Tolerance of(double ulps, double scaled, double absolute) {
     return new Tolerance(ulps, scaled, absolute, false, false);
@@ -92,7 +95,7 @@ public record Tolerance(
       case LayerNorm _ -> of(8, 64, 0);
       case MatMulOp _ -> precision == Precision.FAST ? of(1, FAST_SCALED, 0) : of(1, 32, 0);
       case Rope _ -> of(4, 16, 0);
-      case Attention _ -> of(8, 64, 0);
+      case Attention _ -> of(8, 128, 0);
       case LossOp _ -> of(16, 8, 8);
       case RandomNormal _ -> of(2, 0, 2);
       default -> BITS;

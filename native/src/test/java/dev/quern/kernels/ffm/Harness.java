@@ -49,6 +49,14 @@ final class Harness {
     return tiers;
   }
 
+  /** The functions up to a tier; skips where the machine or the build has it not. */
+  static Functions tier(Tier tier) {
+    Functions functions =
+        tiers().stream().filter(f -> f.tiers().contains(tier)).findFirst().orElse(null);
+    assumeTrue(functions != null, () -> "skipped: this machine has no " + tier.suffix());
+    return Objects.requireNonNull(functions);
+  }
+
   /** Normally distributed F32. */
   static TensorView floats(Random random, long... dims) {
     TensorView x = empty(ScalarType.F32, dims);
