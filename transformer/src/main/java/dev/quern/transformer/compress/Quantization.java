@@ -107,10 +107,19 @@ public record Quantization(DType type) {
     return new Report(in.toFile().length(), out.toFile().length(), Map.copyOf(fallbacks));
   }
 
+  /** All of the old metadata, and at its end, where llama.cpp puts them too, what has changed. */
   private void metadata(GgufMetadata from, GgufWriter writer) {
-    writer.putAll(from);
-    writer.put("general.quantization_version", integer(QUANTIZATION_VERSION));
-    writer.put("general.file_type", integer(FILE_TYPES.getOrDefault(type, 0)));
+    Map<String, GgufValue> changed = new LinkedHashMap<>();
+    changed.put("general.quantization_version", integer(QUANTIZATION_VERSION));
+    changed.put("general.file_type", integer(FILE_TYPES.getOrDefault(type, 0)));
+    from.asMap()
+        .forEach(
+            (key, value) -> {
+              if (!changed.containsKey(key)) {
+                writer.put(key, value);
+              }
+            });
+    changed.forEach(writer::put);
   }
 
   private static GgufValue integer(int value) {
