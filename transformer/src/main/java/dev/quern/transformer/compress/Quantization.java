@@ -14,9 +14,14 @@ import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Rewrites a GGUF file with its weight matrices in another element type.
@@ -40,6 +45,12 @@ public record Quantization(DType type) {
           ScalarType.BF16, 32);
 
   private static final int QUANTIZATION_VERSION = 2;
+
+  private static final Pattern LAYER = Pattern.compile("blk\\.(\\d{1,9})\\.");
+
+  /** The order in which llama.cpp writes tensors, so that the same weights give the same file. */
+  private static final Comparator<TensorInfo> BY_LAYER_AND_NAME =
+      Comparator.<TensorInfo>comparingInt(t -> layer(t.name())).thenComparing(TensorInfo::name);
 
   /**
    * What was done.
@@ -89,7 +100,9 @@ public record Quantization(DType type) {
     try (GgufFile file = GgufFile.open(in)) {
       GgufWriter writer = new GgufWriter();
       metadata(file.metadata(), writer);
-      for (TensorInfo t : file.tensors().values()) {
+      List<TensorInfo> tensors = new ArrayList<>(file.tensors().values());
+      tensors.sort(BY_LAYER_AND_NAME);
+      for (TensorInfo t : tensors) {
         DType target = target(t);
         if (isMatrix(t) && target != type) {
           fallbacks.put(t.name(), target);
@@ -124,6 +137,12 @@ public record Quantization(DType type) {
 
   private static GgufValue integer(int value) {
     return new GgufValue.Int(GgufType.UINT32, value);
+  }
+
+  /** The number of the block a tensor belongs to, −1 for none. */
+  private static int layer(String name) {
+    Matcher m = LAYER.matcher(name);
+    return m.lookingAt() ? Integer.parseInt(m.group(1)) : -1;
   }
 
   private static boolean isMatrix(TensorInfo t) {
