@@ -1,0 +1,351 @@
+"""Makes the operation test vectors beside this file, one JSON file per family, with PyTorch as the oracle.
+
+Run: python make_vectors.py   (needs torch). Everything is seeded; running it again gives the same files.
+A case: op (the record's name), attributes (its components), inputs and outputs (dtype, shape, values, last axis
+fastest). NaN and infinities are strings. For an operation that writes to a buffer, outputs holds input 0 afterwards.
+"""
+
+import json
+import math
+import pathlib
+
+import torch
+
+HERE = pathlib.Path(__file__).parent
+DTYPES = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+          "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
+NAMES = {v: k for k, v in DTYPES.items()}
+FLOATS = (torch.float32, torch.float64)
+INF, NAN = math.inf, math.nan
+family = []
+
+
+def plain(x):
+    if isinstance(x, bool):
+        return int(x)
+    if isinstance(x, float) and not math.isfinite(x):
+        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+    return x
+
+
+def tensor(t):
+    return {"dtype": NAMES[t.dtype], "shape": list(t.shape), "values": [plain(v) for v in t.flatten().tolist()]}
+
+
+def case(op, inputs, output, **attributes):
+    outputs = output if isinstance(output, (list, tuple)) else [output]
+    family.append({"op": op, "attributes": {k: plain(v) for k, v in attributes.items()},
+                   "inputs": [tensor(t) for t in inputs], "outputs": [tensor(t) for t in outputs]})
+
+
+def write(name):
+    text = ",\n".join(json.dumps(c) for c in family)
+    (HERE / (name + ".json")).write_text("[\n" + text + "\n]\n")
+    family.clear()
+
+
+def rand(*shape, dtype=torch.float32):
+    """Normal numbers on a grid, so that they are short to read and mostly exact in 16 bits."""
+    return (torch.randn(*shape, dtype=torch.float64) * 32).round().div(32).to(dtype)
+
+
+def edges(dtype):
+    return torch.tensor([-3.5, -1.0, -0.25, -0.0, 0.0, 0.5, 1.0, 2.75, 12.0, -20.0, NAN], dtype=dtype)
+
+
+def exactly(f, x):
+    """f computed in F64 and rounded once."""
+    return f(x.double()).to(x.dtype)
+
+
+def unary():
+    functions = {
+        "Neg": torch.neg, "Abs": torch.abs, "Exp": torch.exp, "Log": torch.log, "Sqrt": torch.sqrt, "Rsqrt": torch.rsqrt,
+        "Reciprocal": torch.reciprocal, "Tanh": torch.tanh, "Erf": torch.erf, "Sigmoid": torch.sigmoid, "Sin": torch.sin,
+        "Cos": torch.cos, "Relu": torch.relu, "Silu": torch.nn.functional.silu}
+    for d in FLOATS:
+        for op, f in functions.items():
+            case(op, [edges(d)], exactly(f, edges(d)))
+        for kind in ("none", "tanh"):
+            f = lambda x: torch.nn.functional.gelu(x, approximate=kind)
+            case("Gelu", [edges(d)], exactly(f, edges(d)), tanh=kind == "tanh")
+        case("Clip", [edges(d)], edges(d).clamp(-1, 2), low=-1.0, high=2.0)
+        case("Clip", [edges(d)], edges(d).clamp(max=0.75), low=-INF, high=0.75)
+    for d in (torch.int64, torch.int32, torch.int16, torch.int8):
+        x = torch.tensor([-5, 0, 7, torch.iinfo(d).min], dtype=d)
+        case("Neg", [x], -x)
+        case("Abs", [x], x.abs())
+        case("Clip", [x], x.clamp(-1, 3), low=-1.0, high=3.0)
+    b = torch.tensor([True, False])
+    case("Not", [b], ~b)
+    write("unary")
+
+
+def binary():
+    a, b = edges(torch.float64), torch.tensor([2.0, -1.0, 3.0, 0.0, -4.0, 0.5, 1.0, -0.5, 2.0, 3.0, 1.0], dtype=torch.float64)
+    silu, gelu = torch.nn.functional.silu, torch.nn.functional.gelu
+    functions = {"Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Pow": torch.pow,
+                 "Maximum": torch.maximum, "Minimum": torch.minimum, "SwiGlu": lambda g, u: silu(g) * u}
+    for d in FLOATS:
+        for op, f in functions.items():
+            case(op, [a.to(d), b.to(d)], f(a.to(d).double(), b.to(d).double()).to(d))
+            case(op, [a.to(d)[5:8].reshape(3, 1), b.to(d)[:2]],
+                 f(a.to(d)[5:8].reshape(3, 1).double(), b.to(d)[:2].double()).to(d))
+        for kind in ("none", "tanh"):
+            y = gelu(a.to(d).double(), approximate=kind) * b.to(d).double()
+            case("GeGlu", [a.to(d), b.to(d)], y.to(d), tanh=kind == "tanh")
+    for d in (torch.int64, torch.int32, torch.int16, torch.int8):
+        x = torch.tensor([7, -7, 100, -100, torch.iinfo(d).max], dtype=d)
+        y = torch.tensor([2, 2, 3, -3, 2], dtype=d)
+        case("Add", [x, y], x + y)
+        case("Sub", [x, y], x - y)
+        case("Mul", [x, y], x * y)
+        case("Div", [x, y], torch.div(x, y, rounding_mode="trunc"))
+        case("Maximum", [x, y], torch.maximum(x, y))
+        case("Minimum", [x, y], torch.minimum(x, y))
+        e = torch.tensor([0, 1, 2, 3, 1], dtype=d)
+        case("Pow", [x, e], x ** e)
+    u = torch.tensor([200, 5], dtype=torch.uint8)
+    case("Add", [u, u], u + u)
+    write("binary")
+
+
+def compare():
+    a = torch.tensor([1.0, 2.0, -0.0, NAN, INF, NAN])
+    b = torch.tensor([1.0, 3.0, 0.0, 1.0, INF, NAN])
+    ops = {"Equal": torch.eq, "NotEqual": torch.ne, "Less": torch.lt, "LessEqual": torch.le, "Greater": torch.gt,
+           "GreaterEqual": torch.ge}
+    for op, f in ops.items():
+        for d in FLOATS:
+            case(op, [a.to(d), b.to(d)], f(a.to(d), b.to(d)))
+        i = torch.tensor([[1], [-2]], dtype=torch.int32)
+        j = torch.tensor([1, -2, 5], dtype=torch.int32)
+        case(op, [i, j], f(i, j))
+        big = torch.tensor([2**53, 2**53 + 1], dtype=torch.int64)
+        case(op, [big, big[:1]], f(big, big[:1]))
+    p, q = torch.tensor([True, True, False, False]), torch.tensor([True, False, True, False])
+    case("And", [p, q], p & q)
+    case("Or", [p, q], p | q)
+    case("Xor", [p, q], p ^ q)
+    write("compare")
+
+
+def reduce():
+    for d in FLOATS:
+        x = rand(2, 3, 4, dtype=d)
+        for axes, keep in (([2], False), ([0], True), ([-2], False), ([0, 2], False), ([0, 1, 2], True)):
+            kw = {"dim": axes, "keepdim": keep}
+            case("Sum", [x], x.double().sum(**kw).to(d), axes=axes, keepDims=keep)
+            case("Mean", [x], x.double().mean(**kw).to(d), axes=axes, keepDims=keep)
+            case("Max", [x], x.amax(**kw), axes=axes, keepDims=keep)
+            case("Min", [x], x.amin(**kw), axes=axes, keepDims=keep)
+            case("LogSumExp", [x], x.double().logsumexp(**kw).to(d), axes=axes, keepDims=keep)
+            for c in (0, 1):
+                v = x.double().var(correction=c, **kw).to(d)
+                case("Var", [x], v, axes=axes, keepDims=keep, correction=c)
+        for axis, keep in ((2, False), (0, True)):
+            case("Prod", [x], x.double().prod(dim=axis, keepdim=keep).to(d), axes=[axis], keepDims=keep)
+            case("ArgMax", [x], x.argmax(dim=axis, keepdim=keep), axis=axis, keepDims=keep)
+        y = torch.tensor([[1.0, NAN, 2.0], [3.0, 3.0, -INF]], dtype=d)
+        case("Max", [y], y.amax(1), axes=[1], keepDims=False)
+        case("Min", [y], y.amin(1), axes=[1], keepDims=False)
+        case("ArgMax", [y], torch.tensor([1, 0]), axis=1, keepDims=False)
+        z = torch.tensor([[-INF, -INF], [INF, 0], [1000.0, 1000.0]], dtype=d)
+        case("LogSumExp", [z], z.double().logsumexp(1).to(d), axes=[1], keepDims=False)
+    i = torch.tensor([[100, 27], [-128, 5]], dtype=torch.int8)
+    case("Sum", [i], torch.tensor([127, -123], dtype=torch.int8), axes=[1], keepDims=False)
+    case("Prod", [i.to(torch.int32)], i.prod(1).to(torch.int32), axes=[1], keepDims=False)
+    case("Max", [i], i.amax(0), axes=[0], keepDims=False)
+    case("ArgMax", [i], i.argmax(0), axis=0, keepDims=False)
+    write("reduce")
+
+
+def matmul():
+    for d in FLOATS:
+        for a, b in (((2, 3), (3, 4)), ((1, 5), (5, 1)), ((2, 1, 2, 3), (3, 3, 2)), ((2, 2, 3), (2, 3, 1))):
+            x, y = rand(*a, dtype=d), rand(*b, dtype=d)
+            case("MatMul", [x, y], (x.double() @ y.double()).to(d))
+        x, w, bias = rand(2, 3, 4, dtype=d), rand(5, 4, dtype=d), rand(5, dtype=d)
+        case("Linear", [x, w], (x.double() @ w.double().T).to(d), bias=False)
+        case("Linear", [x, w, bias], (x.double() @ w.double().T + bias.double()).to(d), bias=True)
+        case("Linear", [x[0, 0], w], (x[0, 0].double() @ w.double().T).to(d), bias=False)
+    for x in (torch.float32, torch.bfloat16, torch.float16):
+        for w in (torch.float16, torch.bfloat16):
+            if x == torch.float16 and w == torch.bfloat16:
+                continue
+            a, b = rand(2, 3, dtype=x), rand(4, 3, dtype=w)
+            case("Linear", [a, b], (a.double() @ b.double().T).to(x), bias=False)
+    write("matmul")
+
+
+def shape():
+    x = torch.arange(24, dtype=torch.float32).reshape(2, 3, 4)
+    case("Reshape", [x], x.reshape(4, 6), to=[4, 6])
+    case("Permute", [x], x.permute(2, 0, 1), axes=[2, 0, 1])
+    case("Slice", [x], x[:, 1:3], axis=1, start=1, length=2, step=1)
+    case("Slice", [x], x.flip(2)[:, :, ::2], axis=-1, start=3, length=2, step=-2)
+    case("Expand", [x[:, :1]], x[:, :1].expand(5, 2, 3, 4), to=[5, 2, 3, 4])
+    write("shape")
+
+
+def data():
+    x = torch.tensor([-1.5, -0.0, 0.5, 1.5, 2.5, 300.7, -300.7, 1e10, 65519.0, 65520.0, 1e-8, 3.1415927], dtype=torch.float64)
+    for d in (torch.float32, torch.float16, torch.bfloat16):
+        case("Cast", [x], x.to(d), to=NAMES[d])
+        case("Cast", [x.to(d)], x.to(d).to(torch.float64), to="F64")
+    case("Cast", [torch.tensor([1.9, -1.9, 1e30, -1e30, NAN, 7.0])],
+         torch.tensor([1, -1, 2**31 - 1, -2**31, 0, 7], dtype=torch.int32), to="I32")
+    case("Cast", [torch.tensor([1.9, -1.9, 255.9, 256.0, INF], dtype=torch.float64)],
+         torch.tensor([1, 0, 255, 255, 255], dtype=torch.uint8), to="U8")
+    case("Cast", [torch.tensor([0.0, -0.0, NAN, 0.1])], torch.tensor([False, False, True, True]), to="BOOL")
+    i = torch.tensor([300, -300, 2**40 + 5, -1], dtype=torch.int64)
+    for d in (torch.int32, torch.int16, torch.int8, torch.uint8, torch.float32, torch.bool):
+        case("Cast", [i], i.to(d), to=NAMES[d])
+    for d in (torch.float32, torch.float64, torch.int64, torch.bool):
+        y = (rand(2, 3) * 5).to(d)
+        case("Contiguous", [y], y)
+        case("Concat", [y, y[:, :1]], torch.cat([y, y[:, :1]], 1), axis=1)
+        case("Concat", [y, y[:1], y], torch.cat([y, y[:1], y], 0), axis=-2)
+        case("IndexSelect", [y, torch.tensor([[2, 0], [-1, 1]])], y[:, torch.tensor([[2, 0], [-1, 1]])], axis=1)
+        g = torch.tensor([[2, 0, 0, 1], [1, 1, 2, 0]])
+        case("Gather", [y, g], y.gather(1, g), axis=1)
+        case("Gather", [y, torch.tensor([[-1, 0]], dtype=torch.int32)], y.gather(0, torch.tensor([[1, 0]])), axis=0)
+        c = torch.tensor([[True], [False]])
+        case("Where", [c, y, y[:1]], torch.where(c, y, y[:1]))
+        case("Embedding", [y, torch.tensor([1, 1, 0])], y[[1, 1, 0]], to=NAMES[d])
+    h = rand(3, 2, dtype=torch.float16)
+    case("Embedding", [h, torch.tensor([[2, 0]], dtype=torch.int32)], h[torch.tensor([[2, 0]])].float(), to="F32")
+    write("data")
+
+
+def philox(seed, block):
+    c = [block & 0xFFFFFFFF, block >> 32, 0, 0]
+    k = [seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF]
+    for _ in range(10):
+        p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(q >> 32) ^ c[1] ^ k[0], q & 0xFFFFFFFF, (p >> 32) ^ c[3] ^ k[1], p & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+def create():
+    assert philox(0, 0) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
+    for name, d in DTYPES.items():
+        case("Full", [], torch.full((2, 3), 3 if d != torch.bool else True, dtype=d), dtype=name, shape=[2, 3], value=3.0)
+        if d != torch.bool:
+            case("Arange", [], torch.arange(5, 17, 3, dtype=torch.int64).to(d), dtype=name, start=5.0, step=3.0, length=4)
+    case("Arange", [], torch.tensor([1.0, 0.75, 0.5]), dtype="F32", start=1.0, step=-0.25, length=3)
+    for d in FLOATS:
+        for seed, offset, n in ((42, 0, 10), (-7, 2**33 + 1, 6)):
+            words = [w for b in range((n + 3) // 4) for w in philox(seed & (2**64 - 1), offset + b)]
+            s = torch.tensor([seed, offset])
+            u = [(w >> 8) * 2.0**-24 for w in words[:n]]
+            case("RandomUniform", [s], torch.tensor(u, dtype=d), dtype=NAMES[d], shape=[n])
+            z = []
+            for j in range(0, len(words), 2):
+                r, t = math.sqrt(-2 * math.log((words[j] + 1) * 2.0**-32)), 2 * math.pi * words[j + 1] * 2.0**-32
+                z += [r * math.cos(t), r * math.sin(t)]
+            case("RandomNormal", [s], torch.tensor(z[:n], dtype=torch.float64).to(d), dtype=NAMES[d], shape=[n])
+    write("create")
+
+
+def norm():
+    f = torch.nn.functional
+    for d in FLOATS:
+        x, w, b = rand(2, 3, 4, dtype=d), rand(4, dtype=d), rand(4, dtype=d)
+        for axis in (-1, 0, 1):
+            case("Softmax", [x], x.double().softmax(axis).to(d), axis=axis)
+            case("LogSoftmax", [x], x.double().log_softmax(axis).to(d), axis=axis)
+        hard = torch.tensor([[1000.0, 1000.0, -1000.0], [-INF, 0.0, 1.0]], dtype=d)
+        case("Softmax", [hard], hard.double().softmax(1).to(d), axis=1)
+        eps = 2.0**-10
+        case("RmsNorm", [x, w], f.rms_norm(x.double(), (4,), w.double(), eps).to(d), eps=eps)
+        case("LayerNorm", [x, w, b], f.layer_norm(x.double(), (4,), w.double(), b.double(), eps).to(d), eps=eps)
+    write("norm")
+
+
+def attend(q, k, v, scale, causal=False, cap=0.0, window=0, mask=None, starts=None, lengths=None):
+    """Attention with everything materialised; heads are the last axis but one."""
+    d = q.dtype
+    q, k, v = (t.double().transpose(1, 2) for t in (q, k, v))
+    group = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
+    s = q @ k.transpose(2, 3) * scale
+    if cap:
+        s = cap * torch.tanh(s / cap)
+    if mask is not None:
+        s = s.masked_fill(~mask, -INF) if mask.dtype == torch.bool else s + mask.double()
+    b, _, tq, tk = s.shape
+    for n in range(b):
+        length = tk if lengths is None else int(lengths[n])
+        start = length - tq if starts is None else int(starts[n])
+        for i in range(tq):
+            for j in range(tk):
+                p = start + i
+                if j >= length or (causal and j > p) or (window and j <= p - window):
+                    s[n, :, i, j] = -INF
+    p = torch.nan_to_num(s.softmax(-1), nan=0.0)
+    return (p @ v).transpose(1, 2).to(d)
+
+
+def attention():
+    for d in FLOATS:
+        q, k, v = rand(2, 2, 4, 3, dtype=d), rand(2, 5, 2, 3, dtype=d), rand(2, 5, 2, 2, dtype=d)
+        starts, lengths = torch.tensor([1, 0], dtype=torch.int32), torch.tensor([4, 1], dtype=torch.int32)
+        boolean = torch.tensor([[True, False, True, True, False], [False] * 5])
+        added = rand(4, 2, 5, dtype=d)
+        options = [{}, {"causal": True}, {"causal": True, "window": 2}, {"cap": 1.5}, {"mask": boolean}, {"mask": added},
+                   {"causal": True, "starts": starts, "lengths": lengths}, {"causal": True, "lengths": lengths, "mask": added},
+                   {"window": 3, "starts": starts}]
+        for o in options:
+            y = attend(q, k, v, 0.5, **o)
+            extra = [o[n] for n in ("mask", "starts", "lengths") if n in o]
+            case("Attention", [q, k, v, *extra], y, causal=o.get("causal", False), scale=0.5, softCap=o.get("cap", 0.0),
+                 window=o.get("window", 0), hasMask="mask" in o, hasStarts="starts" in o, hasLengths="lengths" in o)
+        h = k.half()
+        if d == torch.float32:
+            case("Attention", [q, h, h], attend(q, h, h, 0.5), causal=False, scale=0.5, softCap=0.0, window=0, hasMask=False,
+                 hasStarts=False, hasLengths=False)
+        x, f, at = rand(2, 3, 2, 6, dtype=d), torch.tensor([1.0, 0.25], dtype=d), torch.tensor([[0, 1, 2], [7, 100, 3]])
+        angle = at[..., None, None].double() * f.double()
+        cos, sin = angle.cos(), angle.sin()
+        for inter in (False, True):
+            y = x.double().clone()
+            a, b = (slice(0, 4, 2), slice(1, 4, 2)) if inter else (slice(0, 2), slice(2, 4))
+            y[..., a] = x.double()[..., a] * cos - x.double()[..., b] * sin
+            y[..., b] = x.double()[..., a] * sin + x.double()[..., b] * cos
+            case("Rope", [x, at, f], y.to(d), interleaved=inter)
+            case("Rope", [x, at.int(), f], y.to(d), interleaved=inter)
+    write("attention")
+
+
+def loss():
+    for d in FLOATS:
+        x, t, w = rand(2, 3, 4, dtype=d), torch.tensor([[0, 3, 1], [-100, 2, 3]]), torch.tensor([1.0, 0.5, 2.0, 0.25], dtype=d)
+        for r in ("none", "sum", "mean"):
+            for smoothing in (0.0, 0.25):
+                for weight in (None, w):
+                    y = torch.nn.functional.cross_entropy(
+                        x.double().reshape(6, 4), t.reshape(6), None if weight is None else weight.double(),
+                        ignore_index=-100, reduction=r, label_smoothing=smoothing)
+                    y = y.reshape(2, 3) if r == "none" else y
+                    case("CrossEntropy", [x, t] + ([] if weight is None else [weight]), y.to(d), ignoreIndex=-100,
+                         labelSmoothing=smoothing, reduction=r.upper(), weighted=weight is not None)
+    write("loss")
+
+
+def buffer():
+    for d in (torch.float32, torch.float64, torch.int32):
+        target, value = torch.zeros(2, 3, dtype=d), (rand(3) * 9).to(d)
+        case("Assign", [target, value], value.expand(2, 3))
+    for d in (torch.float32, torch.float16, torch.bfloat16):
+        cache, rows, starts = rand(2, 4, 1, 2).to(d), rand(2, 2, 1, 2), torch.tensor([2, 0], dtype=torch.int32)
+        after = cache.clone()
+        after[0, 2:4], after[1, 0:2] = rows[0].to(d), rows[1].to(d)
+        case("CacheWrite", [cache, rows, starts], after)
+    write("buffer")
+
+
+torch.manual_seed(1)
+for make in (unary, binary, compare, reduce, matmul, shape, data, create, norm, attention, loss, buffer):
+    make()
