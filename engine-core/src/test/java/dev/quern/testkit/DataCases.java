@@ -35,7 +35,7 @@ final class DataCases {
   }
 
   private static void casts(List<KernelCase> to, ScalarType from, Op op) {
-    Samples s = new Samples(op.hashCode() + from.ordinal());
+    Samples s = new Samples(op.toString().hashCode() + from.ordinal());
     for (long n : KernelCases.sizes(from)) {
       to.add(KernelCase.of(op, s.of(from, LayoutKind.CONTIGUOUS, Mix.HUGE, 100.0, n)));
     }

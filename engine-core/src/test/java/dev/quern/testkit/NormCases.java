@@ -29,7 +29,7 @@ final class NormCases {
   }
 
   private static void softmax(List<KernelCase> to, ScalarType t, Op op, int axis) {
-    Samples s = new Samples(op.hashCode() + t.ordinal());
+    Samples s = new Samples(op.toString().hashCode() + t.ordinal());
     if (axis == -1) {
       for (long n : KernelCases.sizes(t)) {
         to.add(KernelCase.of(op, s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, n > 1000 ? 2 : 5, n)));
@@ -37,7 +37,9 @@ final class NormCases {
     }
     for (LayoutKind kind : KernelCases.layouts(t)) {
       to.add(KernelCase.of(op, s.of(t, kind, Mix.PLAIN, 3, 5, 17)));
-      to.add(KernelCase.of(op, s.of(t, kind, Mix.EDGES, 7, 33)));
+      // logSoftmax beside +∞ is NaN or -∞, depending on the order of two subtractions
+      Mix mix = op instanceof NormOp.Softmax ? Mix.EDGES : Mix.PLAIN;
+      to.add(KernelCase.of(op, s.of(t, kind, mix, 7, 33)));
     }
     double low = Double.NEGATIVE_INFINITY;
     to.add(

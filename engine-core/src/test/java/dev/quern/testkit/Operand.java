@@ -110,8 +110,13 @@ public record Operand(TensorView view) {
     return new Operand(new TensorView(view.dtype(), layout, view.segment()));
   }
 
-  /** A tensor over the same memory that may be written, so that a recorder can't compute ahead. */
-  Tensor tensor(Executor executor) {
+  /**
+   * A tensor over the same memory that may be written, so that a recorder can't compute ahead.
+   *
+   * @param executor the engine
+   * @return the tensor
+   */
+  public Tensor tensor(Executor executor) {
     DType d = view.dtype();
     long elements = view.segment().byteSize() / d.blockBytes() * d.blockLength();
     Storage storage =

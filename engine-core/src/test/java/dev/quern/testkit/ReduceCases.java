@@ -39,7 +39,7 @@ final class ReduceCases {
   }
 
   private static void over(List<KernelCase> to, ScalarType t, Op op, List<Integer> axes) {
-    Samples s = new Samples(op.hashCode() + t.ordinal());
+    Samples s = new Samples(op.toString().hashCode() + t.ordinal());
     if (axes.equals(List.of(-1))) {
       for (long n : KernelCases.sizes(t)) {
         Mix mix = n % 2 == 0 ? Mix.EDGES : Mix.PLAIN;

@@ -86,7 +86,7 @@ public record Tolerance(
    * @param precision EXACT or FAST
    * @return what is allowed
    */
-  static Tolerance of(Op op, Precision precision) {
+  public static Tolerance of(Op op, Precision precision) {
     return switch (op) {
       case Relu _, Clip _, Maximum _, Minimum _, Max _, Min _ -> EQUAL;
       case Exp _, Log _, Tanh _, Erf _, Sin _, Cos _ -> of(4, 0, 2);
@@ -122,7 +122,7 @@ public record Tolerance(
    * @param s the scale
    * @return true if so
    */
-  boolean accepts(ScalarType type, double expected, double actual, double s) {
+  public boolean accepts(ScalarType type, double expected, double actual, double s) {
     if (Double.isNaN(expected) || Double.isNaN(actual)) {
       boolean lost = underflows && Double.isInfinite(expected);
       return Double.isNaN(actual) && (Double.isNaN(expected) || lost);
@@ -138,8 +138,9 @@ public record Tolerance(
     if (Double.isInfinite(expected) || Double.isInfinite(actual)) {
       return expected == actual || overflowsTogether(type, expected, actual);
     }
+    double share = scaled == 0 ? 0 : scaled * s;
     double allowed =
-        (ulps + own) * Values.ulp(type, expected) + (scaled * s + absolute) * epsilon + flushed;
+        (ulps + own) * Values.ulp(type, expected) + (share + absolute) * epsilon + flushed;
     return Math.abs(expected - actual) <= allowed;
   }
 
