@@ -75,10 +75,10 @@ public final class Candidates {
     }
     long[] keys = new long[size];
     for (int i = 0; i < size; i++) {
-      // Descending by score, then ascending by index: the complement of the ordered bits on top.
+      // Descending by score, then ascending by index: floats ordered as ints, complemented, on top.
       int bits = Float.floatToIntBits((float) scores[i]);
-      int ordered = bits ^ (bits >> 31 | 0x80000000);
-      keys[i] = Integer.toUnsignedLong(~ordered) << 32 | i;
+      int ordered = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
+      keys[i] = (long) ~ordered << 32 | i;
     }
     Arrays.sort(keys);
     int[] newIds = new int[size];

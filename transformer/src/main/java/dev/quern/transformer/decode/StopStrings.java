@@ -4,7 +4,8 @@ import java.util.List;
 
 /**
  * Looks for stop strings in text that comes in pieces. Text that may be the beginning of a stop
- * string is held back until that is decided.
+ * string is held back until that is decided. Of several stop strings the one that is complete first
+ * counts, so that the result does not depend on how the text is cut.
  */
 public final class StopStrings {
   private final List<String> stops;
@@ -36,10 +37,12 @@ public final class StopStrings {
     }
     held.append(text);
     int first = -1;
+    int end = Integer.MAX_VALUE;
     for (String stop : stops) {
       int at = held.indexOf(stop);
-      if (at >= 0 && (first < 0 || at < first)) {
+      if (at >= 0 && (at + stop.length() < end || (at + stop.length() == end && at < first))) {
         first = at;
+        end = at + stop.length();
       }
     }
     if (first >= 0) {

@@ -41,6 +41,43 @@ public final class Initializers {
   }
 
   /**
+   * Attention with fresh maps, without rotary embedding.
+   *
+   * @param executor the engine
+   * @param dim extent of the hidden states, a multiple of the heads
+   * @param options heads and causality
+   * @param seed 0 ≤ seed ≤ 2^53 − 3
+   * @return the layer
+   */
+  public static MultiHeadAttention attention(
+      Executor executor, long dim, AttentionOptions options, long seed) {
+    long kv = dim / options.heads() * options.kvHeads();
+    return new MultiHeadAttention(
+        linear(executor, dim, dim, seed),
+        linear(executor, dim, kv, seed + 1),
+        linear(executor, dim, kv, seed + 2),
+        linear(executor, dim, dim, seed + 3),
+        options,
+        null);
+  }
+
+  /**
+   * A feed-forward layer with fresh maps.
+   *
+   * @param executor the engine
+   * @param dim extent of the hidden states
+   * @param hidden extent between the maps
+   * @param activation between the maps
+   * @param seed 0 ≤ seed ≤ 2^53 − 1
+   * @return the layer
+   */
+  public static FeedForward feedForward(
+      Executor executor, long dim, long hidden, Activation activation, long seed) {
+    return new FeedForward(
+        linear(executor, dim, hidden, seed), activation, linear(executor, hidden, dim, seed + 1));
+  }
+
+  /**
    * An RMSNorm of unit weights.
    *
    * @param executor the engine
