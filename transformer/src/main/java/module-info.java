@@ -10,6 +10,7 @@ module dev.quern.transformer {
   exports dev.quern.transformer.decode;
   exports dev.quern.transformer.families;
   exports dev.quern.transformer.layers;
+  exports dev.quern.transformer.model;
   exports dev.quern.transformer.tokenizer;
 
   opens dev.quern.transformer.cli to

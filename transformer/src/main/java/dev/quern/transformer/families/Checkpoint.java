@@ -7,14 +7,12 @@ import dev.quern.core.io.TensorFile;
 import dev.quern.core.io.gguf.GgufFile;
 import dev.quern.core.io.gguf.GgufMetadata;
 import dev.quern.core.io.gguf.GgufValue;
+import dev.quern.core.io.safetensors.SafetensorsFolder;
 import dev.quern.core.type.FormatException;
-import dev.quern.core.type.NotSupportedException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -122,8 +120,18 @@ public final class Checkpoint implements AutoCloseable {
     if (architecture.isEmpty()) {
       throw new FormatException(config + ": 'model_type' must be a text, but it is missing");
     }
-    throw new NotSupportedException(
-        path + ": folders of architecture '" + architecture + "' can't be read yet; give GGUF");
+    Path generation = path.resolve("generation_config.json");
+    Settings generationSettings =
+        Files.isRegularFile(generation)
+            ? readJson(generation)
+            : Settings.empty(generation.toString());
+    return new Checkpoint(
+        path,
+        Format.HUGGING_FACE,
+        architecture,
+        settings,
+        generationSettings,
+        SafetensorsFolder.open(path));
   }
 
   /**
@@ -165,11 +173,7 @@ public final class Checkpoint implements AutoCloseable {
       case GgufValue.Bool b -> b.value();
       case GgufValue.Real r -> r.value();
       case GgufValue.Int i -> i.value();
-      case GgufValue.Array a -> {
-        List<Object> list = new ArrayList<>();
-        a.values().forEach(v -> list.add(plain(v)));
-        yield list;
-      }
+      case GgufValue.Array a -> a.values().stream().map(Checkpoint::plain).toList();
     };
   }
 
@@ -228,12 +232,12 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * The GGUF metadata.
+   * The GGUF file.
    *
-   * @return the metadata, or null for a folder
+   * @return the file, or null for a folder
    */
-  public @Nullable GgufMetadata ggufMetadata() {
-    return tensors instanceof GgufFile f ? f.metadata() : null;
+  public @Nullable GgufFile gguf() {
+    return tensors instanceof GgufFile f ? f : null;
   }
 
   /**

@@ -1,0 +1,108 @@
+package dev.quern.transformer.model;
+
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.ScalarType;
+import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.decode.SessionOptions;
+import dev.quern.transformer.families.Decoder;
+import dev.quern.transformer.families.Settings;
+import dev.quern.transformer.layers.AttentionContext;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** A decoder as a model: tokens in, logits out; and sessions for decoding. */
+public final class CausalLanguageModel extends LoadedModel {
+  private final Decoder decoder;
+  private final ScalarType cacheDType;
+  private final Signature signature;
+
+  CausalLanguageModel(Parts parts, ModelCard card, Decoder decoder, ScalarType cacheDType) {
+    super(parts, card);
+    this.decoder = decoder;
+    this.cacheDType = cacheDType;
+    Decoder.Dimensions d = decoder.dimensions();
+    Axis batch = Axis.of("batch");
+    this.signature =
+        new Signature(
+            List.of(
+                Port.indices(
+                    "tokens", "Token ids.", batch, Axis.upTo("length", d.contextLength()))),
+            List.of(
+                Port.of(
+                    "logits",
+                    "F32",
+                    "Scores of each token as the next one.",
+                    batch,
+                    Axis.upTo("positions", d.contextLength()),
+                    Axis.fixed("vocabulary", d.vocabulary()))),
+            List.of(
+                Parameter.integer(
+                    "lastPositions",
+                    0,
+                    0,
+                    d.contextLength(),
+                    "For how many of the last positions to give logits; 0 for all.")));
+  }
+
+  @Override
+  public Signature signature() {
+    return signature;
+  }
+
+  /**
+   * The network.
+   *
+   * @return the decoder; it ends with the model
+   */
+  public Decoder decoder() {
+    return decoder;
+  }
+
+  /**
+   * Opens a session for decoding; close it before the model.
+   *
+   * @param batch number of sequences
+   * @param capacity how many tokens each sequence may have
+   * @return the session, for one thread
+   */
+  public Session openSession(int batch, int capacity) {
+    return openSession(SessionOptions.of(batch, capacity).withCache(cacheDType));
+  }
+
+  /**
+   * Opens a session for decoding; close it before the model.
+   *
+   * @param options batch, capacity, cache
+   * @return the session, for one thread
+   */
+  public Session openSession(SessionOptions options) {
+    return whileOpen(
+        () -> Session.open(engine(), decoder, options, checkpoint().tensors()::checkLength));
+  }
+
+  /**
+   * The end tokens that the settings name beside those of the tokenizer.
+   *
+   * @return token ids, ascending
+   */
+  public Set<Integer> endTokens() {
+    Set<Integer> ends = new TreeSet<>(tokenizer().vocabulary().endOfGeneration());
+    for (Settings s : List.of(checkpoint().settings(), checkpoint().generationSettings())) {
+      ends.addAll(s.integers("eos_token_id"));
+    }
+    return ends;
+  }
+
+  @Override
+  Map<String, Tensor> compute(Map<String, Tensor> inputs, ParameterValues parameters) {
+    Tensor tokens = needed(inputs, "tokens");
+    checkRange("tokens", tokens, 0, decoder.dimensions().vocabulary() - 1L);
+    long length = tokens.shape().dim(1);
+    long last = parameters.integer("lastPositions");
+    long rows = last == 0 ? length : Math.min(last, length);
+    Tensor hidden = decoder.forward(tokens, AttentionContext.whole(tokens), List.of());
+    return Map.of("logits", decoder.logits(hidden.slice(1, length - rows, rows)));
+  }
+}

@@ -1,0 +1,126 @@
+package dev.quern.transformer.model;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.io.gguf.GgufFile;
+import dev.quern.transformer.families.Checkpoint;
+import dev.quern.transformer.families.Decoder;
+import dev.quern.transformer.families.Encoder;
+import dev.quern.transformer.families.Families;
+import dev.quern.transformer.families.Family;
+import dev.quern.transformer.families.Settings;
+import dev.quern.transformer.families.Weights;
+import dev.quern.transformer.tokenizer.Tokenizer;
+import dev.quern.transformer.tokenizer.Tokenizers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Opens models. */
+public final class Models {
+  private static final int POOLING_CLS = 2;
+
+  private Models() {}
+
+  /**
+   * Opens a model with the defaults.
+   *
+   * @param path a GGUF file, or a Hugging Face folder (config.json, safetensors, tokenizer.json)
+   * @return the model, to be closed
+   * @throws dev.quern.core.type.FormatException if it is neither, or damaged
+   * @throws dev.quern.core.type.NotSupportedException if its architecture is not supported
+   */
+  public static Model open(Path path) {
+    return open(path, ModelOptions.DEFAULT);
+  }
+
+  /**
+   * Opens a model.
+   *
+   * @param path a GGUF file, or a Hugging Face folder (config.json, safetensors, tokenizer.json)
+   * @param options engine and cache
+   * @return a {@link CausalLanguageModel} or an {@link EncoderModel}, to be closed
+   * @throws dev.quern.core.type.FormatException if it is neither, or damaged
+   * @throws dev.quern.core.type.NotSupportedException if its architecture is not supported
+   */
+  public static Model open(Path path, ModelOptions options) {
+    Checkpoint checkpoint = Checkpoint.open(path);
+    Engine given = options.engine();
+    Engine engine = given;
+    Weights weights = null;
+    try {
+      if (engine == null) {
+        engine = Engine.create();
+      }
+      weights = new Weights(engine, checkpoint);
+      Family family = Families.load(weights);
+      Tokenizer tokenizer = tokenizer(checkpoint);
+      LoadedModel.Parts parts =
+          new LoadedModel.Parts(engine, given == null, checkpoint, weights, tokenizer);
+      return switch (family) {
+        case Decoder d ->
+            new CausalLanguageModel(
+                parts, card(checkpoint, d.family(), Task.TEXT_GENERATION), d, options.cacheDType());
+        case Encoder e -> {
+          Task task = e.hasLogits() ? Task.MASK_FILLING : Task.TEXT_EMBEDDING;
+          yield new EncoderModel(parts, card(checkpoint, e.family(), task), e, pooling(checkpoint));
+        }
+        default ->
+            throw new IllegalStateException(
+                "family '" + family.family() + "' is neither a Decoder nor an Encoder");
+      };
+    } catch (RuntimeException e) {
+      if (weights != null) {
+        weights.close();
+      }
+      checkpoint.close();
+      if (given == null && engine != null) {
+        engine.close();
+      }
+      throw e;
+    }
+  }
+
+  private static Tokenizer tokenizer(Checkpoint checkpoint) {
+    GgufFile file = checkpoint.gguf();
+    return file == null ? Tokenizers.fromFolder(checkpoint.path()) : Tokenizers.fromGguf(file);
+  }
+
+  private static ModelCard card(Checkpoint checkpoint, String family, Task task) {
+    Settings s = checkpoint.settings();
+    boolean gguf = checkpoint.format() == Checkpoint.Format.GGUF;
+    String fileName = String.valueOf(checkpoint.path().toAbsolutePath().normalize().getFileName());
+    String name = gguf ? s.text("general.name", fileName) : s.text("_name_or_path", "");
+    String version = s.text(gguf ? "general.version" : "version", "0.0.0");
+    return new ModelCard(
+        name.isBlank() ? fileName : name,
+        version.matches("\\d+\\.\\d+\\.\\d+") ? version : "0.0.0",
+        family,
+        task,
+        optional(s, "general.license"),
+        null,
+        Map.of(),
+        new ModelCard.Lineage(optional(s, "general.base_model.0.name"), List.of(), null));
+  }
+
+  private static @Nullable String optional(Settings s, String key) {
+    String text = s.text(key, "");
+    return text.isEmpty() ? null : text;
+  }
+
+  /**
+   * How the checkpoint's makers pooled: GGUF's pooling type, or sentence-transformers' settings.
+   */
+  private static String pooling(Checkpoint checkpoint) {
+    if (checkpoint.format() == Checkpoint.Format.GGUF) {
+      String key = checkpoint.architecture() + ".pooling_type";
+      return checkpoint.settings().integer(key, 1) == POOLING_CLS ? "cls" : "mean";
+    }
+    Path file = checkpoint.path().resolve("1_Pooling").resolve("config.json");
+    boolean cls =
+        Files.isRegularFile(file)
+            && Checkpoint.readJson(file).flag("pooling_mode_cls_token", false);
+    return cls ? "cls" : "mean";
+  }
+}
