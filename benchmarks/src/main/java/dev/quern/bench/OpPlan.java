@@ -14,20 +14,20 @@ import java.util.function.Function;
 
 /** A plan of one operation over buffers, on chosen kernels. */
 final class OpPlan implements AutoCloseable {
+  private final String kernels;
   private final Engine engine;
   private final List<Buffer> buffers = new ArrayList<>();
   private Plan plan;
 
   /**
-   * Restricts the kernels. The reference stays as the last resort only if it is named.
+   * Nothing recorded yet.
    *
-   * @param kernels {@code native}, {@code vector}, {@code reference}, or {@code all}
+   * @param kernels whose kernels the operation shall run on, alone: {@code native}, {@code vector},
+   *     {@code reference}, or {@code all}
    * @param precision what matrix products may round
    */
   OpPlan(String kernels, Precision precision) {
-    if (!kernels.equals("all")) {
-      System.setProperty("quern.kernels", kernels);
-    }
+    this.kernels = kernels;
     engine = Engine.builder().precision(precision).build();
     plan = engine.record("empty", _ -> {});
   }
@@ -48,6 +48,9 @@ final class OpPlan implements AutoCloseable {
   /** Records the operation to be measured. */
   void record(Function<Engine, Tensor> operation) {
     plan.close();
+    if (!kernels.equals("all")) {
+      System.setProperty("quern.kernels", kernels); // inputs were made with all there are
+    }
     plan = engine.record("benchmark", r -> r.output("y", operation.apply(engine)));
     System.out.println(plan.explain());
   }
