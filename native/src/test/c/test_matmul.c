@@ -153,6 +153,9 @@ int main(void) {
                 cases++;
             }
         }
+        /* Deep enough that scratch grows with k. */
+        check_case(e, 18, 33, length == 1 ? 5001 : 5120, 0, 1);
+        cases++;
         for (int c = 0; c < 12; c++) {
             check_case(e, ms[c], 33, ks[k_count - 1], 0, 1);
             cases++;

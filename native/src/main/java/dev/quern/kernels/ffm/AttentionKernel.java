@@ -21,8 +21,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Attention with streaming softmax; q F32, k and v F32, F16 or BF16, mask F32. A slice is a
- * sequence, a K/V head with its group of query heads, and about {@value #ROWS} query rows.
+ * Attention with streaming softmax; q F32, k and v F32, F16 or BF16, mask F32 or BOOL (rewritten as
+ * 0 and −∞ before each run). A slice is a sequence, a K/V head with its group of query heads, and
+ * about {@value #ROWS} query rows.
  */
 final class AttentionKernel implements Kernel {
   private static final long ROWS = 256;
@@ -44,10 +45,11 @@ final class AttentionKernel implements Kernel {
       return null;
     }
     DType kv = s.inputs().get(1);
+    List<DType> maskFormats = List.of(ScalarType.F32, ScalarType.BOOL);
     boolean formats =
         s.inputs().getFirst() == ScalarType.F32
             && (kv == ScalarType.F32 || kv == ScalarType.F16 || kv == ScalarType.BF16)
-            && (!op.hasMask() || s.inputs().get(op.maskIndex()) == ScalarType.F32);
+            && (!op.hasMask() || maskFormats.contains(s.inputs().get(op.maskIndex())));
     for (int i = 0; i < 3; i++) {
       LayoutClass l = s.layouts().get(i);
       formats &= l == LayoutClass.CONTIGUOUS || l == LayoutClass.ROWS;
@@ -76,7 +78,8 @@ final class AttentionKernel implements Kernel {
 
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
-    return Cut.of(in.get(0), in.get(1)).slices() * ARGS_BYTES;
+    long mask = in.stream().filter(x -> x.dtype() == ScalarType.BOOL).mapToLong(Masks::bytes).sum();
+    return Cut.of(in.get(0), in.get(1)).slices() * ARGS_BYTES + mask;
   }
 
   @Override
@@ -93,7 +96,8 @@ final class AttentionKernel implements Kernel {
     private final TensorView k; // (b, tk, hkv, d)
     private final TensorView v; // (b, tk, hkv, dv)
     private final TensorView out; // (b, tq, h, dv), no gaps
-    private final @Nullable TensorView mask; // broadcasts to (b, h, tq, tk)
+    private final @Nullable TensorView booleans; // the mask, if it is BOOL
+    private final @Nullable TensorView mask; // F32, broadcasts to (b, h, tq, tk)
     private final @Nullable TensorView lse; // (b, h, tq), no gaps
     private final @Nullable MemorySegment starts; // (b) I32
     private final @Nullable MemorySegment lengths; // (b) I32
@@ -115,13 +119,18 @@ final class AttentionKernel implements Kernel {
       k = args.input(1);
       v = args.input(2);
       out = args.output();
-      mask = op.hasMask() ? args.input(op.maskIndex()) : null;
+      TensorView given = op.hasMask() ? args.input(op.maskIndex()) : null;
+      booleans = given != null && given.dtype() == ScalarType.BOOL ? given : null;
       lse = args.outputs().size() > 1 ? args.outputs().get(1) : null;
       starts = op.hasStarts() ? args.input(op.startsIndex()).base() : null;
       lengths = op.hasLengths() ? args.input(op.lengthsIndex()).base() : null;
       cut = Cut.of(q, k);
       group = q.shape().dim(2) / k.shape().dim(2);
       parameters = args.scratch();
+      mask =
+          booleans == null
+              ? given
+              : Masks.additive(booleans, parameters.asSlice(cut.slices() * ARGS_BYTES));
       described = MemorySegment.ofArray(new byte[Math.toIntExact(cut.slices() * ARGS_BYTES)]);
       pool = args.pool();
       long rows = Math.min(cut.queries(), q.shape().dim(1)) * group;
@@ -199,6 +208,9 @@ final class AttentionKernel implements Kernel {
 
     @Override
     public void run() {
+      if (booleans != null && mask != null) {
+        Masks.fill(booleans, mask);
+      }
       MemorySegment.copy(described, 0, parameters, 0, described.byteSize());
       for (int s = 0; s < cut.slices(); s++) {
         long b = batch(s);

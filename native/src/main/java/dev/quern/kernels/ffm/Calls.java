@@ -29,7 +29,9 @@ final class Calls {
 
   private static final MethodHandle CAPS = handle(FunctionDescriptor.of(JAVA_LONG));
   private static final MethodHandle VERSION = handle(FunctionDescriptor.of(JAVA_INT));
-  private static final MethodHandle BYTES =
+  private static final MethodHandle BYTES_OF_DEPTH =
+      handle(FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle BYTES_OF_ROWS =
       handle(FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
   // p: pointer, l: int64_t, f: float
   private static final MethodHandle MATMUL = handle(procedure("plplplllllp"));
@@ -84,11 +86,20 @@ final class Calls {
     }
   }
 
+  /** {@code int64_t quern_scratch_bytes(k)}. */
+  static long scratchBytes(MemorySegment function, long k) {
+    try {
+      return (long) BYTES_OF_DEPTH.invokeExact(function, k);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
   /** {@code int64_t quern_attention_scratch_bytes(rows, head_dim, value_dim)}. */
   static long attentionScratchBytes(
       MemorySegment function, long rows, long headDim, long valueDim) {
     try {
-      return (long) BYTES.invokeExact(function, rows, headDim, valueDim);
+      return (long) BYTES_OF_ROWS.invokeExact(function, rows, headDim, valueDim);
     } catch (Throwable t) {
       throw failed(t);
     }

@@ -29,11 +29,13 @@ final class Functions {
   private final SymbolLookup library;
   private final TreeSet<Tier> tiers;
   private final Map<String, Optional<Function>> known = new ConcurrentHashMap<>();
+  private final MemorySegment scratchBytes;
   private final MemorySegment attentionScratchBytes;
 
   private Functions(SymbolLookup library, Set<Tier> tiers) {
     this.library = library;
     this.tiers = new TreeSet<>(tiers);
+    this.scratchBytes = library.findOrThrow("quern_scratch_bytes");
     this.attentionScratchBytes = library.findOrThrow("quern_attention_scratch_bytes");
   }
 
@@ -103,10 +105,8 @@ final class Functions {
     return Calls.attentionScratchBytes(attentionScratchBytes, rows, headDim, valueDim);
   }
 
-  /** Scratch of one product slice; see {@code quern_scratch_bytes}. */
-  static long productScratchBytes(long k) {
-    long f32 = (256 + 32) * 256 * 4L;
-    long amx = 19 * 1024 + (k + 31) / 32 * 32 * 64;
-    return (Math.max(f32, amx) + 4095) / 4096 * 4096;
+  /** Scratch of one slice of a packed product of depth k. */
+  long productScratchBytes(long k) {
+    return Calls.scratchBytes(scratchBytes, k);
   }
 }

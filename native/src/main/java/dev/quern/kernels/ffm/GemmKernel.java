@@ -20,10 +20,12 @@ final class GemmKernel implements Kernel {
   private static final long ROWS = 512;
   private static final long COLUMNS = 128;
 
+  private final Functions functions;
   private final Functions.Function function;
   private final boolean wide;
 
   private GemmKernel(Functions functions, boolean wide) {
+    this.functions = functions;
     this.function = functions.get(wide ? "gemm_f64" : "gemm_f32");
     this.wide = wide;
   }
@@ -44,7 +46,7 @@ final class GemmKernel implements Kernel {
 
   @Override
   public Runnable bind(KernelArgs args) {
-    return new Call(function, wide, args);
+    return new Call(functions, function, wide, args);
   }
 
   private static final class Call implements Runnable {
@@ -62,12 +64,13 @@ final class GemmKernel implements Kernel {
     private final long m;
     private final long n;
     private final long k;
+    private final long scratchBytes;
     private final int rowSlices;
     private final int columnSlices;
     private final TaskPool pool;
     private final TaskPool.Task task = this::multiply;
 
-    Call(Functions.Function function, boolean wide, KernelArgs args) {
+    Call(Functions functions, Functions.Function function, boolean wide, KernelArgs args) {
       this.function = function.address();
       this.bytes = wide ? Double.BYTES : Float.BYTES;
       TensorView left = args.input(0);
@@ -89,6 +92,7 @@ final class GemmKernel implements Kernel {
       bColumn = n == 1 ? 1 : right.layout().stride(-1);
       rowSlices = Math.toIntExact((m + ROWS - 1) / ROWS);
       columnSlices = Math.toIntExact((n + COLUMNS - 1) / COLUMNS);
+      scratchBytes = functions.productScratchBytes(k);
       pool = args.pool();
     }
 
@@ -104,7 +108,7 @@ final class GemmKernel implements Kernel {
       int batch = rest / rowSlices;
       long row = rest % rowSlices * ROWS;
       long n0 = column * COLUMNS;
-      MemorySegment scratch = Scratch.take(Functions.productScratchBytes(KC));
+      MemorySegment scratch = Scratch.take(scratchBytes);
       Calls.gemm(
           function,
           a.asSlice(aOffsets[batch] + row * aRow * bytes),
@@ -122,8 +126,5 @@ final class GemmKernel implements Kernel {
           scratch);
       Scratch.give(scratch);
     }
-
-    /** Scratch of the packed F32 kernels does not grow with k. */
-    private static final long KC = 256;
   }
 }

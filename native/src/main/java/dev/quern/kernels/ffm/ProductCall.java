@@ -65,11 +65,10 @@ final class ProductCall implements Runnable {
   private final TaskPool.Task multiplyTask = this::multiply;
 
   ProductCall(
-      Operands o, ProductPath path, MemorySegment addBias, TaskPool pool, MemorySegment converted) {
+      Functions functions, Operands o, ProductPath path, TaskPool pool, MemorySegment converted) {
     this.o = o;
     this.path = path;
     this.pool = pool;
-    this.addBias = addBias;
     this.converted = converted;
     this.convertedStride = path.activation().rowBytes(o.k());
     this.convertedBatch = convertedStride * o.m();
@@ -80,7 +79,8 @@ final class ProductCall implements Runnable {
     this.columns = path.packs() ? PANEL_COLUMNS : streamed;
     this.columnSlices = Math.toIntExact(ceilDiv(o.n(), columns));
     this.rowSlices = Math.toIntExact(ceilDiv(o.m(), ROWS));
-    this.scratchBytes = path.packs() ? Functions.productScratchBytes(o.k()) : 0;
+    this.scratchBytes = path.packs() ? functions.productScratchBytes(o.k()) : 0;
+    this.addBias = functions.get("add_bias").address();
   }
 
   /** Bytes of {@code converted} that a call needs. */

@@ -131,8 +131,7 @@ final class ProductKernel implements Kernel {
             e.k(),
             one ? new long[1] : Batches.offsets(batch, x),
             one ? new long[1] : Batches.offsets(batch, w));
-    return new ProductCall(
-        operands, path, functions.get("add_bias").address(), args.pool(), args.scratch());
+    return new ProductCall(functions, operands, path, args.pool(), args.scratch());
   }
 
   /** Bytes from row to row of x; a contiguous x is one matrix whatever its rank. */

@@ -128,7 +128,7 @@ class NativeConformanceTest {
       return in.getFirst() == ScalarType.F32
           && in.get(1) != ScalarType.F64
           && IntStream.range(0, 3).allMatch(i -> rows(s.layouts().get(i)))
-          && (!op.hasMask() || in.get(3) == ScalarType.F32);
+          && (!op.hasMask() || in.get(3) == ScalarType.F32 || in.get(3) == ScalarType.BOOL);
     }
 
     private static boolean cast(DType from, DType to) {
