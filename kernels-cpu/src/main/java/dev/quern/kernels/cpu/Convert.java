@@ -103,6 +103,20 @@ final class Convert {
     }
   }
 
+  /** n F32 without gaps to elements {@code stride} bytes apart. */
+  static void scatter(
+      DType t, MemorySegment s, long from, MemorySegment d, long to, long stride, int n) {
+    for (int i = 0; i < n; i++) {
+      float x = s.get(F32, from + 4L * i);
+      long at = to + i * stride;
+      if (t == ScalarType.F32) {
+        d.set(F32, at, x);
+      } else {
+        d.set(I16, at, t == ScalarType.BF16 ? bf16Bits(x) : Float.floatToFloat16(x));
+      }
+    }
+  }
+
   /** Part of a run of BF16 as floats. */
   static FloatVector bf16(ShortVector v, int part) {
     return Simd.ints(v, part).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();

@@ -1,0 +1,146 @@
+package dev.quern.kernels.cpu;
+
+import static dev.quern.kernels.cpu.Segments.F32;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * The loops over a line of F32 that reductions, softmax and norms are made of: vectors first, then
+ * what is left one by one. Sums are kept in two vectors, added in a fixed order.
+ */
+final class LineLoops {
+  private LineLoops() {}
+
+  /** The largest element; −∞ of nothing, NaN if there is one. */
+  static float max(MemorySegment s, long at, int n) {
+    FloatVector m = Simd.all(Float.NEGATIVE_INFINITY);
+    int i = 0;
+    for (; i <= n - Simd.L; i += Simd.L) {
+      m = m.max(Simd.load(s, at + 4L * i));
+    }
+    float max = Simd.max(m);
+    for (; i < n; i++) {
+      max = Math.max(max, s.get(F32, at + 4L * i));
+    }
+    return max;
+  }
+
+  /** Σ x. */
+  static float sum(MemorySegment s, long at, int n) {
+    FloatVector a = FloatVector.zero(Simd.F);
+    FloatVector b = a;
+    int i = 0;
+    for (; i <= n - 2 * Simd.L; i += 2 * Simd.L) {
+      a = a.add(Simd.load(s, at + 4L * i));
+      b = b.add(Simd.load(s, at + 4L * (i + Simd.L)));
+    }
+    float sum = Simd.sum(a.add(b));
+    for (; i < n; i++) {
+      sum += s.get(F32, at + 4L * i);
+    }
+    return sum;
+  }
+
+  /** Σ (x − c)². */
+  static float squares(MemorySegment s, long at, int n, float c) {
+    FloatVector a = FloatVector.zero(Simd.F);
+    FloatVector b = a;
+    int i = 0;
+    for (; i <= n - 2 * Simd.L; i += 2 * Simd.L) {
+      FloatVector u = Simd.load(s, at + 4L * i).sub(c);
+      FloatVector v = Simd.load(s, at + 4L * (i + Simd.L)).sub(c);
+      a = u.fma(u, a);
+      b = v.fma(v, b);
+    }
+    float sum = Simd.sum(a.add(b));
+    for (; i < n; i++) {
+      float u = s.get(F32, at + 4L * i) - c;
+      sum = Math.fma(u, u, sum);
+    }
+    return sum;
+  }
+
+  /** Σ e^(x − c), leaving the terms in y, which has room for whole vectors. */
+  static float exps(MemorySegment s, long at, int n, float c, MemorySegment y, long to) {
+    shift(s, at, n, -c, y, to);
+    for (int i = n; i % Simd.L != 0; i++) {
+      y.set(F32, to + 4L * i, Float.NEGATIVE_INFINITY);
+    }
+    FloatVector sum = FloatVector.zero(Simd.F);
+    for (int i = 0; i < n; i += Simd.L) {
+      FloatVector e = VectorMath.exp(Simd.load(y, to + 4L * i));
+      Simd.store(e, y, to + 4L * i);
+      sum = sum.add(e);
+    }
+    return Simd.sum(sum);
+  }
+
+  /** y = x + c. */
+  static void shift(MemorySegment s, long at, int n, float c, MemorySegment y, long to) {
+    int i = 0;
+    for (; i <= n - Simd.L; i += Simd.L) {
+      Simd.store(Simd.load(s, at + 4L * i).add(c), y, to + 4L * i);
+    }
+    for (; i < n; i++) {
+      y.set(F32, to + 4L * i, s.get(F32, at + 4L * i) + c);
+    }
+  }
+
+  /** y = x · c. */
+  static void scale(MemorySegment s, long at, int n, float c, MemorySegment y, long to) {
+    int i = 0;
+    for (; i <= n - Simd.L; i += Simd.L) {
+      Simd.store(Simd.load(s, at + 4L * i).mul(c), y, to + 4L * i);
+    }
+    for (; i < n; i++) {
+      y.set(F32, to + 4L * i, s.get(F32, at + 4L * i) * c);
+    }
+  }
+
+  /** y = x · c · w. */
+  static void scaleBy(
+      MemorySegment s,
+      long at,
+      int n,
+      float c,
+      MemorySegment w,
+      long wAt,
+      MemorySegment y,
+      long to) {
+    int i = 0;
+    for (; i <= n - Simd.L; i += Simd.L) {
+      FloatVector v = Simd.load(s, at + 4L * i).mul(c).mul(Simd.load(w, wAt + 4L * i));
+      Simd.store(v, y, to + 4L * i);
+    }
+    for (; i < n; i++) {
+      float v = s.get(F32, at + 4L * i) * c * w.get(F32, wAt + 4L * i);
+      y.set(F32, to + 4L * i, v);
+    }
+  }
+
+  /** y = (x − m) · c · w + b; w and then b lie {@code gap} bytes apart. */
+  static void normalise(
+      MemorySegment s,
+      long at,
+      int n,
+      float m,
+      float c,
+      MemorySegment w,
+      long wAt,
+      long gap,
+      MemorySegment y,
+      long to) {
+    int i = 0;
+    for (; i <= n - Simd.L; i += Simd.L) {
+      FloatVector v = Simd.load(s, at + 4L * i).sub(m).mul(c);
+      long p = wAt + 4L * i;
+      Simd.store(v.fma(Simd.load(w, p), Simd.load(w, p + gap)), y, to + 4L * i);
+    }
+    for (; i < n; i++) {
+      float v = (s.get(F32, at + 4L * i) - m) * c;
+      long p = wAt + 4L * i;
+      y.set(F32, to + 4L * i, Math.fma(v, w.get(F32, p), w.get(F32, p + gap)));
+    }
+  }
+}

@@ -1,0 +1,194 @@
+package dev.quern.kernels.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Functions of floats, a vector at a time, within 2 units in the last place (GELU and erf: 4).
+ *
+ * <p>Own polynomials, not the API's {@code lanewise(EXP)}: that one calls a native library where
+ * the JDK brings one, loops over scalars where not, and differs in its last bits between the two
+ * and between interpreted and compiled code. These are the same bits everywhere. Coefficients are
+ * minimax fits in the variable and on the interval that each method names.
+ */
+final class VectorMath {
+  private static final float LOG2_E = 1.44269504f;
+  private static final float LN2_HIGH = 0.693359375f;
+  private static final float LN2_LOW = -2.12194440e-4f;
+
+  /** Adding 1.5 · 2²³ leaves the nearest integer in the low bits. */
+  private static final float ROUND = 12582912f;
+
+  private static final float EXP_LEAST = -104f;
+  private static final float EXP_MOST = 89f;
+  private static final int MANTISSA = 0x007fffff;
+  private static final int SQRT_HALF = 0x3f3504f3;
+  private static final float SMALLEST_NORMAL = 0x1p-126f;
+  private static final float SQRT_HALF_F = 0.70710678f;
+  private static final float GELU_LINEAR = 1.5957691216f;
+  private static final float GELU_CUBIC = 0.0713548163f;
+
+  private VectorMath() {}
+
+  /**
+   * eˣ = 2ⁿ · eʳ, n the integer nearest to x / ln 2, eʳ ≈ 1 + r + r² · p(r) for |r| ≤ ln 2 / 2.
+   * Overflows to ∞ and underflows gradually to 0; NaN stays NaN.
+   */
+  static FloatVector exp(FloatVector x) {
+    FloatVector c = x.blend(EXP_LEAST, x.lt(EXP_LEAST));
+    c = c.blend(EXP_MOST, x.compare(VectorOperators.GT, EXP_MOST));
+    FloatVector t = c.fma(Simd.all(LOG2_E), Simd.all(ROUND));
+    FloatVector n = t.sub(ROUND);
+    FloatVector r = n.fma(Simd.all(-LN2_HIGH), c);
+    r = n.fma(Simd.all(-LN2_LOW), r);
+    FloatVector p = expTail(r).fma(r.mul(r), r).add(1f);
+    return scale(p, t.reinterpretAsInts().sub(Float.floatToRawIntBits(ROUND)));
+  }
+
+  private static FloatVector expTail(FloatVector r) {
+    FloatVector p = r.fma(Simd.all(0.0013814572f), Simd.all(0.00836873052f));
+    p = p.fma(r, Simd.all(0.0416683893f));
+    p = p.fma(r, Simd.all(0.166665205f));
+    return p.fma(r, Simd.all(0.499999934f));
+  }
+
+  /** p · 2ⁿ in two steps, so that the result may be subnormal or ∞. */
+  private static FloatVector scale(FloatVector p, IntVector n) {
+    IntVector half = n.lanewise(VectorOperators.ASHR, 1);
+    IntVector rest = n.sub(half);
+    FloatVector a = half.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+    FloatVector b = rest.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+    return p.mul(a).mul(b);
+  }
+
+  /**
+   * ln x = e · ln 2 + ln(1 + f), x = 2ᵉ · (1 + f), √½ ≤ 1 + f &lt; √2, ln(1 + f) ≈ f − f²/2 + f³ ·
+   * q(f). ln 0 = −∞, of negative numbers NaN.
+   */
+  static FloatVector log(FloatVector x) {
+    VectorMask<Float> small = x.lt(SMALLEST_NORMAL);
+    FloatVector y = x.blend(x.mul(0x1p23f), small);
+    IntVector bits = y.reinterpretAsInts().sub(SQRT_HALF);
+    IntVector e = bits.lanewise(VectorOperators.ASHR, 23);
+    FloatVector f = bits.and(MANTISSA).add(SQRT_HALF).reinterpretAsFloats().sub(1f);
+    FloatVector n = Simd.floats(e).sub(Simd.all(0f).blend(23f, small));
+    FloatVector f2 = f.mul(f);
+    FloatVector low = n.fma(Simd.all(LN2_LOW), logTail(f).mul(f).mul(f2));
+    FloatVector r = f2.fma(Simd.all(-0.5f), low).add(f);
+    r = n.fma(Simd.all(LN2_HIGH), r);
+    return logEdges(x, r);
+  }
+
+  private static FloatVector logTail(FloatVector f) {
+    FloatVector q = f.fma(Simd.all(0.0691638733f), Simd.all(-0.117915946f));
+    q = q.fma(f, Simd.all(0.118734746f));
+    q = q.fma(f, Simd.all(-0.123840985f));
+    q = q.fma(f, Simd.all(0.14218564f));
+    q = q.fma(f, Simd.all(-0.166692611f));
+    q = q.fma(f, Simd.all(0.200022312f));
+    q = q.fma(f, Simd.all(-0.249999865f));
+    return q.fma(f, Simd.all(0.333333104f));
+  }
+
+  private static FloatVector logEdges(FloatVector x, FloatVector r) {
+    FloatVector y = r.blend(Float.NaN, x.lt(0f));
+    y = y.blend(Float.NEGATIVE_INFINITY, x.eq(0f));
+    VectorMask<Float> same = x.compare(VectorOperators.LT, Float.POSITIVE_INFINITY).not();
+    return y.blend(x, same);
+  }
+
+  /** tanh x ≈ x + x³ · p(x²) for x² ≤ 0.4, else 1 − 2 / (e^(2|x|) + 1) with the sign of x. */
+  static FloatVector tanh(FloatVector x) {
+    FloatVector u = x.mul(x);
+    FloatVector near = tanhTail(u).mul(u).fma(x, x);
+    FloatVector a = x.abs();
+    FloatVector far = Simd.all(1f).sub(Simd.all(2f).div(exp(a.add(a)).add(1f)));
+    return withSign(far, x).blend(near, u.compare(VectorOperators.LE, 0.4f));
+  }
+
+  private static FloatVector tanhTail(FloatVector u) {
+    FloatVector p = u.fma(Simd.all(0.00212274087f), Simd.all(-0.00815627455f));
+    p = p.fma(u, Simd.all(0.0216926044f));
+    p = p.fma(u, Simd.all(-0.0539453779f));
+    p = p.fma(u, Simd.all(0.133331959f));
+    return p.fma(u, Simd.all(-0.333333306f));
+  }
+
+  private static FloatVector withSign(FloatVector positive, FloatVector x) {
+    return positive
+        .reinterpretAsInts()
+        .or(x.reinterpretAsInts().and(Integer.MIN_VALUE))
+        .reinterpretAsFloats();
+  }
+
+  /** erf x ≈ x · p(x²) for |x| ≤ 1, else 1 − erfc|x| with the sign of x. */
+  static FloatVector erf(FloatVector x) {
+    FloatVector u = x.mul(x);
+    FloatVector near = erfTail(u).mul(x);
+    FloatVector far = withSign(Simd.all(1f).sub(erfc(x.abs())), x);
+    return far.blend(near, u.compare(VectorOperators.LE, 1f));
+  }
+
+  private static FloatVector erfTail(FloatVector u) {
+    FloatVector p = u.fma(Simd.all(-9.68013099e-06f), Simd.all(0.000112705424f));
+    p = p.fma(u, Simd.all(-0.000848471114f));
+    p = p.fma(u, Simd.all(0.00522107485f));
+    p = p.fma(u, Simd.all(-0.0268654458f));
+    p = p.fma(u, Simd.all(0.112837827f));
+    p = p.fma(u, Simd.all(-0.376126385f));
+    return p.fma(u, Simd.all(1.12837917f));
+  }
+
+  /**
+   * erfc a for a ≥ 0: e^(−a²) · s(t) / (1 + 2a), t = (a − 2) / (a + 2). The square is taken in two
+   * parts, so that the tail keeps its relative accuracy. 0 from a = 10 on.
+   */
+  static FloatVector erfc(FloatVector a) {
+    FloatVector b = a.blend(10f, a.compare(VectorOperators.GT, 10f));
+    FloatVector t = b.sub(2f).div(b.add(2f));
+    FloatVector high = b.mul(b);
+    FloatVector low = b.fma(b, high.neg());
+    FloatVector e = exp(high.neg());
+    e = e.sub(e.mul(low));
+    return e.mul(erfcTail(t)).div(b.add(b).add(1f));
+  }
+
+  private static FloatVector erfcTail(FloatVector t) {
+    FloatVector s = t.fma(Simd.all(7.91629152e-05f), Simd.all(0.000168804346f));
+    s = s.fma(t, Simd.all(-0.000400862277f));
+    s = s.fma(t, Simd.all(-0.0014202705f));
+    s = s.fma(t, Simd.all(0.00125295193f));
+    s = s.fma(t, Simd.all(0.00870894047f));
+    s = s.fma(t, Simd.all(-0.00803095635f));
+    s = s.fma(t, Simd.all(-0.0542178104f));
+    s = s.fma(t, Simd.all(0.16405105f));
+    s = s.fma(t, Simd.all(-0.166030522f));
+    s = s.fma(t, Simd.all(-0.0927638209f));
+    return s.fma(t, Simd.all(1.27697838f));
+  }
+
+  /** 1 / (1 + e^−x). */
+  static FloatVector sigmoid(FloatVector x) {
+    return Simd.all(1f).div(exp(x.neg()).add(1f));
+  }
+
+  /** x / (1 + e^−x). */
+  static FloatVector silu(FloatVector x) {
+    return x.div(exp(x.neg()).add(1f));
+  }
+
+  /** x · Φ(x) = x · erfc(−x/√2) / 2, from the side of the tail that does not cancel. */
+  static FloatVector gelu(FloatVector x) {
+    FloatVector tail = erfc(x.abs().mul(SQRT_HALF_F)).mul(0.5f);
+    FloatVector phi = tail.blend(Simd.all(1f).sub(tail), x.compare(VectorOperators.GT, 0f));
+    return x.mul(phi);
+  }
+
+  /** 0.5 · x · (1 + tanh u) = x / (1 + e^(−2u)), u = √(2/π) · (x + 0.044715 · x³). */
+  static FloatVector geluTanh(FloatVector x) {
+    FloatVector twice = x.mul(x).fma(Simd.all(GELU_CUBIC), Simd.all(GELU_LINEAR)).mul(x);
+    return x.div(exp(twice.neg()).add(1f));
+  }
+}
