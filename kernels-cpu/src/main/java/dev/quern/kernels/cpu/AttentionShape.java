@@ -23,7 +23,7 @@ record AttentionShape(int batch, int tq, int heads, int d, int tk, int kvHeads, 
   static final int KEYS = 8 * Math.max(16, Simd.L);
 
   private static final int ROWS = 128;
-  private static final int FEW = 8;
+  private static final int FEW = 16;
 
   static AttentionShape of(List<TensorView> in) {
     Shape q = in.get(0).shape();

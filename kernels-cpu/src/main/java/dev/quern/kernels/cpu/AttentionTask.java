@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * sees: scores of all rows; per row the softmax's next step; values. Rows are the block's queries
  * of all heads that share the key head: each key and value is read once for the whole group.
  *
- * <p>More than 8 rows: keys and values are packed and both products run in {@link MicroKernel}.
+ * <p>More than 16 rows: keys and values are packed and both products run in {@link MicroKernel}.
  * Fewer (decoding): {@link AttentionTile}'s loops read F32 keys where they are.
  */
 final class AttentionTask extends SlicedTask {

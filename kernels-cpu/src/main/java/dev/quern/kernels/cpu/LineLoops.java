@@ -10,6 +10,8 @@ import jdk.incubator.vector.FloatVector;
  * what is left one by one. Sums are kept in two vectors, added in a fixed order.
  */
 final class LineLoops {
+  private static final int PART = 4096;
+
   private LineLoops() {}
 
   /** The largest element; −∞ of nothing, NaN if there is one. */
@@ -26,24 +28,66 @@ final class LineLoops {
     return max;
   }
 
-  /** Σ x. */
-  static float sum(MemorySegment s, long at, int n) {
-    FloatVector a = FloatVector.zero(Simd.F);
-    FloatVector b = a;
+  /** The smallest element; ∞ of nothing, NaN if there is one. */
+  static float min(MemorySegment s, long at, int n) {
+    FloatVector m = Simd.all(Float.POSITIVE_INFINITY);
     int i = 0;
-    for (; i <= n - 2 * Simd.L; i += 2 * Simd.L) {
-      a = a.add(Simd.load(s, at + 4L * i));
-      b = b.add(Simd.load(s, at + 4L * (i + Simd.L)));
+    for (; i <= n - Simd.L; i += Simd.L) {
+      m = m.min(Simd.load(s, at + 4L * i));
     }
-    float sum = Simd.sum(a.add(b));
+    float min = -Simd.max(m.neg());
     for (; i < n; i++) {
-      sum += s.get(F32, at + 4L * i);
+      min = Math.min(min, s.get(F32, at + 4L * i));
+    }
+    return min;
+  }
+
+  /** Σ x; F32 for 4,096 elements at a time, F64 for those sums. */
+  static double sum(MemorySegment s, long at, int n) {
+    return sum(s, at, n, 0);
+  }
+
+  /** Σ (x − c). */
+  private static double sum(MemorySegment s, long at, int n, float c) {
+    double sum = 0;
+    for (int i = 0; i < n; i += PART) {
+      sum += partSum(s, at + 4L * i, Math.min(PART, n - i), c);
     }
     return sum;
   }
 
-  /** Σ (x − c)². */
-  static float squares(MemorySegment s, long at, int n, float c) {
+  private static float partSum(MemorySegment s, long at, int n, float c) {
+    FloatVector a = FloatVector.zero(Simd.F);
+    FloatVector b = a;
+    int i = 0;
+    for (; i <= n - 2 * Simd.L; i += 2 * Simd.L) {
+      a = a.add(Simd.load(s, at + 4L * i).sub(c));
+      b = b.add(Simd.load(s, at + 4L * (i + Simd.L)).sub(c));
+    }
+    float sum = Simd.sum(a.add(b));
+    for (; i < n; i++) {
+      sum += s.get(F32, at + 4L * i) - c;
+    }
+    return sum;
+  }
+
+  /** Σ (x − mean)²: from the differences to the mean as an F32, corrected for its rounding. */
+  static double deviations(MemorySegment s, long at, int n) {
+    float c = (float) (sum(s, at, n) / n);
+    double d = sum(s, at, n, c);
+    return squares(s, at, n, c) - d * d / n;
+  }
+
+  /** Σ (x − c)², as {@link #sum}. */
+  static double squares(MemorySegment s, long at, int n, float c) {
+    double sum = 0;
+    for (int i = 0; i < n; i += PART) {
+      sum += partSquares(s, at + 4L * i, Math.min(PART, n - i), c);
+    }
+    return sum;
+  }
+
+  private static float partSquares(MemorySegment s, long at, int n, float c) {
     FloatVector a = FloatVector.zero(Simd.F);
     FloatVector b = a;
     int i = 0;

@@ -155,7 +155,7 @@ record NormKernel(NormOp op) implements Kernel {
 
     @Override
     void line(MemorySegment s, long at, long out, long i) {
-      float r = (float) (1 / Math.sqrt((double) LineLoops.squares(s, at, n, 0) / n + eps));
+      float r = (float) (1 / Math.sqrt(LineLoops.squares(s, at, n, 0) / n + eps));
       long to = targetAt(out, i);
       LineLoops.scaleBy(s, at, n, r, scratch, weights(out), target(), to);
       finish(out, i);
@@ -179,8 +179,8 @@ record NormKernel(NormOp op) implements Kernel {
 
     @Override
     void line(MemorySegment s, long at, long out, long i) {
-      float mean = (float) ((double) LineLoops.sum(s, at, n) / n);
-      float r = (float) (1 / Math.sqrt((double) LineLoops.squares(s, at, n, mean) / n + eps));
+      float mean = (float) (LineLoops.sum(s, at, n) / n);
+      float r = (float) (1 / Math.sqrt(LineLoops.squares(s, at, n, mean) / n + eps));
       long weights = out + extraBytes();
       long to = targetAt(out, i);
       LineLoops.normalise(s, at, n, mean, r, scratch, weights, extraBytes(), target(), to);

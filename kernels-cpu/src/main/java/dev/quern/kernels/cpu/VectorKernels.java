@@ -7,6 +7,7 @@ import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormOp;
+import dev.quern.core.op.ReduceOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelSignature;
@@ -28,6 +29,7 @@ final class VectorKernels implements KernelSource {
       case MatMulOp op -> MatMulKernel.find(op, signature);
       case UnaryOp _, BinaryOp _, CompareOp _, DataOp.Where _, DataOp.Cast _ ->
           ElementKernel.find(signature);
+      case ReduceOp op -> ReduceKernel.find(op, signature);
       case NormOp op -> NormKernel.find(op, signature);
       case AttentionOp.Rope op -> RopeKernel.find(op, signature);
       case AttentionOp.Attention _ -> AttentionKernel.find(signature);

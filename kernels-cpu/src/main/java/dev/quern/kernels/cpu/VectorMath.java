@@ -143,10 +143,10 @@ final class VectorMath {
 
   /**
    * erfc a for a ≥ 0: e^(−a²) · s(t) / (1 + 2a), t = (a − 2) / (a + 2). The square is taken in two
-   * parts, so that the tail keeps its relative accuracy. 0 from a = 10 on.
+   * parts, so that the tail keeps its relative accuracy. 0 from a = 10.2 on.
    */
   static FloatVector erfc(FloatVector a) {
-    FloatVector b = a.blend(10f, a.compare(VectorOperators.GT, 10f));
+    FloatVector b = a.blend(11f, a.compare(VectorOperators.GT, 11f));
     FloatVector t = b.sub(2f).div(b.add(2f));
     FloatVector high = b.mul(b);
     FloatVector low = b.fma(b, high.neg());
@@ -169,14 +169,15 @@ final class VectorMath {
     return s.fma(t, Simd.all(1.27697838f));
   }
 
-  /** 1 / (1 + e^−x). */
+  /** 1 / (1 + e^−x), for negative x as eˣ / (1 + eˣ), which keeps its relative accuracy. */
   static FloatVector sigmoid(FloatVector x) {
-    return Simd.all(1f).div(exp(x.neg()).add(1f));
+    FloatVector e = exp(x.abs().neg());
+    return Simd.all(1f).blend(e, x.lt(0f)).div(e.add(1f));
   }
 
-  /** x / (1 + e^−x). */
+  /** x · sigmoid(x). */
   static FloatVector silu(FloatVector x) {
-    return x.div(exp(x.neg()).add(1f));
+    return x.mul(sigmoid(x));
   }
 
   /** x · Φ(x) = x · erfc(−x/√2) / 2, from the side of the tail that does not cancel. */
@@ -186,9 +187,9 @@ final class VectorMath {
     return x.mul(phi);
   }
 
-  /** 0.5 · x · (1 + tanh u) = x / (1 + e^(−2u)), u = √(2/π) · (x + 0.044715 · x³). */
+  /** 0.5 · x · (1 + tanh u) = x · sigmoid(2u), u = √(2/π) · (x + 0.044715 · x³). */
   static FloatVector geluTanh(FloatVector x) {
     FloatVector twice = x.mul(x).fma(Simd.all(GELU_CUBIC), Simd.all(GELU_LINEAR)).mul(x);
-    return x.div(exp(twice.neg()).add(1f));
+    return x.mul(sigmoid(twice));
   }
 }
