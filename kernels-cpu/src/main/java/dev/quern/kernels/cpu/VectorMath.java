@@ -14,9 +14,9 @@ import jdk.incubator.vector.VectorOperators;
  * minimax fits in the variable and on the interval that each method names.
  */
 final class VectorMath {
-  private static final float LOG2_E = 1.44269504f;
-  private static final float LN2_HIGH = 0.693359375f;
-  private static final float LN2_LOW = -2.12194440e-4f;
+  private static final float LOG2_E = 1.442695f;
+  private static final float LN2_HIGH = 0.6933594f;
+  private static final float LN2_LOW = -2.1219444e-4f;
 
   /** Adding 1.5 · 2²³ leaves the nearest integer in the low bits. */
   private static final float ROUND = 12582912f;
@@ -26,9 +26,9 @@ final class VectorMath {
   private static final int MANTISSA = 0x007fffff;
   private static final int SQRT_HALF = 0x3f3504f3;
   private static final float SMALLEST_NORMAL = 0x1p-126f;
-  private static final float SQRT_HALF_F = 0.70710678f;
-  private static final float GELU_LINEAR = 1.5957691216f;
-  private static final float GELU_CUBIC = 0.0713548163f;
+  private static final float SQRT_HALF_F = 0.70710677f;
+  private static final float GELU_LINEAR = 1.5957692f;
+  private static final float GELU_CUBIC = 0.071354814f;
 
   private VectorMath() {}
 
@@ -48,10 +48,10 @@ final class VectorMath {
   }
 
   private static FloatVector expTail(FloatVector r) {
-    FloatVector p = r.fma(Simd.all(0.0013814572f), Simd.all(0.00836873052f));
-    p = p.fma(r, Simd.all(0.0416683893f));
-    p = p.fma(r, Simd.all(0.166665205f));
-    return p.fma(r, Simd.all(0.499999934f));
+    FloatVector p = r.fma(Simd.all(0.0013814572f), Simd.all(0.008368731f));
+    p = p.fma(r, Simd.all(0.04166839f));
+    p = p.fma(r, Simd.all(0.16666521f));
+    return p.fma(r, Simd.all(0.49999994f));
   }
 
   /** p · 2ⁿ in two steps, so that the result may be subnormal or ∞. */
@@ -82,14 +82,14 @@ final class VectorMath {
   }
 
   private static FloatVector logTail(FloatVector f) {
-    FloatVector q = f.fma(Simd.all(0.0691638733f), Simd.all(-0.117915946f));
-    q = q.fma(f, Simd.all(0.118734746f));
-    q = q.fma(f, Simd.all(-0.123840985f));
+    FloatVector q = f.fma(Simd.all(0.069163874f), Simd.all(-0.11791594f));
+    q = q.fma(f, Simd.all(0.11873475f));
+    q = q.fma(f, Simd.all(-0.12384099f));
     q = q.fma(f, Simd.all(0.14218564f));
-    q = q.fma(f, Simd.all(-0.166692611f));
-    q = q.fma(f, Simd.all(0.200022312f));
-    q = q.fma(f, Simd.all(-0.249999865f));
-    return q.fma(f, Simd.all(0.333333104f));
+    q = q.fma(f, Simd.all(-0.16669261f));
+    q = q.fma(f, Simd.all(0.20002231f));
+    q = q.fma(f, Simd.all(-0.24999987f));
+    return q.fma(f, Simd.all(0.3333331f));
   }
 
   private static FloatVector logEdges(FloatVector x, FloatVector r) {
@@ -109,11 +109,11 @@ final class VectorMath {
   }
 
   private static FloatVector tanhTail(FloatVector u) {
-    FloatVector p = u.fma(Simd.all(0.00212274087f), Simd.all(-0.00815627455f));
-    p = p.fma(u, Simd.all(0.0216926044f));
-    p = p.fma(u, Simd.all(-0.0539453779f));
-    p = p.fma(u, Simd.all(0.133331959f));
-    return p.fma(u, Simd.all(-0.333333306f));
+    FloatVector p = u.fma(Simd.all(0.002122741f), Simd.all(-0.008156274f));
+    p = p.fma(u, Simd.all(0.021692604f));
+    p = p.fma(u, Simd.all(-0.053945377f));
+    p = p.fma(u, Simd.all(0.13333195f));
+    return p.fma(u, Simd.all(-0.3333333f));
   }
 
   private static FloatVector withSign(FloatVector positive, FloatVector x) {
@@ -132,13 +132,13 @@ final class VectorMath {
   }
 
   private static FloatVector erfTail(FloatVector u) {
-    FloatVector p = u.fma(Simd.all(-9.68013099e-06f), Simd.all(0.000112705424f));
-    p = p.fma(u, Simd.all(-0.000848471114f));
-    p = p.fma(u, Simd.all(0.00522107485f));
-    p = p.fma(u, Simd.all(-0.0268654458f));
-    p = p.fma(u, Simd.all(0.112837827f));
-    p = p.fma(u, Simd.all(-0.376126385f));
-    return p.fma(u, Simd.all(1.12837917f));
+    FloatVector p = u.fma(Simd.all(-9.680131e-6f), Simd.all(1.1270543e-4f));
+    p = p.fma(u, Simd.all(-8.484711e-4f));
+    p = p.fma(u, Simd.all(0.005221075f));
+    p = p.fma(u, Simd.all(-0.026865445f));
+    p = p.fma(u, Simd.all(0.11283783f));
+    p = p.fma(u, Simd.all(-0.37612638f));
+    return p.fma(u, Simd.all(1.1283792f));
   }
 
   /**
@@ -156,17 +156,17 @@ final class VectorMath {
   }
 
   private static FloatVector erfcTail(FloatVector t) {
-    FloatVector s = t.fma(Simd.all(7.91629152e-05f), Simd.all(0.000168804346f));
-    s = s.fma(t, Simd.all(-0.000400862277f));
+    FloatVector s = t.fma(Simd.all(7.916291e-5f), Simd.all(1.6880434e-4f));
+    s = s.fma(t, Simd.all(-4.0086228e-4f));
     s = s.fma(t, Simd.all(-0.0014202705f));
-    s = s.fma(t, Simd.all(0.00125295193f));
-    s = s.fma(t, Simd.all(0.00870894047f));
-    s = s.fma(t, Simd.all(-0.00803095635f));
-    s = s.fma(t, Simd.all(-0.0542178104f));
-    s = s.fma(t, Simd.all(0.16405105f));
-    s = s.fma(t, Simd.all(-0.166030522f));
-    s = s.fma(t, Simd.all(-0.0927638209f));
-    return s.fma(t, Simd.all(1.27697838f));
+    s = s.fma(t, Simd.all(0.0012529519f));
+    s = s.fma(t, Simd.all(0.008708941f));
+    s = s.fma(t, Simd.all(-0.008030957f));
+    s = s.fma(t, Simd.all(-0.05421781f));
+    s = s.fma(t, Simd.all(0.16405106f));
+    s = s.fma(t, Simd.all(-0.16603053f));
+    s = s.fma(t, Simd.all(-0.09276382f));
+    return s.fma(t, Simd.all(1.2769784f));
   }
 
   /** 1 / (1 + e^−x), for negative x as eˣ / (1 + eˣ), which keeps its relative accuracy. */
