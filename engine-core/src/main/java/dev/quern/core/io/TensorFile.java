@@ -35,8 +35,8 @@ public interface TensorFile extends AutoCloseable {
    * The bytes of a tensor; asking twice gives the same storage.
    *
    * @param name one of {@link #names()}
-   * @return read-only memory, valid until this file is closed; a file's own alignment (32 bytes for
-   *     GGUF by default, possibly none for safetensors)
+   * @return read-only memory, valid until this file is closed, aligned to the element size (GGUF:
+   *     to 32 bytes by default); mapped, unless the file itself has it unaligned: then a copy
    * @throws FormatException if there is no such tensor
    * @throws NotSupportedException if Quern has no such element type
    * @throws ScopeClosedException if this file was closed

@@ -92,7 +92,7 @@ final class EncodedArray implements GgufValue.Array {
     ByteCursor in = cursor();
     String[] v = new String[size];
     for (int i = 0; i < size; i++) {
-      v[i] = in.utf8((int) in.i64(label), label);
+      v[i] = in.utf8((int) in.count(label, 1, ValueReader.MAX_ARRAY_TEXT_BYTES), label);
     }
     return List.of(v);
   }

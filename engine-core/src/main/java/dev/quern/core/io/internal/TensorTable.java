@@ -3,8 +3,11 @@ package dev.quern.core.io.internal;
 import dev.quern.core.io.TensorInfo;
 import dev.quern.core.memory.MappedFile;
 import dev.quern.core.memory.Storage;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.FormatException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +19,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /** The tensors of one mapped file: their storages, and the check that their bytes are apart. */
 public final class TensorTable {
+  private static final int ALIGNMENT = 64;
+
   private final Blame blame;
   private final MappedFile file;
   private final Map<String, TensorInfo> infos;
@@ -93,7 +98,8 @@ public final class TensorTable {
   }
 
   /**
-   * The storage of a tensor, always the same one.
+   * The storage of a tensor, always the same one. Mapped, unless its bytes are not aligned to its
+   * element size: then a copy, since not all kernels read elements across such boundaries.
    *
    * @param name a tensor's name
    * @return its bytes
@@ -119,7 +125,18 @@ public final class TensorTable {
               + info.typeName()
               + ", which is not supported; convert the file to another type");
     }
-    return file.storage(info.offsetBytes(), info.spec());
+    Storage mapped = file.storage(info.offsetBytes(), info.spec());
+    DType dtype = info.dtype();
+    boolean aligned = dtype.isBlock() || info.offsetBytes() % dtype.blockBytes() == 0;
+    return aligned ? mapped : aligned(mapped);
+  }
+
+  /** A copy that kernels may read element by element; it ends with the file too. */
+  private static Storage aligned(Storage mapped) {
+    MemorySegment copy = Arena.ofAuto().allocate(mapped.spec().byteSize(), ALIGNMENT);
+    copy.copyFrom(mapped.segment());
+    return new Storage(
+        copy.asReadOnly(), mapped.spec(), mapped.device(), mapped.lifetime(), mapped.isMutable());
   }
 
   /**

@@ -15,8 +15,8 @@ import java.util.Map;
  * An open safetensors file.
  *
  * <p>Opening reads and checks the header; the tensors' bytes are mapped and not touched. The format
- * does not promise that a tensor's bytes are aligned to its element size; files by the common
- * writers are.
+ * does not promise that a tensor's bytes are aligned to its element size. The common writers see to
+ * it; a tensor that is not aligned is copied into memory when it is asked for.
  */
 public final class SafetensorsFile implements TensorFile {
   private final MappedFile file;

@@ -2,6 +2,7 @@ package dev.quern.core.io.safetensors;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -100,6 +101,23 @@ class SafetensorsTest {
       String m = assertThrows(NotSupportedException.class, () -> file.storage("a")).getMessage();
       assertTrue(m.contains("F8_E4M3") && m.contains("'a'"), m);
       assertThrows(NotSupportedException.class, () -> file.spec("b"));
+    }
+  }
+
+  @Test
+  void aTensorThatTheFileHasUnalignedIsCopied() {
+    String header = "{\"a\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+    for (int padding = 0; padding < 4; padding++) {
+      Path path =
+          SafetensorsBytes.of(header + " ".repeat(padding), 8)
+              .writeTo(folder.resolve("unaligned.safetensors"));
+      SafetensorsFile file = SafetensorsFile.open(path);
+      Storage a = file.storage("a");
+      assertSame(a, file.storage("a"));
+      assertTrue(a.segment().isReadOnly());
+      assertEquals(0x07060504, a.segment().getAtIndex(ValueLayout.JAVA_INT, 1));
+      file.close();
+      assertThrows(ScopeClosedException.class, a::segment);
     }
   }
 
