@@ -20,6 +20,7 @@ final class Merges {
       int prefixLength) {
     PairTable table = new PairTable(merges.length);
     char[] chars = new char[256];
+    int guess = Vocabulary.NONE;
     for (int rank = 0; rank < merges.length; rank++) {
       String merge = merges[rank];
       int space = merge == null ? -1 : merge.indexOf(' ', 1);
@@ -39,7 +40,13 @@ final class Merges {
       int skipped = Math.min(prefixLength, length - space - 1);
       int start = 1 + skipped;
       System.arraycopy(chars, 0, chars, start, space);
-      int result = vocabulary.find(chars, start, length);
+      // Many vocabularies list merges in the order of the tokens that they make.
+      int result = guess;
+      if (!vocabulary.isSpelled(guess, chars, start, length)) {
+        boolean isNext = vocabulary.isSpelled(guess + 1, chars, start, length);
+        result = isNext ? guess + 1 : vocabulary.find(chars, start, length);
+      }
+      guess = result;
       add(source, key, table, rank, merge, left, right, result);
     }
     return table;

@@ -18,24 +18,19 @@ public final class Vocabulary {
 
   private final @Nullable String[] texts;
   private final byte[] types;
-  private final int[] slots;
-  private final int mask;
-  private final int maxTokenChars;
+  private final Index index;
   private final Map<SpecialRole, Integer> roles;
   private final Set<Integer> endOfGeneration;
 
   private Vocabulary(
       @Nullable String[] texts,
       byte[] types,
-      int[] slots,
-      int maxTokenChars,
+      Index index,
       Map<SpecialRole, Integer> roles,
       Set<Integer> endOfGeneration) {
     this.texts = texts;
     this.types = types;
-    this.slots = slots;
-    this.mask = slots.length - 1;
-    this.maxTokenChars = maxTokenChars;
+    this.index = index;
     this.roles = roles;
     this.endOfGeneration = endOfGeneration;
   }
@@ -49,42 +44,27 @@ public final class Vocabulary {
    * @param types code of the {@link TokenType} of each id
    */
   static Vocabulary of(String source, String key, @Nullable String[] texts, byte[] types) {
-    int capacity = Integer.highestOneBit(Math.max(texts.length, 8) * 2 - 1) * 2;
-    int[] slots = new int[capacity];
-    int mask = capacity - 1;
-    int longest = 0;
-    char[] chars = new char[256];
+    Index index = new Index(texts);
     for (int id = 0; id < texts.length; id++) {
       String text = texts[id];
       if (text == null) {
         continue;
       }
-      int length = text.length();
-      longest = Math.max(longest, length);
-      if (length > chars.length) {
-        chars = new char[length * 2];
+      int other = index.add(id);
+      if (other != NONE) {
+        throw Malformed.at(
+            source,
+            key,
+            "token " + Malformed.quote(text) + " stands at " + other + " and again at " + id);
       }
-      text.getChars(0, length, chars, 0);
-      int slot = CharHash.spread(CharHash.of(chars, 0, length)) & mask;
-      while (slots[slot] != 0) {
-        int other = slots[slot] - 1;
-        if (text.equals(texts[other])) {
-          throw Malformed.at(
-              source,
-              key,
-              "token " + Malformed.quote(text) + " stands at " + other + " and again at " + id);
-        }
-        slot = (slot + 1) & mask;
-      }
-      slots[slot] = id + 1;
     }
-    return new Vocabulary(texts, types, slots, longest, Map.of(), Set.of());
+    return new Vocabulary(texts, types, index, Map.of(), Set.of());
   }
 
   /** The same tokens with roles and with the ids that end a generation. */
   Vocabulary with(Map<SpecialRole, Integer> newRoles, Set<Integer> newEndOfGeneration) {
     return new Vocabulary(
-        texts, types, slots, maxTokenChars, Map.copyOf(newRoles), Set.copyOf(newEndOfGeneration));
+        texts, types, index, Map.copyOf(newRoles), Set.copyOf(newEndOfGeneration));
   }
 
   /**
@@ -188,44 +168,25 @@ public final class Vocabulary {
 
   /** Length of the longest token, in UTF-16 units. */
   int maxTokenChars() {
-    return maxTokenChars;
+    return index.longest;
   }
 
   /** Id of the token that spells {@code chars[from, to)}, or {@link #NONE}. */
   int find(char[] chars, int from, int to) {
-    if (to - from > maxTokenChars) {
+    if (to - from > index.longest) {
       return NONE;
     }
-    return find(CharHash.of(chars, from, to), chars, from, to);
+    return index.find(CharHash.of(chars, from, to), chars, from, to);
   }
 
   /** As {@link #find(char[], int, int)}, with the hash of the range already known. */
   int find(int hash, char[] chars, int from, int to) {
-    int slot = CharHash.spread(hash) & mask;
-    while (true) {
-      int id = slots[slot] - 1;
-      if (id < 0) {
-        return NONE;
-      }
-      String text = texts[id];
-      if (text != null && equal(text, chars, from, to)) {
-        return id;
-      }
-      slot = (slot + 1) & mask;
-    }
+    return index.find(hash, chars, from, to);
   }
 
-  private static boolean equal(String text, char[] chars, int from, int to) {
-    int length = to - from;
-    if (text.length() != length) {
-      return false;
-    }
-    for (int i = 0; i < length; i++) {
-      if (text.charAt(i) != chars[from + i]) {
-        return false;
-      }
-    }
-    return true;
+  /** Whether an id, which may be out of range, is spelled {@code chars[from, to)}. */
+  boolean isSpelled(int id, char[] chars, int from, int to) {
+    return id >= 0 && id < texts.length && from < to && index.is(id, chars, from, to);
   }
 
   /**
@@ -256,5 +217,75 @@ public final class Vocabulary {
   /** An empty, modifiable table of roles. */
   static Map<SpecialRole, Integer> noRoles() {
     return new HashMap<>();
+  }
+
+  /**
+   * From spellings to ids: open addressing, with the hash beside the id and all spellings in one
+   * array, so that a look-up touches three places in memory.
+   */
+  private static final class Index {
+    final int longest;
+    private final char[] pool;
+    private final int[] offsets;
+    private final long[] slots;
+    private final int mask;
+
+    Index(@Nullable String[] texts) {
+      int capacity = Integer.highestOneBit(Math.max(texts.length, 8) * 2 - 1) * 2;
+      this.slots = new long[capacity];
+      this.mask = capacity - 1;
+      this.offsets = new int[texts.length + 1];
+      int most = 0;
+      for (int id = 0; id < texts.length; id++) {
+        String text = texts[id];
+        int length = text == null ? 0 : text.length();
+        most = Math.max(most, length);
+        offsets[id + 1] = Math.addExact(offsets[id], length);
+      }
+      this.longest = most;
+      this.pool = new char[offsets[texts.length]];
+      for (int id = 0; id < texts.length; id++) {
+        String text = texts[id];
+        if (text != null) {
+          text.getChars(0, text.length(), pool, offsets[id]);
+        }
+      }
+    }
+
+    /** Adds a token, unless one of the same spelling is there, whose id is returned then. */
+    int add(int id) {
+      int from = offsets[id];
+      int to = offsets[id + 1];
+      int hash = CharHash.of(pool, from, to);
+      int found = find(hash, pool, from, to);
+      if (found != NONE) {
+        return found;
+      }
+      int slot = CharHash.spread(hash) & mask;
+      while (slots[slot] != 0) {
+        slot = (slot + 1) & mask;
+      }
+      slots[slot] = (long) hash << 32 | (id + 1);
+      return NONE;
+    }
+
+    boolean is(int id, char[] chars, int from, int to) {
+      return Arrays.equals(pool, offsets[id], offsets[id + 1], chars, from, to);
+    }
+
+    int find(int hash, char[] chars, int from, int to) {
+      int slot = CharHash.spread(hash) & mask;
+      while (true) {
+        long entry = slots[slot];
+        int id = (int) entry - 1;
+        if (id < 0) {
+          return NONE;
+        }
+        if ((int) (entry >> 32) == hash && is(id, chars, from, to)) {
+          return id;
+        }
+        slot = (slot + 1) & mask;
+      }
+    }
   }
 }
