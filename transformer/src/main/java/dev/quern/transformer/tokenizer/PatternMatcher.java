@@ -16,6 +16,13 @@ import org.jspecify.annotations.Nullable;
  * could run away with.
  */
 final class PatternMatcher {
+  /** Kinds of marks: an alternative was taken up, a span was left for good, a split was reached. */
+  static final int MARKS = 3;
+
+  private static final int TAKEN = 0;
+  private static final int SPANNED = 1;
+  private static final int REACHED = 2;
+
   private static final int PLAIN = -1;
   private static final long MAX_MEMO_BITS = 1L << 30;
 
@@ -131,7 +138,9 @@ final class PatternMatcher {
           address++;
         }
         case PatternProgram.SPLIT -> {
-          if (mayPrefer(address, place)) {
+          if (main && memo != null && !mark(address, REACHED, place)) {
+            alive = false;
+          } else if (mayPrefer(address, place)) {
             push(program.second[address], place, PLAIN);
             address = program.first[address];
           } else {
@@ -178,14 +187,14 @@ final class PatternMatcher {
         boolean remember = main && memo != null;
         if (least == PLAIN) {
           top -= 3;
-          if (remember && !mark(address, 0, place)) {
+          if (remember && !mark(address, TAKEN, place)) {
             continue;
           }
           break;
         }
         // Leaving the span here has failed: leave it one code point earlier.
         if (remember && program.first[address] < 0) {
-          mark(address, 1, place);
+          mark(address, SPANNED, place);
         }
         if (place == least) {
           top -= 3;
@@ -221,7 +230,7 @@ final class PatternMatcher {
     boolean remember = main && memo != null && most < 0;
     int end = scan(setAt(address), place, most, remember ? address : -1);
     if (remember) {
-      if (marked(address, 1, end)) {
+      if (marked(address, SPANNED, end)) {
         if (end == place) {
           return -1;
         }
@@ -241,7 +250,7 @@ final class PatternMatcher {
     int left = most < 0 ? Integer.MAX_VALUE : most;
     int place = start;
     while (place < to && left-- > 0) {
-      if (markAddress >= 0 && marked(markAddress, 1, place)) {
+      if (markAddress >= 0 && marked(markAddress, SPANNED, place)) {
         break;
       }
       char c = text[place];

@@ -107,11 +107,11 @@ final class PatternProgram {
       guardHigh[i] = guard == null || guard.empty ? -1L : guard.high;
       if (operations[i] == SPLIT && memoColumn[second[i]] < 0) {
         memoColumn[second[i]] = columns;
-        columns += 2;
+        columns += PatternMatcher.MARKS;
       }
-      if (operations[i] == SPAN && memoColumn[i] < 0) {
+      if ((operations[i] == SPLIT || operations[i] == SPAN) && memoColumn[i] < 0) {
         memoColumn[i] = columns;
-        columns += 2;
+        columns += PatternMatcher.MARKS;
       }
     }
     this.memoColumns = columns;

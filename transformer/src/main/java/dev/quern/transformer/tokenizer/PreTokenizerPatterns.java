@@ -17,39 +17,51 @@ import java.util.TreeSet;
  * tekken} and {@code gpt-4o}), the table does as ggml does.
  */
 final class PreTokenizerPatterns {
+  /** What is done about digits besides the patterns. */
+  enum Digits {
+    /** Nothing. */
+    NOTHING,
+    /** Runs are split into groups of three before the patterns. */
+    GROUPED_BEFORE,
+    /** Runs are cut before each group of three after the patterns. */
+    CUT_AFTER
+  }
+
   /**
    * A pre-tokenizer.
    *
    * @param patterns what to split by, in order
-   * @param digitGroups split runs of digits into groups of three, counted from the right, before
-   *     anything else
+   * @param digits what is done about digits that no pattern does in linear time
    * @param ignoreMerges a piece that is a token as a whole is that token, whatever its merges say
    * @param addBos whether a file that doesn't say so wants a token at the beginning
    */
-  record Family(List<String> patterns, boolean digitGroups, boolean ignoreMerges, boolean addBos) {
+  record Family(List<String> patterns, Digits digits, boolean ignoreMerges, boolean addBos) {
     Family(String... patterns) {
-      this(List.of(patterns), false, false, false);
+      this(List.of(patterns), Digits.NOTHING, false, false);
     }
 
     Family withIgnoreMerges() {
-      return new Family(patterns, digitGroups, true, addBos);
+      return new Family(patterns, digits, true, addBos);
     }
 
     Family withBos() {
-      return new Family(patterns, digitGroups, ignoreMerges, true);
+      return new Family(patterns, digits, ignoreMerges, true);
     }
 
-    Family withDigitGroups() {
-      return new Family(patterns, true, ignoreMerges, addBos);
+    Family with(Digits newDigits) {
+      return new Family(patterns, newDigits, ignoreMerges, addBos);
     }
 
     PreTokenizer preTokenizer() {
       List<PreTokenizer> steps = new ArrayList<>();
-      if (digitGroups) {
+      if (digits == Digits.GROUPED_BEFORE) {
         steps.add(new DigitGroups(Unicode.NUMBERS, false));
       }
       for (String pattern : patterns) {
         steps.add(PatternSplit.isolating(pattern));
+      }
+      if (digits == Digits.CUT_AFTER) {
+        steps.add(new ThousandsCuts());
       }
       return PreTokenizer.sequence(steps);
     }
@@ -149,7 +161,7 @@ final class PreTokenizerPatterns {
         new Family("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", DEEPSEEK_EAST_ASIAN, DIGIT),
         "deepseek-coder");
     put(new Family(DIGITS3, KANJI_AND_KANA, DEEPSEEK_WORDS), "deepseek-v3 hunyuan-dense joyai-llm");
-    put(new Family(AFMOE_SCRIPTS, DEEPSEEK_WORDS).withDigitGroups(), "afmoe");
+    put(new Family(AFMOE_SCRIPTS, DEEPSEEK_WORDS).with(Digits.GROUPED_BEFORE), "afmoe");
     put(new Family(BLOOM_WORDS), "bloom gpt3-finnish poro-chat");
     put(new Family(BLOOM_WORDS, DIGIT), "viking");
     put(
@@ -163,7 +175,9 @@ final class PreTokenizerPatterns {
     put(
         new Family(casedWords("\\p{M}", contractionAfter()) + "|" + gpt4oRest()).withIgnoreMerges(),
         "granite-embed-multi-97m");
-    put(new Family(anyCaseWords() + "|" + gpt4oRest()).withDigitGroups(), "tiny_aya cohere2moe");
+    put(
+        new Family(anyCaseWords() + "|" + gpt4oRest()).with(Digits.GROUPED_BEFORE),
+        "tiny_aya cohere2moe");
     put(
         new Family(YOUTU_SCRIPTS, anyCaseWords() + "|\\p{N}|" + SIGNS_AND_SLASHES + "|" + LINES)
             .withIgnoreMerges(),
@@ -178,7 +192,7 @@ final class PreTokenizerPatterns {
                 GPT2)
             .withBos(),
         "chameleon");
-    put(new Family("\\p{N}+", "(?=(?:[0-9]{3})+(?![0-9]))"), "superbpe");
+    put(new Family("\\p{N}+").with(Digits.CUT_AFTER), "superbpe");
     put(
         new Family(
             "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|"
