@@ -51,9 +51,17 @@ QUERN_INLINE void dot_piece(const int mx, const float *const *w, const float *x,
     }
 }
 
+/* The bytes that hold elements [p, p + n) of a row of k elements in ldw bytes, fetched ahead. */
+QUERN_INLINE void prefetch_piece(const uint8_t *row, int64_t ldw, int64_t p, int64_t n, int64_t k) {
+    const int64_t end = (p + n) * ldw / k;
+    for (int64_t at = p * ldw / k; at < end; at += 64) {
+        __builtin_prefetch(row + at);
+    }
+}
+
 /* y: (mx, 4) at column n; rows beyond `rows` repeat the last one and are not stored. convert is null for F32. */
-QUERN_INLINE void dot_rows(const int mx, const uint8_t *const *row, int rows, const float *x, int64_t ldx, float *y,
-                           int64_t ldy, int64_t k, load_row_fn *convert) {
+QUERN_INLINE void dot_rows(const int mx, const uint8_t *const *row, int64_t ldw, int rows, const float *x, int64_t ldx,
+                           float *y, int64_t ldy, int64_t k, load_row_fn *convert) {
     vf acc[DOT_ROWS][2][2];
 #pragma GCC unroll 4
     for (int r = 0; r < DOT_ROWS; r++) {
@@ -68,6 +76,7 @@ QUERN_INLINE void dot_rows(const int mx, const uint8_t *const *row, int rows, co
         for (int64_t p = 0; p < k; p += KC) {
             int64_t n = k - p < KC ? k - p : KC;
             for (int r = 0; r < rows; r++) {
+                prefetch_piece(row[r] + DOT_ROWS * ldw, ldw, p, n, k);
                 convert(row[r], p, piece[r], n);
             }
             const float *w[DOT_ROWS] = {piece[0], piece[rows > 1 ? 1 : 0], piece[rows > 2 ? 2 : 0], piece[rows > 3 ? 3 : 0]};
@@ -97,10 +106,10 @@ QUERN_INLINE void matvec(const void *x, int64_t ldx, const void *w, int64_t ldw,
         }
         int64_t i = 0;
         for (; VL == 16 && i + 2 <= m; i += 2) {
-            dot_rows(2, row, rows, xf + i * lx, lx, y + i * ldy + n, ldy, k, convert);
+            dot_rows(2, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, k, convert);
         }
         for (; i < m; i++) {
-            dot_rows(1, row, rows, xf + i * lx, lx, y + i * ldy + n, ldy, k, convert);
+            dot_rows(1, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, k, convert);
         }
     }
 }
