@@ -24,8 +24,16 @@ class ReadmeTest {
   @TempDir Path folder;
 
   @Test
+  void text() throws Exception {
+    Path model = Path.of("src/test/resources/dev/quern/transformer/golden/llama/llama-F32.gguf");
+    List<String> lines = run(example(0), "Text.java", model.toAbsolutePath().toString());
+    assertTrue(lines.size() >= 2, () -> String.join("\n", lines));
+    assertTrue(lines.getLast().matches("\\d+ tokens, (STOP|LENGTH)"), lines.getLast());
+  }
+
+  @Test
   void tensors() throws Exception {
-    List<String> lines = run(example(0), "Tensors.java");
+    List<String> lines = run(example(1), "Tensors.java");
     assertEquals(2, lines.size(), () -> String.join("\n", lines));
     assertTrue(lines.getFirst().matches("\\[([-.0-9E]+(, )?){3}\\]"), lines.getFirst());
     assertEquals(lines.getFirst(), lines.getLast(), "eager and replayed");
