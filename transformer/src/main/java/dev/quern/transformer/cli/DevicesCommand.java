@@ -7,6 +7,7 @@ import dev.quern.core.spi.Probe;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -42,7 +43,7 @@ final class DevicesCommand implements Runnable {
       out.println("kernels on cpu, best first; an operation takes the first that has it");
       Map<String, Probe> probes = kernels.probes();
       for (String name : kernels.names()) {
-        line(out, name, probes.get(name));
+        line(out, name, Objects.requireNonNull(probes.get(name)));
       }
       out.println();
       out.println("threads: " + engine.pool().threads() + " (-Dquern.threads)");

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.ParameterException;
@@ -35,8 +36,9 @@ final class ErrorReport implements IExecutionExceptionHandler {
     return switch (shown) {
       case NoSuchFileException f -> f.getFile() + ": no such file";
       case FileAlreadyExistsException f -> f.getFile() + " exists already";
-      case IOException f when thrown instanceof UncheckedIOException -> thrown.getMessage();
-      default -> shown.getMessage() == null ? shown.toString() : shown.getMessage();
+      case IOException f when thrown instanceof UncheckedIOException ->
+          Objects.requireNonNullElse(thrown.getMessage(), f.toString());
+      default -> Objects.requireNonNullElse(shown.getMessage(), shown.toString());
     };
   }
 }

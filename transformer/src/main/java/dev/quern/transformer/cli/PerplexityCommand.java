@@ -114,7 +114,7 @@ final class PerplexityCommand implements Callable<Integer> {
   }
 
   private void progress(int done, int of) {
-    if (System.console() != null && System.console().isTerminal()) {
+    if (Terminal.isInteractive()) {
       PrintWriter err = spec.commandLine().getErr();
       err.printf(Locale.ROOT, "\r%d of %d windows, %.4f so far", done, of, Math.exp(nll / scored));
       err.print(done == of ? System.lineSeparator() : "");

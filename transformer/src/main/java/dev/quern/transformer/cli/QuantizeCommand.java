@@ -51,7 +51,7 @@ final class QuantizeCommand implements Callable<Integer> {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
     PrintWriter err = spec.commandLine().getErr();
-    boolean terminal = System.console() != null && System.console().isTerminal();
+    boolean terminal = Terminal.isInteractive();
     try (Engine engine = Engine.create()) {
       Quantization.Report report =
           quantization.run(
