@@ -93,7 +93,8 @@ public record Quantization(DType type) {
    * @param out the file to write; may exist and may not be {@code in}
    * @param eachTensor told of each tensor as it is begun
    * @return what was done
-   * @throws NotSupportedException if a matrix is quantised already
+   * @throws NotSupportedException if a matrix is quantised already, or holds NaN or infinity and
+   *     the type is a block type
    */
   public Report run(Engine engine, Path in, Path out, Consumer<TensorInfo> eachTensor) {
     Map<String, DType> fallbacks = new LinkedHashMap<>();

@@ -9,6 +9,7 @@ import dev.quern.core.reference.BlockCodec;
 import dev.quern.core.reference.BlockCodecs;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.lang.foreign.MemorySegment;
@@ -40,15 +41,16 @@ record RowConverter(Engine engine, TensorFile file, String name, DType target) {
         Tensor chunk = rows.slice(0, r, Math.min(step, count - r));
         sink.write(
             target instanceof BlockType block
-                ? blocks(chunk, block, (int) columns)
+                ? blocks(chunk, block, r, (int) columns)
                 : chunk.cast(target).contiguous().segment());
       }
     }
   }
 
-  private MemorySegment blocks(Tensor chunk, BlockType block, int columns) {
+  private MemorySegment blocks(Tensor chunk, BlockType block, long firstRow, int columns) {
     BlockCodec codec = BlockCodecs.of(block);
     float[] values = chunk.cast(ScalarType.F32).toFloats();
+    checkFinite(values, firstRow, columns);
     long rowBytes = block.bytes(columns);
     int rows = values.length / columns;
     MemorySegment bytes = MemorySegment.ofArray(new byte[Math.toIntExact(rows * rowBytes)]);
@@ -56,5 +58,24 @@ record RowConverter(Engine engine, TensorFile file, String name, DType target) {
         .pool()
         .parallelFor(rows, r -> codec.quantize(values, r * columns, bytes, r * rowBytes, columns));
     return bytes;
+  }
+
+  /**
+   * A block has no way to hold NaN or infinity: it would spoil, or silently lose, its neighbours.
+   */
+  private void checkFinite(float[] values, long firstRow, int columns) {
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new NotSupportedException(
+            "[quantize] %s: tensor '%s' holds %s at [%d, %d], which %s can't hold; repair or retrain the model, or take F32, F16 or BF16"
+                .formatted(
+                    file.path(),
+                    name,
+                    values[i],
+                    firstRow + i / columns,
+                    i % columns,
+                    target.name()));
+      }
+    }
   }
 }
