@@ -59,11 +59,12 @@ public final class Settings {
    * @throws FormatException if it is missing, or no positive whole number
    */
   public int positive(String key) {
-    int n = integer(key, -1);
-    if (n < 1) {
-      throw wrong(key, "a positive whole number");
+    if (values.apply(key) instanceof Number n
+        && n.doubleValue() == n.intValue()
+        && n.intValue() > 0) {
+      return n.intValue();
     }
-    return n;
+    throw wrong(key, "a positive whole number");
   }
 
   /**
