@@ -1,0 +1,221 @@
+package dev.quern.transformer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quern.core.io.npy.NpyFile;
+import dev.quern.transformer.Golden;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+class CommandLineTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Path llama = Golden.of("llama/llama-F32.gguf");
+
+  private record Outcome(int code, String out, String err) {
+    String line() {
+      return out.strip();
+    }
+  }
+
+  private static Outcome run(Object... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    CommandLine command = QuernCommand.commandLine();
+    command.setOut(new PrintWriter(out, true));
+    command.setErr(new PrintWriter(err, true));
+    int code = command.execute(Stream.of(args).map(Object::toString).toArray(String[]::new));
+    return new Outcome(code, out.toString(), err.toString());
+  }
+
+  private static Outcome done(Object... args) {
+    Outcome o = run(args);
+    assertEquals(0, o.code, o.err);
+    return o;
+  }
+
+  @Test
+  void generatePrintsTheContinuationAloneAndTimingsBeside() throws Exception {
+    JsonNode cases = JSON.readTree(Golden.of("llama/greedy.json").toFile());
+    assertTrue(cases.size() > 2, cases.toString());
+    for (JsonNode c : cases) {
+      Path model = Golden.of("llama/" + c.path("model").asText());
+      Outcome o = done("generate", "-m", model, "-p", c.path("prompt").asText(), "-n", 60);
+      assertEquals(c.path("text").asText() + System.lineSeparator(), o.out);
+      assertTrue(o.err.contains("tokens/s"), o.err);
+    }
+  }
+
+  @Test
+  void theSameSeedSamplesTheSameText() {
+    Object[] args = {
+      "generate",
+      "-m",
+      llama,
+      "-p",
+      "The",
+      "-n",
+      12,
+      "--temp",
+      1.5,
+      "--top-k",
+      40,
+      "--top-p",
+      0.9,
+      "--min-p",
+      0.01,
+      "--seed",
+      7,
+      "--threads",
+      1
+    };
+    assertEquals(done(args).out, done(args).out);
+  }
+
+  @Test
+  void logitsAreWrittenForEveryPosition(@TempDir Path dir) throws Exception {
+    int[] tokens = JSON.readValue(Golden.of("llama/tokens.json").toFile(), int[].class);
+    String ids = String.join(",", IntStream.of(tokens).mapToObj(String::valueOf).toList());
+    Path out = dir.resolve("logits.npy");
+    done("logits", "-m", llama, "--tokens", ids, "-o", out, "--precision", "exact");
+    float[] golden = NpyFile.read(Golden.of("llama/llama-F32.logits.npy")).floats();
+    assertArrayEquals(golden, NpyFile.read(out).floats(), 2e-3f);
+    assertEquals(tokens.length, NpyFile.read(out).spec().shape().dim(0));
+  }
+
+  @Test
+  void anEncoderGivesHiddenStates(@TempDir Path dir) throws Exception {
+    Path out = dir.resolve("hidden.npy");
+    done("logits", "-m", Golden.of("bert/hf"), "--tokens", "1,2,3", "-o", out);
+    assertArrayEquals(new long[] {3, 32}, NpyFile.read(out).spec().shape().dims());
+  }
+
+  @Test
+  void tokensThereAndBack(@TempDir Path dir) throws Exception {
+    String text = "Quern mills grain. Käse, 日本";
+    String ids = done("tokenize", "-m", llama, text).line();
+    Path file = dir.resolve("text.txt");
+    Files.writeString(file, text);
+    assertEquals(ids, done("tokenize", "-m", llama, "--file", file).line());
+    assertTrue(done("tokenize", "-m", llama, "--special", text).line().endsWith(ids));
+    Object[] back =
+        Stream.concat(
+                Stream.of("detokenize", "-m", llama), Stream.of((Object[]) ids.split(" ", -1)))
+            .toArray();
+    assertEquals(text, done(back).line());
+  }
+
+  @Test
+  void quantisedFilesRunAndInspectNamesTheirTypes(@TempDir Path dir) {
+    Path out = dir.resolve("q8.gguf");
+    done("quantize", llama, out, "q8_0");
+    String inspected = done("inspect", out).out;
+    assertTrue(
+        inspected.contains("Q8_0") && inspected.contains("general.file_type = 7"), inspected);
+    done("generate", "-m", out, "-p", "The", "-n", 4);
+    Outcome twice = run("quantize", out, dir.resolve("q4.gguf"), "Q4_0");
+    assertEquals(1, twice.code);
+    assertTrue(twice.err.contains("rounding twice"), twice.err);
+  }
+
+  @Test
+  void perplexityOfAKnownTextIsLow(@TempDir Path dir) throws Exception {
+    Path file = dir.resolve("text.txt");
+    Files.copy(Golden.of("corpus.txt"), file);
+    String out = done("perplexity", "-m", llama, "-f", file, "-c", 32).line();
+    assertTrue(out.startsWith("perplexity ") && out.contains("+/-"), out);
+    assertTrue(Double.parseDouble(out.split(" ", -1)[1]) < 300, out);
+  }
+
+  @Test
+  void benchPrintsAJsonLinePerTest() throws Exception {
+    String out =
+        done("bench", "-m", llama, "-p", 8, "-n", 4, "-d", 2, "-t", 2, "-r", 2, "--json").out;
+    List<String> lines = out.strip().lines().toList();
+    assertEquals(2, lines.size(), out);
+    for (String field :
+        List.of(
+            "test",
+            "n_prompt",
+            "n_gen",
+            "depth",
+            "threads",
+            "samples_tokens_per_second",
+            "median_tokens_per_second",
+            "model",
+            "dtype",
+            "kernels",
+            "precision")) {
+      assertTrue(JSON.readTree(lines.getFirst()).has(field), field);
+    }
+    assertEquals(2, JSON.readTree(lines.getLast()).path("samples_tokens_per_second").size());
+  }
+
+  @Test
+  void devicesSaysWhatWasFoundChosenAndRefused() {
+    String out = done("devices").out;
+    for (String word : List.of("cpu:", "cuda", "reference", "threads:", "override:")) {
+      assertTrue(out.contains(word), out);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "generate",
+        "logits",
+        "tokenize",
+        "detokenize",
+        "perplexity",
+        "inspect",
+        "quantize",
+        "devices",
+        "bench"
+      })
+  void helpIsEverywhere(String command) {
+    Outcome o = command.isEmpty() ? done("--help") : done(command, "--help");
+    assertTrue(o.out.contains("Usage: quern"), o.out);
+  }
+
+  @Test
+  void aWrongCommandLineExitsWith2() {
+    assertEquals(2, run("generate", "-p", "x").code);
+    assertEquals(2, run("nonsense").code);
+    assertEquals(2, run("generate", "-m", llama, "-p", "x", "--top-p", 2).code);
+    assertEquals(2, run("generate", "-m", llama, "-p", "x", "--threads", 0).code);
+    assertEquals(2, run("quantize", llama, llama, "Q8_0").code);
+    assertEquals(2, run("quantize", llama, "out.gguf", "Q9").code);
+    assertEquals(2, run("logits", "-m", llama, "--tokens", "1,99999", "-o", "x.npy").code);
+    assertEquals(2, run("bench", "-m", llama, "-r", 0).code);
+  }
+
+  @Test
+  void workThatFailsExitsWith1InOneLine(@TempDir Path dir) throws Exception {
+    Path broken = dir.resolve("broken.gguf");
+    Files.write(broken, new byte[] {'G', 'G', 'U', 'F', 3, 0, 0, 0});
+    for (Outcome o :
+        List.of(
+            run("generate", "-m", dir.resolve("absent.gguf"), "-p", "x"),
+            run("generate", "-m", broken, "-p", "x"),
+            run("inspect", broken),
+            run("generate", "-m", Golden.of("bert/hf"), "-p", "x"))) {
+      assertEquals(1, o.code, o.err);
+      assertTrue(o.err.startsWith("quern: ") && o.err.strip().lines().count() == 1, o.err);
+    }
+  }
+}
