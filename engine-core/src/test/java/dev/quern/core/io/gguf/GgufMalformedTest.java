@@ -1,14 +1,17 @@
 package dev.quern.core.io.gguf;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.io.Hostile;
 import dev.quern.core.io.TensorInfo;
+import dev.quern.core.type.FormatException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -394,6 +397,44 @@ class GgufMalformedTest {
         .map(
             e ->
                 DynamicTest.dynamicTest(e.getKey(), () -> judge.refused(e.getKey(), e.getValue())));
+  }
+
+  @Test
+  void messagesNameFileOffsetAndField() throws IOException {
+    Map<String, byte[]> m = new LinkedHashMap<>();
+    m.put("offset 0, magic", new GgufBytes().raw("magic", "GGML".getBytes()).toBytes());
+    m.put("offset 4, version", new GgufBytes().raw("m", "GGUF".getBytes()).u32("v", 1).toBytes());
+    m.put("offset 8, tensor count", GgufBytes.header(1, 0).toBytes());
+    m.put("offset 16, metadata pair count", GgufBytes.header(0, 1).toBytes());
+    m.put(
+        "offset 37, metadata key 's' length",
+        pair("s", GgufType.STRING).u64("n", 1 << 20).toBytes());
+    m.put(
+        "offset 41, metadata key 'a' array length",
+        pair("a", GgufType.ARRAY).array("a", GgufType.STRING, 2).u64("x", 0).toBytes());
+    m.put("offset 37, tensor 't' dimension 0", tensor(0, 0, 0));
+    m.put("offset 49, tensor 't' offset", tensor(0, 16, 4));
+    for (Map.Entry<String, byte[]> e : m.entrySet()) {
+      Files.write(path, e.getValue());
+      String message = assertThrows(FormatException.class, () -> GgufFile.open(path)).getMessage();
+      assertTrue(message.startsWith("[gguf] " + path + ": at " + e.getKey() + ": "), message);
+    }
+  }
+
+  @Test
+  void manyArraysOfManyStringsAreRefusedTogether() throws IOException {
+    int count = 1 << 23;
+    GgufBytes.header(0, 3).writeTo(path);
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.seek(24);
+      for (int i = 0; i < 3; i++) {
+        GgufBytes array = new GgufBytes().pair("key" + i, GgufType.ARRAY);
+        file.write(array.array("a", GgufType.STRING, count).toBytes());
+        file.seek(file.getFilePointer() + 8L * count);
+      }
+      file.setLength(file.getFilePointer());
+    }
+    judge.refusedFile("three times 2^23 empty strings");
   }
 
   @Test

@@ -246,6 +246,18 @@ class NpyMalformedTest {
     assertTrue(npz.refused() > 1000, npz.refused() + " refused");
   }
 
+  @Test
+  void aDamagedElementIsNoticedByItsChecksum() throws IOException {
+    byte[] whole = archive();
+    int at = 0;
+    // 5f, the last element of the stored member.
+    while (whole[at + 2] != (byte) 0xA0 || whole[at + 3] != 0x40) {
+      at++;
+    }
+    whole[at] ^= 1;
+    npz.refused("one bit of a stored element", whole);
+  }
+
   private static byte[] zip(Map<String, byte[]> members) throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (ZipOutputStream zip = new ZipOutputStream(out)) {

@@ -71,6 +71,7 @@ class ShardIndexMalformedTest {
     refusedShard("C:s1.safetensors");
     refusedShard("file:s1.safetensors");
     refusedShard("sub/s1.safetensors");
+    refusedShard("s1.safetensors/");
     refusedShard("..");
     refusedShard(".");
     refusedShard("");
