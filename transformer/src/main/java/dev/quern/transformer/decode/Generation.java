@@ -82,7 +82,8 @@ public final class Generation implements Iterator<GeneratedToken> {
     float[] now = logits == null ? session.prefill(0, prompt) : logits;
     int id = sampler.sample(now, history);
     history.add(id);
-    LogProbabilities p = LogProbabilities.of(now, id, options.topLogProbabilities());
+    int top = options.topLogProbabilities();
+    LogProbabilities p = top == 0 ? null : LogProbabilities.of(now, id, top);
     StringBuilder part = new StringBuilder();
     if (ends(id)) {
       finish = FinishReason.STOP;

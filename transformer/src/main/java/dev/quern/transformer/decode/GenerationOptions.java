@@ -11,7 +11,8 @@ import java.util.Set;
  * @param stopStrings the text ends before the first of these
  * @param stopTokens generation ends with the first of these, beside the model's own end tokens
  * @param ignoreEnd whether the model's own end tokens don't end it
- * @param topLogProbabilities how many of the likeliest tokens to report at each step
+ * @param topLogProbabilities how many of the likeliest tokens to report at each step, beside the
+ *     chosen one; 0 for no report
  */
 public record GenerationOptions(
     int maxTokens,

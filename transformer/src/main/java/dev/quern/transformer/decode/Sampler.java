@@ -72,6 +72,9 @@ public final class Sampler {
    * @return its id
    */
   public int sample(float[] logits, TokenHistory history) {
+    if (greedy && steps.isEmpty()) {
+      return likeliest(logits);
+    }
     Candidates c = new Candidates(logits);
     for (SamplingStep step : steps) {
       step.apply(c, history);
@@ -97,5 +100,16 @@ public final class Sampler {
       }
     }
     return c.id(last);
+  }
+
+  /** What {@link Candidates#best} would find, without a copy of a large vocabulary. */
+  private static int likeliest(float[] logits) {
+    int best = 0;
+    for (int i = 1; i < logits.length; i++) {
+      if (logits[i] > logits[best] || Float.isNaN(logits[best])) {
+        best = i;
+      }
+    }
+    return best;
   }
 }

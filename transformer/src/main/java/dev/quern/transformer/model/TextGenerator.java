@@ -211,7 +211,8 @@ public final class TextGenerator {
                 0,
                 0,
                 MAX_TOP_LOG_PROBABILITIES,
-                "How many of the likeliest tokens to report at each step of a stream.")));
+                "How many of the likeliest tokens to report at each step of a stream; 0 for"
+                    + " none.")));
   }
 
   /**

@@ -3,6 +3,7 @@ package dev.quern.transformer.decode;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -152,6 +153,14 @@ class GenerationTest {
         last = Math.max(last, -t.logProbabilities().chosen());
       }
       assertTrue(last > 0 && last < 0.7, "a model that knows its text by heart is sure: " + last);
+    }
+  }
+
+  @Test
+  void logProbabilitiesAreLeftOutUnlessAskedFor() {
+    try (Session s = model.openSession(1, 100)) {
+      Generation g = new Generation(s, model.tokenizer(), prompt, GenerationOptions.greedy(3));
+      assertNull(g.next().logProbabilities());
     }
   }
 
