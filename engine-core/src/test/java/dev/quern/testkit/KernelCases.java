@@ -30,19 +30,28 @@ public final class KernelCases {
   }
 
   /**
-   * Every case.
+   * Every case. They are made once per process, about 80 MB of operands.
    *
    * @return in order of families
    */
   public static List<KernelCase> all() {
-    List<KernelCase> cases = new ArrayList<>();
-    ElementwiseCases.add(cases);
-    ReduceCases.add(cases);
-    NormCases.add(cases);
-    MatMulCases.add(cases);
-    DataCases.add(cases);
-    AttentionCases.add(cases);
-    StateCases.add(cases);
-    return cases;
+    return Made.CASES;
+  }
+
+  /** Made when they are first asked for. */
+  private static final class Made {
+    static final List<KernelCase> CASES = make();
+
+    private static List<KernelCase> make() {
+      List<KernelCase> cases = new ArrayList<>();
+      ElementwiseCases.add(cases);
+      ReduceCases.add(cases);
+      NormCases.add(cases);
+      MatMulCases.add(cases);
+      DataCases.add(cases);
+      AttentionCases.add(cases);
+      StateCases.add(cases);
+      return List.copyOf(cases);
+    }
   }
 }

@@ -119,6 +119,18 @@ class KernelConformanceTest {
   }
 
   @Test
+  void writingToAnInputIsNoticed() {
+    mustFail(
+        a -> {
+          if (a.input(0).layout().offset() == 1) {
+            Values.set(ScalarType.F32, a.input(0).segment(), 0, 0);
+          }
+        },
+        false,
+        "input 0 was written to");
+  }
+
+  @Test
   void aMissingKernelIsNoticed() {
     mustFail(null, false, "has no kernel");
   }
