@@ -1,6 +1,7 @@
 package dev.quern.kernels.cpu;
 
 import static dev.quern.kernels.cpu.Segments.F32;
+import static dev.quern.kernels.cpu.Simd.VB;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.ByteVector;
@@ -30,13 +31,17 @@ final class DotBlocks32 {
       long xAt,
       int k,
       MemorySegment y,
-      long yAt) {
+      long yAt,
+      MemorySegment t,
+      long tAt) {
     int r = 0;
     for (; r <= rows - 4; r += 4) {
-      q80x4(w, from + r * stride, stride, x, xAt, k / 32, y, yAt + 4L * r);
+      q80x4(w, from + r * stride, stride, x, xAt, k / 32, t, tAt);
+      finish(4, y, yAt + 4L * r, t, tAt);
     }
     for (; r < rows; r++) {
-      q80x1(w, from + r * stride, x, xAt, k / 32, y, yAt + 4L * r);
+      q80x1(w, from + r * stride, x, xAt, k / 32, t, tAt);
+      finish(1, y, yAt + 4L * r, t, tAt);
     }
   }
 
@@ -47,8 +52,8 @@ final class DotBlocks32 {
       MemorySegment x,
       long xAt,
       int blocks,
-      MemorySegment y,
-      long yAt) {
+      MemorySegment t,
+      long tAt) {
     FloatVector zero = FloatVector.zero(Simd.F);
     FloatVector s0 = zero;
     FloatVector s1 = zero;
@@ -79,29 +84,29 @@ final class DotBlocks32 {
       s2 = t2.fma(Simd.all(Unpack.scale(w, q + 2 * stride)), s2);
       s3 = t3.fma(Simd.all(Unpack.scale(w, q + 3 * stride)), s3);
     }
-    y.set(F32, yAt, Simd.sum(s0));
-    y.set(F32, yAt + 4, Simd.sum(s1));
-    y.set(F32, yAt + 8, Simd.sum(s2));
-    y.set(F32, yAt + 12, Simd.sum(s3));
+    Simd.store(s0, t, tAt);
+    Simd.store(s1, t, tAt + VB);
+    Simd.store(s2, t, tAt + 2L * VB);
+    Simd.store(s3, t, tAt + 3L * VB);
   }
 
   private static void q80x1(
-      MemorySegment w, long at, MemorySegment x, long xAt, int blocks, MemorySegment y, long yAt) {
+      MemorySegment w, long at, MemorySegment x, long xAt, int blocks, MemorySegment t, long tAt) {
     FloatVector zero = FloatVector.zero(Simd.F);
     FloatVector s = zero;
     for (int b = 0; b < blocks; b++) {
       long q = at + b * 34L;
-      FloatVector t = zero;
+      FloatVector u = zero;
       for (int j = 0; j < 32; j += Simd.BL) {
         ByteVector v = Simd.bytes(w, q + 2 + j);
         for (int p = 0; p < Simd.B_PARTS; p++) {
           FloatVector e = Simd.load(x, xAt + b * 128L + 4L * (j + p * Simd.L));
-          t = Simd.floats(Simd.ints(v, p)).fma(e, t);
+          u = Simd.floats(Simd.ints(v, p)).fma(e, u);
         }
       }
-      s = t.fma(Simd.all(Unpack.scale(w, q)), s);
+      s = u.fma(Simd.all(Unpack.scale(w, q)), s);
     }
-    y.set(F32, yAt, Simd.sum(s));
+    Simd.store(s, t, tAt);
   }
 
   /** Two rows at a time: C2 stops inlining in a body of four. */
@@ -114,13 +119,17 @@ final class DotBlocks32 {
       long xAt,
       int k,
       MemorySegment y,
-      long yAt) {
+      long yAt,
+      MemorySegment t,
+      long tAt) {
     int r = 0;
     for (; r <= rows - 2; r += 2) {
-      q40x2(w, from + r * stride, stride, x, xAt, k / 32, y, yAt + 4L * r);
+      q40x2(w, from + r * stride, stride, x, xAt, k / 32, t, tAt);
+      finish(2, y, yAt + 4L * r, t, tAt);
     }
     for (; r < rows; r++) {
-      q40x1(w, from + r * stride, x, xAt, k / 32, y, yAt + 4L * r);
+      q40x1(w, from + r * stride, x, xAt, k / 32, t, tAt);
+      finish(1, y, yAt + 4L * r, t, tAt);
     }
   }
 
@@ -131,8 +140,8 @@ final class DotBlocks32 {
       MemorySegment x,
       long xAt,
       int blocks,
-      MemorySegment y,
-      long yAt) {
+      MemorySegment t,
+      long tAt) {
     FloatVector zero = FloatVector.zero(Simd.F);
     FloatVector s0 = zero;
     FloatVector s1 = zero;
@@ -154,34 +163,40 @@ final class DotBlocks32 {
       s0 = t0.fma(Simd.all(Unpack.scale(w, q)), s0);
       s1 = t1.fma(Simd.all(Unpack.scale(w, q + stride)), s1);
     }
-    y.set(F32, yAt, Simd.sum(s0));
-    y.set(F32, yAt + 4, Simd.sum(s1));
+    Simd.store(s0, t, tAt);
+    Simd.store(s1, t, tAt + VB);
   }
 
   private static void q40x1(
-      MemorySegment w, long at, MemorySegment x, long xAt, int blocks, MemorySegment y, long yAt) {
+      MemorySegment w, long at, MemorySegment x, long xAt, int blocks, MemorySegment t, long tAt) {
     FloatVector zero = FloatVector.zero(Simd.F);
     FloatVector s = zero;
     for (int b = 0; b < blocks; b++) {
       long q = at + b * 18L;
       long e = xAt + b * 128L;
-      FloatVector t = zero;
+      FloatVector u = zero;
       for (int j = 0; j < 16; j += Simd.BL) {
         ByteVector v = Simd.bytes(w, q + 2 + j);
         for (int p = 0; p < Simd.B_PARTS; p++) {
           FloatVector lo = Simd.load(x, e + 4L * (j + p * Simd.L));
           FloatVector hi = Simd.load(x, e + 64 + 4L * (j + p * Simd.L));
-          t = nibbles(Simd.ints(v, p), lo, hi, t);
+          u = nibbles(Simd.ints(v, p), lo, hi, u);
         }
       }
-      s = t.fma(Simd.all(Unpack.scale(w, q)), s);
+      s = u.fma(Simd.all(Unpack.scale(w, q)), s);
     }
-    y.set(F32, yAt, Simd.sum(s));
+    Simd.store(s, t, tAt);
   }
 
   /** t + (low nibbles − 8) · lo + (high nibbles − 8) · hi. */
   private static FloatVector nibbles(IntVector q, FloatVector lo, FloatVector hi, FloatVector t) {
     FloatVector s = Simd.floats(Unpack.low(q).sub(8)).fma(lo, t);
     return Simd.floats(Unpack.high(q).sub(8)).fma(hi, s);
+  }
+
+  private static void finish(int rows, MemorySegment y, long yAt, MemorySegment t, long tAt) {
+    for (int r = 0; r < rows; r++) {
+      y.set(F32, yAt + 4L * r, Simd.sum(t, tAt + (long) r * VB));
+    }
   }
 }

@@ -1,6 +1,7 @@
 package dev.quern.kernels.cpu;
 
 import static dev.quern.kernels.cpu.Segments.F32;
+import static dev.quern.kernels.cpu.Simd.VB;
 
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
@@ -17,12 +18,15 @@ import jdk.incubator.vector.ShortVector;
  * Four rows share a load of x and have sums enough to hide the latency of the multiply-add.
  */
 final class DotRows {
+  /** Bytes of working memory: four vectors. */
+  static final long ROOM = 256;
+
   private DotRows() {}
 
   /**
    * Some rows of any type that {@link Unpack} knows.
    *
-   * @param t type of w
+   * @param type type of w
    * @param w rows without gaps in themselves
    * @param from where the first row starts
    * @param stride bytes from row to row
@@ -30,9 +34,10 @@ final class DotRows {
    * @param x F32
    * @param k elements of a row; a multiple of the block length
    * @param y F32 results
+   * @param t room for {@link #ROOM} bytes
    */
   static void run(
-      DType t,
+      DType type,
       MemorySegment w,
       long from,
       long stride,
@@ -41,16 +46,26 @@ final class DotRows {
       long xAt,
       int k,
       MemorySegment y,
-      long yAt) {
-    switch (t) {
-      case ScalarType.F32 -> f32(w, from, stride, rows, x, xAt, k, y, yAt);
-      case ScalarType.F16 -> f16(w, from, stride, rows, x, xAt, k, y, yAt);
-      case ScalarType.BF16 -> bf16(w, from, stride, rows, x, xAt, k, y, yAt);
-      case BlockType.Q8_0 -> DotBlocks32.q80(w, from, stride, rows, x, xAt, k, y, yAt);
-      case BlockType.Q4_0 -> DotBlocks32.q40(w, from, stride, rows, x, xAt, k, y, yAt);
-      case BlockType.Q4_K -> DotBlocks256.q4k(w, from, stride, rows, x, xAt, k, y, yAt);
-      case BlockType.Q6_K -> DotBlocks256.q6k(w, from, stride, rows, x, xAt, k, y, yAt);
-      default -> throw new IllegalStateException("no dot product for " + t.name());
+      long yAt,
+      MemorySegment t,
+      long tAt) {
+    // not a switch: over constants of two enums it allocates
+    if (type == ScalarType.F32) {
+      f32(w, from, stride, rows, x, xAt, k, y, yAt, t, tAt);
+    } else if (type == ScalarType.F16) {
+      f16(w, from, stride, rows, x, xAt, k, y, yAt, t, tAt);
+    } else if (type == ScalarType.BF16) {
+      bf16(w, from, stride, rows, x, xAt, k, y, yAt, t, tAt);
+    } else if (type == BlockType.Q8_0) {
+      DotBlocks32.q80(w, from, stride, rows, x, xAt, k, y, yAt, t, tAt);
+    } else if (type == BlockType.Q4_0) {
+      DotBlocks32.q40(w, from, stride, rows, x, xAt, k, y, yAt, t, tAt);
+    } else if (type == BlockType.Q4_K) {
+      DotBlocks256.q4k(w, from, stride, rows, x, xAt, k, y, yAt, t, tAt);
+    } else if (type == BlockType.Q6_K) {
+      DotBlocks256.q6k(w, from, stride, rows, x, xAt, k, y, yAt, t, tAt);
+    } else {
+      throw new IllegalStateException("no dot product for " + type.name());
     }
   }
 
@@ -63,13 +78,17 @@ final class DotRows {
       long xAt,
       int k,
       MemorySegment y,
-      long yAt) {
+      long yAt,
+      MemorySegment t,
+      long tAt) {
     int r = 0;
     for (; r <= rows - 4; r += 4) {
-      f32x4(w, from + r * stride, stride, x, xAt, k, y, yAt + 4L * r);
+      f32x4(w, from + r * stride, stride, x, xAt, k, t, tAt);
+      finish(ScalarType.F32, w, from + r * stride, stride, 4, x, xAt, k, y, yAt + 4L * r, t, tAt);
     }
     for (; r < rows; r++) {
-      f32x1(w, from + r * stride, x, xAt, k, y, yAt + 4L * r);
+      f32x1(w, from + r * stride, x, xAt, k, t, tAt);
+      finish(ScalarType.F32, w, from + r * stride, stride, 1, x, xAt, k, y, yAt + 4L * r, t, tAt);
     }
   }
 
@@ -80,8 +99,8 @@ final class DotRows {
       MemorySegment x,
       long xAt,
       int k,
-      MemorySegment y,
-      long yAt) {
+      MemorySegment t,
+      long tAt) {
     FloatVector s0 = FloatVector.zero(Simd.F);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
@@ -95,20 +114,20 @@ final class DotRows {
       s2 = Simd.load(w, q + 2 * stride).fma(v, s2);
       s3 = Simd.load(w, q + 3 * stride).fma(v, s3);
     }
-    finish(ScalarType.F32, w, at, x, xAt, whole, k, s0, y, yAt);
-    finish(ScalarType.F32, w, at + stride, x, xAt, whole, k, s1, y, yAt + 4);
-    finish(ScalarType.F32, w, at + 2 * stride, x, xAt, whole, k, s2, y, yAt + 8);
-    finish(ScalarType.F32, w, at + 3 * stride, x, xAt, whole, k, s3, y, yAt + 12);
+    Simd.store(s0, t, tAt);
+    Simd.store(s1, t, tAt + VB);
+    Simd.store(s2, t, tAt + 2L * VB);
+    Simd.store(s3, t, tAt + 3L * VB);
   }
 
   private static void f32x1(
-      MemorySegment w, long at, MemorySegment x, long xAt, int k, MemorySegment y, long yAt) {
+      MemorySegment w, long at, MemorySegment x, long xAt, int k, MemorySegment t, long tAt) {
     FloatVector s = FloatVector.zero(Simd.F);
     int whole = k - k % Simd.L;
     for (int i = 0; i < whole; i += Simd.L) {
       s = Simd.load(w, at + 4L * i).fma(Simd.load(x, xAt + 4L * i), s);
     }
-    finish(ScalarType.F32, w, at, x, xAt, whole, k, s, y, yAt);
+    Simd.store(s, t, tAt);
   }
 
   private static void bf16(
@@ -120,13 +139,17 @@ final class DotRows {
       long xAt,
       int k,
       MemorySegment y,
-      long yAt) {
+      long yAt,
+      MemorySegment t,
+      long tAt) {
     int r = 0;
     for (; r <= rows - 4; r += 4) {
-      bf16x4(w, from + r * stride, stride, x, xAt, k, y, yAt + 4L * r);
+      bf16x4(w, from + r * stride, stride, x, xAt, k, t, tAt);
+      finish(ScalarType.BF16, w, from + r * stride, stride, 4, x, xAt, k, y, yAt + 4L * r, t, tAt);
     }
     for (; r < rows; r++) {
-      bf16x1(w, from + r * stride, x, xAt, k, y, yAt + 4L * r);
+      bf16x1(w, from + r * stride, x, xAt, k, t, tAt);
+      finish(ScalarType.BF16, w, from + r * stride, stride, 1, x, xAt, k, y, yAt + 4L * r, t, tAt);
     }
   }
 
@@ -137,8 +160,8 @@ final class DotRows {
       MemorySegment x,
       long xAt,
       int k,
-      MemorySegment y,
-      long yAt) {
+      MemorySegment t,
+      long tAt) {
     FloatVector s0 = FloatVector.zero(Simd.F);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
@@ -158,14 +181,14 @@ final class DotRows {
         s3 = Convert.bf16(h3, p).fma(v, s3);
       }
     }
-    finish(ScalarType.BF16, w, at, x, xAt, whole, k, s0, y, yAt);
-    finish(ScalarType.BF16, w, at + stride, x, xAt, whole, k, s1, y, yAt + 4);
-    finish(ScalarType.BF16, w, at + 2 * stride, x, xAt, whole, k, s2, y, yAt + 8);
-    finish(ScalarType.BF16, w, at + 3 * stride, x, xAt, whole, k, s3, y, yAt + 12);
+    Simd.store(s0, t, tAt);
+    Simd.store(s1, t, tAt + VB);
+    Simd.store(s2, t, tAt + 2L * VB);
+    Simd.store(s3, t, tAt + 3L * VB);
   }
 
   private static void bf16x1(
-      MemorySegment w, long at, MemorySegment x, long xAt, int k, MemorySegment y, long yAt) {
+      MemorySegment w, long at, MemorySegment x, long xAt, int k, MemorySegment t, long tAt) {
     FloatVector s = FloatVector.zero(Simd.F);
     int whole = k - k % Simd.HL;
     for (int i = 0; i < whole; i += Simd.HL) {
@@ -174,10 +197,10 @@ final class DotRows {
         s = Convert.bf16(h, p).fma(Simd.load(x, xAt + 4L * (i + p * Simd.L)), s);
       }
     }
-    finish(ScalarType.BF16, w, at, x, xAt, whole, k, s, y, yAt);
+    Simd.store(s, t, tAt);
   }
 
-  /** Two rows at a time: widening F16 takes registers. */
+  /** One row at a time: C2 stops inlining in a body that widens two. */
   private static void f16(
       MemorySegment w,
       long from,
@@ -187,43 +210,17 @@ final class DotRows {
       long xAt,
       int k,
       MemorySegment y,
-      long yAt) {
-    int r = 0;
-    for (; r <= rows - 2; r += 2) {
-      f16x2(w, from + r * stride, stride, x, xAt, k, y, yAt + 4L * r);
+      long yAt,
+      MemorySegment t,
+      long tAt) {
+    for (int r = 0; r < rows; r++) {
+      f16x1(w, from + r * stride, x, xAt, k, t, tAt);
+      finish(ScalarType.F16, w, from + r * stride, stride, 1, x, xAt, k, y, yAt + 4L * r, t, tAt);
     }
-    for (; r < rows; r++) {
-      f16x1(w, from + r * stride, x, xAt, k, y, yAt + 4L * r);
-    }
-  }
-
-  private static void f16x2(
-      MemorySegment w,
-      long at,
-      long stride,
-      MemorySegment x,
-      long xAt,
-      int k,
-      MemorySegment y,
-      long yAt) {
-    FloatVector s0 = FloatVector.zero(Simd.F);
-    FloatVector s1 = s0;
-    int whole = k - k % Simd.HL;
-    for (int i = 0; i < whole; i += Simd.HL) {
-      ShortVector h0 = Simd.shorts(w, at + 2L * i);
-      ShortVector h1 = Simd.shorts(w, at + stride + 2L * i);
-      for (int p = 0; p < Simd.H_PARTS; p++) {
-        FloatVector v = Simd.load(x, xAt + 4L * (i + p * Simd.L));
-        s0 = Convert.f16(h0, p).fma(v, s0);
-        s1 = Convert.f16(h1, p).fma(v, s1);
-      }
-    }
-    finish(ScalarType.F16, w, at, x, xAt, whole, k, s0, y, yAt);
-    finish(ScalarType.F16, w, at + stride, x, xAt, whole, k, s1, y, yAt + 4);
   }
 
   private static void f16x1(
-      MemorySegment w, long at, MemorySegment x, long xAt, int k, MemorySegment y, long yAt) {
+      MemorySegment w, long at, MemorySegment x, long xAt, int k, MemorySegment t, long tAt) {
     FloatVector s = FloatVector.zero(Simd.F);
     int whole = k - k % Simd.HL;
     for (int i = 0; i < whole; i += Simd.HL) {
@@ -232,26 +229,31 @@ final class DotRows {
         s = Convert.f16(h, p).fma(Simd.load(x, xAt + 4L * (i + p * Simd.L)), s);
       }
     }
-    finish(ScalarType.F16, w, at, x, xAt, whole, k, s, y, yAt);
+    Simd.store(s, t, tAt);
   }
 
-  /** Adds up the lanes and what is left of the row. */
+  /** Adds up the lanes of some rows, and what is left of each. */
   private static void finish(
-      DType t,
+      DType type,
       MemorySegment w,
       long at,
+      long stride,
+      int rows,
       MemorySegment x,
       long xAt,
-      int from,
       int k,
-      FloatVector s,
       MemorySegment y,
-      long yAt) {
-    float sum = Simd.sum(s);
-    for (int i = from; i < k; i++) {
-      long q = at + (long) i * t.blockBytes();
-      sum = Math.fma(Convert.scalar(t, w, q), x.get(F32, xAt + 4L * i), sum);
+      long yAt,
+      MemorySegment t,
+      long tAt) {
+    int whole = k - k % (type == ScalarType.F32 ? Simd.L : Simd.HL);
+    for (int r = 0; r < rows; r++) {
+      float sum = Simd.sum(t, tAt + (long) r * VB);
+      for (int i = whole; i < k; i++) {
+        float v = Convert.scalar(type, w, at + r * stride + (long) i * type.blockBytes());
+        sum = Math.fma(v, x.get(F32, xAt + 4L * i), sum);
+      }
+      y.set(F32, yAt + 4L * r, sum);
     }
-    y.set(F32, yAt, sum);
   }
 }

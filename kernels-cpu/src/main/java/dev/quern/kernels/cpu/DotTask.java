@@ -34,8 +34,14 @@ final class DotTask extends SlicedTask {
       return x.dtype() == ScalarType.F32 && x.linesContiguous();
     }
 
+    /** Where the slices' working memory starts: after widened x and results to narrow. */
+    private long roomAt(DType out) {
+      long bytes = (xDirect() ? 0 : 4L * m * k) + (out == ScalarType.F32 ? 0 : 4L * m * n);
+      return Math.ceilDiv(bytes, 64) * 64;
+    }
+
     long scratchBytes(DType out) {
-      return (xDirect() ? 0 : 4L * m * k) + (out == ScalarType.F32 ? 0 : 4L * m * n);
+      return roomAt(out) + Slots.bytes(DotRows.ROOM, slices());
     }
 
     /** Rows of w in a slice: a multiple of 4. */
@@ -61,6 +67,8 @@ final class DotTask extends SlicedTask {
   private final long xStride;
   private final MemorySegment y;
   private final long yAt;
+  private final Slots slots;
+  private final long sliceRows;
 
   DotTask(
       TaskPool pool,
@@ -80,6 +88,8 @@ final class DotTask extends SlicedTask {
     this.out = out;
     this.bias = bias;
     this.biasType = biasType;
+    sliceRows = problem.sliceRows();
+    slots = new Slots(scratch, problem.roomAt(outType), DotRows.ROOM, slices);
     boolean direct = problem.xDirect();
     this.x = direct ? problem.x.segment() : scratch;
     this.xAt = direct ? xStart : 0;
@@ -100,15 +110,36 @@ final class DotTask extends SlicedTask {
 
   @Override
   public void run(int slice) {
+    int slot = slots.take();
+    try {
+      rows(slice, slots.offset(slot));
+    } finally {
+      slots.give(slot);
+    }
+  }
+
+  private void rows(int slice, long room) {
     Matrix w = problem.w;
-    long from = slice * problem.sliceRows();
-    int rows = (int) Math.min(problem.sliceRows(), problem.n - from);
+    long from = slice * sliceRows;
+    int rows = (int) Math.min(sliceRows, problem.n - from);
     long first = wStart + from * w.lineBytes();
     for (int i = 0; i < problem.m; i++) {
       long element = i * problem.n + from;
       long to = yAt + 4 * element;
       long xi = xAt + i * xStride;
-      DotRows.run(w.dtype(), w.segment(), first, w.lineBytes(), rows, x, xi, problem.k, y, to);
+      DotRows.run(
+          w.dtype(),
+          w.segment(),
+          first,
+          w.lineBytes(),
+          rows,
+          x,
+          xi,
+          problem.k,
+          y,
+          to,
+          slots.segment(),
+          room);
       if (bias != null) {
         addBias(bias, from, rows, to);
       }

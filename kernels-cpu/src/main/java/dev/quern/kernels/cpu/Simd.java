@@ -49,7 +49,9 @@ final class Simd {
   /** Vectors of floats that one {@link #B} widens to. */
   static final int B_PARTS = BL / L;
 
-  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+  /** The order of everything. */
+  static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+
   private static final VectorShuffle<Float> ROTATE8 = rotate(8);
   private static final VectorShuffle<Float> ROTATE4 = rotate(4);
   private static final VectorShuffle<Float> ROTATE2 = rotate(2);
@@ -123,6 +125,41 @@ final class Simd {
       s = s.add(s.rearrange(ROTATE2));
     }
     return s.add(s.rearrange(ROTATE1)).lane(0);
+  }
+
+  /**
+   * The sum of a vector that was stored, in the order of {@link #sum(FloatVector)}. For long loops
+   * that only store: C2 stops inlining in long methods, and a vector that is handed on is boxed.
+   */
+  static float sum(MemorySegment s, long at) {
+    return switch (L) {
+      case 16 -> sum8(s, at, 32);
+      case 8 -> sum4(s, at, 16);
+      case 4 -> sum2(s, at, 8);
+      default -> s.get(Segments.F32, at) + s.get(Segments.F32, at + 4);
+    };
+  }
+
+  /** Eight pairs, far bytes apart. */
+  private static float sum8(MemorySegment s, long at, long far) {
+    float a = pair(s, at, far) + pair(s, at + 16, far);
+    float b = pair(s, at + 8, far) + pair(s, at + 24, far);
+    float c = pair(s, at + 4, far) + pair(s, at + 20, far);
+    float d = pair(s, at + 12, far) + pair(s, at + 28, far);
+    return a + b + (c + d);
+  }
+
+  private static float sum4(MemorySegment s, long at, long far) {
+    float a = pair(s, at, far) + pair(s, at + 8, far);
+    return a + (pair(s, at + 4, far) + pair(s, at + 12, far));
+  }
+
+  private static float sum2(MemorySegment s, long at, long far) {
+    return pair(s, at, far) + pair(s, at + 4, far);
+  }
+
+  private static float pair(MemorySegment s, long at, long far) {
+    return s.get(Segments.F32, at) + s.get(Segments.F32, at + far);
   }
 
   /** The largest lane; NaN if there is one. */

@@ -37,12 +37,17 @@ final class Unpack {
    * @param n a multiple of the block length
    */
   static void run(DType t, MemorySegment s, long from, MemorySegment d, long to, int n) {
-    switch (t) {
-      case BlockType.Q8_0 -> q80(s, from, d, to, n / 32);
-      case BlockType.Q4_0 -> q40(s, from, d, to, n / 32);
-      case BlockType.Q4_K -> q4k(s, from, d, to, n / 256);
-      case BlockType.Q6_K -> q6k(s, from, d, to, n / 256);
-      default -> Convert.widen(t, s, from, d, to, n);
+    // not a switch: over constants of two enums it allocates
+    if (t == BlockType.Q8_0) {
+      q80(s, from, d, to, n / 32);
+    } else if (t == BlockType.Q4_0) {
+      q40(s, from, d, to, n / 32);
+    } else if (t == BlockType.Q4_K) {
+      q4k(s, from, d, to, n / 256);
+    } else if (t == BlockType.Q6_K) {
+      q6k(s, from, d, to, n / 256);
+    } else {
+      Convert.widen(t, s, from, d, to, n);
     }
   }
 
