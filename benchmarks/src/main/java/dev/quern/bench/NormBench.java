@@ -1,40 +1,12 @@
 package dev.quern.bench;
 
 import dev.quern.core.op.Tensor;
-import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
-import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
+import java.util.function.Supplier;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** Layer norms over the last axis. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(
-    value = 1,
-    jvmArgsAppend = {
-      "--add-modules=jdk.incubator.vector",
-      "--enable-native-access=ALL-UNNAMED",
-      "-Dquern.memory.automaticBudgetBytes=8589934592"
-    })
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-public class NormBench {
-  /** Whose kernels. */
-  @Param({"native", "vector"})
-  String kernels = "native";
-
+public class NormBench extends OpBench {
   /** Which norm. */
   @Param({"rmsNorm", "layerNorm"})
   String norm = "rmsNorm";
@@ -43,31 +15,14 @@ public class NormBench {
   @Param({"1", "4096"})
   int rows = 1;
 
-  private OpPlan plan = new OpPlan("all", Precision.AUTO);
-
   /** For JMH. */
   public NormBench() {}
 
-  /** Records the operation. */
-  @Setup
-  public void record() {
-    plan.close();
-    plan = new OpPlan(kernels, Precision.AUTO);
-    Tensor x = plan.input(ScalarType.F32, rows, 4096);
-    Tensor w = plan.input(ScalarType.F32, 4096);
-    Tensor b = plan.input(ScalarType.F32, 4096);
-    plan.record(_ -> norm.equals("rmsNorm") ? x.rmsNorm(w, 1e-5f) : x.layerNorm(w, b, 1e-5f));
-  }
-
-  /** Gives memory back. */
-  @TearDown
-  public void close() {
-    plan.close();
-  }
-
-  /** Replays the operation. */
-  @Benchmark
-  public void run() {
-    plan.run();
+  @Override
+  Supplier<Tensor> operation(OpPlan inputs) {
+    Tensor x = inputs.input(ScalarType.F32, rows, 4096);
+    Tensor w = inputs.input(ScalarType.F32, 4096);
+    Tensor b = inputs.input(ScalarType.F32, 4096);
+    return () -> norm.equals("rmsNorm") ? x.rmsNorm(w, 1e-5f) : x.layerNorm(w, b, 1e-5f);
   }
 }

@@ -10,7 +10,7 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** A plan of one operation over buffers, on chosen kernels. */
 final class OpPlan implements AutoCloseable {
@@ -46,12 +46,12 @@ final class OpPlan implements AutoCloseable {
   }
 
   /** Records the operation to be measured. */
-  void record(Function<Engine, Tensor> operation) {
+  void record(Supplier<Tensor> operation) {
     plan.close();
     if (!kernels.equals("all")) {
       System.setProperty("quern.kernels", kernels); // inputs were made with all there are
     }
-    plan = engine.record("benchmark", r -> r.output("y", operation.apply(engine)));
+    plan = engine.record("benchmark", r -> r.output("y", operation.get()));
     System.out.println(plan.explain());
   }
 
