@@ -7,6 +7,7 @@ package dev.quern.transformer.tokenizer;
 final class DigitGroups implements PreTokenizer {
   private final int categories;
   private final boolean wholeWordsOnly;
+  private final boolean joinsBefore;
 
   /**
    * Splits runs of numbers.
@@ -14,10 +15,12 @@ final class DigitGroups implements PreTokenizer {
    * @param categories the general categories that count as digits, as bits
    * @param wholeWordsOnly leaves alone a run that a word goes on after, as a pattern that asks for
    *     a word boundary does
+   * @param joinsBefore the text before a run belongs to its first group, as ggml has it
    */
-  DigitGroups(int categories, boolean wholeWordsOnly) {
+  DigitGroups(int categories, boolean wholeWordsOnly, boolean joinsBefore) {
     this.categories = categories;
     this.wholeWordsOnly = wholeWordsOnly;
+    this.joinsBefore = joinsBefore;
   }
 
   @Override
@@ -40,15 +43,21 @@ final class DigitGroups implements PreTokenizer {
         at = end;
         continue;
       }
-      isFirst = emit(chars, done, at, isFirst, out);
+      int start = at;
+      if (joinsBefore) {
+        start = done;
+      } else {
+        isFirst = emit(chars, done, at, isFirst, out);
+      }
       while (digits > 0) {
         int group = digits % 3 == 0 ? 3 : digits % 3;
         int groupEnd = at;
         for (int i = 0; i < group; i++) {
           groupEnd = after(chars, groupEnd, to);
         }
-        isFirst = emit(chars, at, groupEnd, isFirst, out);
+        isFirst = emit(chars, start, groupEnd, isFirst, out);
         at = groupEnd;
+        start = groupEnd;
         digits -= group;
       }
       done = at;

@@ -115,7 +115,7 @@ final class JsonPreTokenizers {
     }
     JsonPlace regex = pattern.need("Regex");
     if (regex.text().equals(DIGIT_GROUPS) && behavior == Behavior.ISOLATED && !invert) {
-      return new DigitGroups(1 << Character.DECIMAL_DIGIT_NUMBER, true);
+      return new DigitGroups(1 << Character.DECIMAL_DIGIT_NUMBER, true, false);
     }
     return new PatternSplit(compile(regex), behavior, invert);
   }

@@ -1,5 +1,6 @@
 package dev.quern.transformer.tokenizer;
 
+import dev.quern.core.type.NotSupportedException;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -71,7 +72,7 @@ final class PatternMatcher {
   /**
    * Looks for the first match that begins at a place or after it.
    *
-   * @throws IllegalStateException if the pattern takes far more than linear time on this text
+   * @throws NotSupportedException if the pattern takes far more than linear time on this text
    */
   boolean find(int at) {
     int place = at;
@@ -295,7 +296,7 @@ final class PatternMatcher {
       memo = new long[(int) ((((long) to - from + 1) * program.memoColumns + 63) / 64)];
     }
     if (steps > budget) {
-      throw new IllegalStateException(
+      throw new NotSupportedException(
           "[tokenizer] the pattern "
               + Malformed.quote(program.toString())
               + " took more than "

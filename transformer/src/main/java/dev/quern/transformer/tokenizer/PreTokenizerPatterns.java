@@ -13,8 +13,9 @@ import java.util.TreeSet;
  *
  * <p>Source: the behaviour of ggml's {@code llama-vocab} for GGUF files, which is what their
  * authors check them against. Where it reads a pattern more coarsely than the model's own {@code
- * tokenizer.json} does (every letter beyond ASCII counts as upper and as lower case for {@code
- * tekken} and {@code gpt-4o}), the table does as ggml does.
+ * tokenizer.json} does, the table does as ggml does: every letter beyond ASCII counts as upper and
+ * as lower case for {@code tekken} and {@code gpt-4o}, and white space beyond ASCII is in no range
+ * of characters.
  */
 final class PreTokenizerPatterns {
   /** What is done about digits besides the patterns. */
@@ -55,7 +56,7 @@ final class PreTokenizerPatterns {
     PreTokenizer preTokenizer() {
       List<PreTokenizer> steps = new ArrayList<>();
       if (digits == Digits.GROUPED_BEFORE) {
-        steps.add(new DigitGroups(Unicode.NUMBERS, false));
+        steps.add(new DigitGroups(Unicode.NUMBERS, false, true));
       }
       for (String pattern : patterns) {
         steps.add(PatternSplit.isolating(pattern));
@@ -101,9 +102,9 @@ final class PreTokenizerPatterns {
           + "\\x{10D50}-\\x{10D85}\\x{16E40}-\\x{1E8FF}]]";
 
   private static final String DEEPSEEK_SIGNS =
-      "\\s?[!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3000}-\\x{3002}]+";
+      "\\s?[!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3001}\\x{3002}]+";
   private static final String DEEPSEEK_EAST_ASIAN =
-      "[\\x{4E00}-\\x{9FA5}\\x{0800}-\\x{4E00}\\x{AC00}-\\x{D7FF}]+";
+      "[\\x{4E00}-\\x{9FA5}\\x{0800}-\\x{4E00}\\x{AC00}-\\x{D7FF}&&\\S]+";
 
   private static final String BLOOM_WORDS =
       " ?[^(\\s|.,!?\\x{2026}\\x{3002}\\x{FF0C}\\x{3001}\\x{0964}\\x{06D4}\\x{060C})]+";
