@@ -3,7 +3,6 @@ package dev.quern.core.io;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTimeout;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -25,7 +24,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -72,19 +70,15 @@ class LargeFileTest {
   }
 
   @Test
-  void aFileOfTwoAndAHalfGibibytesOpensInASecond() throws IOException {
+  void aFileOfTwoAndAHalfGibibytesIsMappedAsItIs() throws IOException {
     for (Path path : List.of(sparseGguf(), sparseSafetensors())) {
-      assertTimeout(
-          Duration.ofSeconds(1),
-          () -> {
-            try (TensorFile file = open(path)) {
-              assertEquals(LARGE, file.spec("w"));
-              MemorySegment w = file.storage("w").segment();
-              assertEquals(LARGE.byteSize(), w.byteSize());
-              assertEquals(42f, w.get(ValueLayout.JAVA_FLOAT_UNALIGNED, w.byteSize() - 4));
-              file.checkLength();
-            }
-          });
+      try (TensorFile file = open(path)) {
+        assertEquals(LARGE, file.spec("w"));
+        MemorySegment w = file.storage("w").segment();
+        assertEquals(LARGE.byteSize(), w.byteSize());
+        assertEquals(42f, w.get(ValueLayout.JAVA_FLOAT_UNALIGNED, w.byteSize() - 4));
+        file.checkLength();
+      }
     }
   }
 
