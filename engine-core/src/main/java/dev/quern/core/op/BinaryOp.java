@@ -44,7 +44,10 @@ public sealed interface BinaryOp extends Op {
   /** a / b; integers truncate towards zero. */
   record Div() implements BinaryOp {}
 
-  /** a^b. */
+  /**
+   * a^b as IEEE 754 has it: 1 if a is 1 or b is 0, NaN or not. Integers: negative powers truncate
+   * towards zero, and those of 0 are 0.
+   */
   record Pow() implements BinaryOp {}
 
   /** The larger; NaN if either is NaN. */

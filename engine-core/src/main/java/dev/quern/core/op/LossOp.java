@@ -55,6 +55,8 @@ public sealed interface LossOp extends Op {
       Tensor t = in.get(1).cast(ScalarType.I64);
       Tensor valid = t.notEqual(t.fullLike((double) ignoreIndex));
       Tensor safe = valid.where(t, t.fullLike(0));
+      // gather would count a negative target from the end; v is outside, and says so
+      safe = safe.less(t.scalarLike(0)).where(t.fullLike((double) x.shape().dim(-1)), safe);
       Tensor logP = x.logSoftmax(-1);
       Tensor weight = weighted ? in.get(2).expand(x.shape()) : x.fullLike(1);
       Tensor w = weight.gather(-1, safe.unsqueeze(-1)).squeeze(-1);

@@ -3,6 +3,7 @@ package dev.quern.core.onnx;
 import dev.quern.core.onnx.OnnxOps.Expression;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.ScalarType;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +40,8 @@ final class OnnxReductions {
     ops.put("LayerNormalization", OnnxReductions::layerNormalization);
     ops.put("RMSNormalization", OnnxReductions::rmsNormalization);
     ops.put("InstanceNormalization", OnnxReductions::instanceNormalization);
+    ops.put("GroupNormalization", c -> List.of(groupNormalization(c)));
+    ops.put("BatchNormalization", OnnxReductions::batchNormalization);
   }
 
   private static int axis(OnnxCase c, int otherwise) {
@@ -130,6 +133,40 @@ final class OnnxReductions {
     Tensor r = x.var(0, true, axes).add(c.number("epsilon", 1e-5)).rsqrt();
     Tensor y = x.sub(x.mean(true, axes)).mul(r);
     return List.of(y.mul(channels(c.in(1), x)).add(channels(c.in(2), x)));
+  }
+
+  /** [n, c, ...] normalised over [c / groups, ...]. */
+  private static Tensor groupNormalization(OnnxCase c) {
+    Tensor x = c.in(0);
+    long groups = c.integer("num_groups", 1);
+    Tensor g =
+        x.reshape(x.shape().dim(0), groups, x.shape().elements() / x.shape().dim(0) / groups);
+    Tensor r = g.var(0, true, 2).add(c.number("epsilon", 1e-5)).rsqrt();
+    Tensor y = g.sub(g.mean(true, 2)).mul(r).reshape(x.shape());
+    return y.mul(channels(c.in(1), x)).add(channels(c.in(2), x));
+  }
+
+  /** With the given statistics, or in training with the batch's own, which move the given ones. */
+  private static List<Tensor> batchNormalization(OnnxCase c) {
+    Tensor x = c.in(0);
+    Tensor mean = c.in(3);
+    Tensor var = c.in(4);
+    List<Tensor> moved = List.of();
+    if (c.integer("training_mode", 0) == 1) {
+      int[] axes = IntStream.range(0, x.shape().rank()).filter(a -> a != 1).toArray();
+      double keep = c.number("momentum", 0.9);
+      Tensor m = x.mean(false, axes);
+      Tensor v = x.var(0, false, axes);
+      moved = List.of(mean.mul(keep).add(m.mul(1 - keep)), var.mul(keep).add(v.mul(1 - keep)));
+      mean = m;
+      var = v;
+    }
+    Tensor r = channels(var, x).add(c.number("epsilon", 1e-5)).rsqrt();
+    Tensor y = x.sub(channels(mean, x)).mul(r);
+    List<Tensor> results = new ArrayList<>();
+    results.add(y.mul(channels(c.in(1), x)).add(channels(c.in(2), x)));
+    results.addAll(moved);
+    return results;
   }
 
   /** [c] as [c, 1, 1...]. */

@@ -30,6 +30,11 @@ final class OnnxShapes {
     ops.put("GatherElements", c -> List.of(c.in(0).gather(axis(c), c.in(1))));
     ops.put("Tile", c -> List.of(tile(c.in(0), c.longs(1))));
     ops.put("Trilu", c -> List.of(trilu(c)));
+    ops.put("EyeLike", c -> List.of(eyeLike(c)));
+    ops.put("Hardmax", c -> List.of(hardmax(c)));
+    ops.put("OneHot", c -> List.of(oneHot(c)));
+    ops.put("DepthToSpace", c -> List.of(depthToSpace(c)));
+    ops.put("SpaceToDepth", c -> List.of(spaceToDepth(c)));
     ops.put("Shape", c -> List.of(shape(c)));
     ops.put("Size", c -> List.of(scalar(c, c.in(0).shape().elements())));
     ops.put("Range", c -> List.of(range(c)));
@@ -150,6 +155,64 @@ final class OnnxShapes {
     boolean upper = c.integer("upper", 1) == 1;
     Tensor kept = upper ? column.greaterEqual(diagonal) : column.lessEqual(diagonal);
     return kept.where(x, x.scalarLike(0));
+  }
+
+  private static Tensor eyeLike(OnnxCase c) {
+    Shape s = c.in(0).shape();
+    Tensor row = c.engine.arange(ScalarType.I64, 0, 1, s.dim(0)).unsqueeze(-1);
+    Tensor column = c.engine.arange(ScalarType.I64, 0, 1, s.dim(1));
+    return column.equal(row.add((double) c.integer("k", 0))).cast(c.dtype("dtype"));
+  }
+
+  /** 1 at the first largest element of a line, 0 elsewhere. */
+  private static Tensor hardmax(OnnxCase c) {
+    Tensor x = c.in(0);
+    int axis = x.shape().axis((int) c.integer("axis", -1));
+    return positions(c, x.shape().dim(axis), x.shape().rank() - axis - 1)
+        .equal(x.argMax(axis, true))
+        .cast(x.dtype());
+  }
+
+  /** 0, 1, 2... along an axis with some axes of extent 1 behind it. */
+  private static Tensor positions(OnnxCase c, long extent, int behind) {
+    Tensor p = c.engine.arange(ScalarType.I64, 0, 1, extent);
+    for (int a = 0; a < behind; a++) {
+      p = p.unsqueeze(-1);
+    }
+    return p;
+  }
+
+  /** A negative index counts from the end, one outside gives "off" everywhere. */
+  private static Tensor oneHot(OnnxCase c) {
+    Tensor ids = c.in(0).cast(ScalarType.I64);
+    long depth = (long) c.in(1).item();
+    int rank = ids.shape().rank() + 1;
+    int axis = (int) c.integer("axis", -1);
+    axis = axis < 0 ? axis + rank : axis;
+    Tensor wrapped = ids.less(ids.scalarLike(0)).where(ids.add((double) depth), ids);
+    Tensor hot = positions(c, depth, rank - axis - 1).equal(wrapped.unsqueeze(axis));
+    return hot.where(c.in(2).select(0, 1), c.in(2).select(0, 0));
+  }
+
+  private static Tensor depthToSpace(OnnxCase c) {
+    Shape s = c.in(0).shape();
+    long b = c.integer("blocksize", 1);
+    long depth = s.dim(1) / (b * b);
+    boolean depthFirst = c.text("mode", "DCR").equals("DCR");
+    Tensor x =
+        depthFirst
+            ? c.in(0).reshape(s.dim(0), b, b, depth, s.dim(2), s.dim(3)).permute(0, 3, 4, 1, 5, 2)
+            : c.in(0).reshape(s.dim(0), depth, b, b, s.dim(2), s.dim(3)).permute(0, 1, 4, 2, 5, 3);
+    return x.reshape(s.dim(0), depth, s.dim(2) * b, s.dim(3) * b);
+  }
+
+  private static Tensor spaceToDepth(OnnxCase c) {
+    Shape s = c.in(0).shape();
+    long b = c.integer("blocksize", 1);
+    return c.in(0)
+        .reshape(s.dim(0), s.dim(1), s.dim(2) / b, b, s.dim(3) / b, b)
+        .permute(0, 3, 5, 1, 2, 4)
+        .reshape(s.dim(0), s.dim(1) * b * b, s.dim(2) / b, s.dim(3) / b);
   }
 
   private static Tensor shape(OnnxCase c) {

@@ -2,11 +2,13 @@ package dev.quern.core.op;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.AttentionOp.Rope;
+import dev.quern.core.type.IndexException;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.testkit.KernelCase;
@@ -93,6 +95,14 @@ class DecompositionTest {
             tolerance.accepts((ScalarType) whole.dtype(), r[i], y[i], SLACK * largest), message);
       }
     }
+  }
+
+  @Test
+  void negativeTargetsAreErrorsThereToo() {
+    Tensor x = engine.normal(1, 2, 3);
+    Tensor targets = engine.tensor(new int[] {0, -1});
+    Op op = new LossOp.CrossEntropy(-100, 0, LossOp.Reduction.MEAN, false);
+    assertThrows(IndexException.class, () -> op.decompose(List.of(x, targets)));
   }
 
   @Test
