@@ -70,12 +70,13 @@ record NativeLibrary(@Nullable Functions functions, Probe probe) {
         String capped = cap == Tier.AMX ? "" : " (capped by -D" + Tier.PROPERTY + ")";
         return new NativeLibrary(
             functions, new Probe.Usable(functions.describe() + capped + ", " + file));
-      } catch (IllegalCallerException e) {
-        return refused(
-            "native access is denied to this module",
-            "start java with --enable-native-access=dev.quern.kernels.ffm (module path) or"
-                + " =ALL-UNNAMED (class path)");
       } catch (IOException | RuntimeException | LinkageError e) {
+        if (isDenied(e)) {
+          return refused(
+              "native access is denied to this module",
+              "start java with --enable-native-access=dev.quern.kernels.ffm (module path) or"
+                  + " --enable-native-access=ALL-UNNAMED (class path)");
+        }
         failures.add(folder + ": " + e.getMessage());
       }
     }
@@ -84,5 +85,15 @@ record NativeLibrary(@Nullable Functions functions, Probe probe) {
         "name a private folder on a file system that allows execution: -D"
             + LibraryFile.PROPERTY
             + "=FOLDER");
+  }
+
+  /** Whether the cause is the JVM's refusal; the first restricted call is in an initialiser. */
+  private static boolean isDenied(Throwable e) {
+    for (Throwable t = e; t != null; t = t.getCause()) {
+      if (t instanceof IllegalCallerException) {
+        return true;
+      }
+    }
+    return false;
   }
 }
