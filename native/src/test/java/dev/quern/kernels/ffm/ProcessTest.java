@@ -7,13 +7,16 @@ import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
+import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +48,11 @@ class ProcessTest {
                 java.toString(),
                 "--illegal-native-access=deny",
                 "-cp",
-                System.getProperty("java.class.path"),
+                String.join(
+                    File.pathSeparator,
+                    root(PrintProbe.class),
+                    root(NativeKernels.class),
+                    root(KernelProvider.class)),
                 PrintProbe.class.getName())
             .redirectErrorStream(true)
             .start();
@@ -53,6 +60,15 @@ class ProcessTest {
     assertEquals(0, process.waitFor(), text);
     assertTrue(text.contains("native access is denied"), text);
     assertTrue(text.contains("--enable-native-access="), text);
+  }
+
+  /** The folder or jar that a class came from, on the class path or in a module. */
+  private static String root(Class<?> type) {
+    String file = type.getName().replace('.', '/') + ".class";
+    String url = Objects.requireNonNull(type.getResource("/" + file)).toString();
+    String place = url.substring(0, url.length() - file.length());
+    String path = place.replaceFirst("^jar:", "").replaceFirst("!/$", "");
+    return Path.of(URI.create(path)).toString();
   }
 
   @Test
