@@ -52,7 +52,8 @@ class ProcessTest {
                     File.pathSeparator,
                     root(PrintProbe.class),
                     root(NativeKernels.class),
-                    root(KernelProvider.class)),
+                    root(KernelProvider.class),
+                    System.getProperty("java.class.path")),
                 PrintProbe.class.getName())
             .redirectErrorStream(true)
             .start();
