@@ -149,8 +149,9 @@ final class VectorMath {
     FloatVector b = a.blend(11f, a.compare(VectorOperators.GT, 11f));
     FloatVector t = b.sub(2f).div(b.add(2f));
     FloatVector high = b.mul(b);
-    FloatVector low = b.fma(b, high.neg());
-    FloatVector e = exp(high.neg());
+    FloatVector minus = high.mul(-1f);
+    FloatVector low = b.fma(b, minus);
+    FloatVector e = exp(minus);
     e = e.sub(e.mul(low));
     return e.mul(erfcTail(t)).div(b.add(b).add(1f));
   }
@@ -171,8 +172,8 @@ final class VectorMath {
 
   /** 1 / (1 + e^−x), for negative x as eˣ / (1 + eˣ), which keeps its relative accuracy. */
   static FloatVector sigmoid(FloatVector x) {
-    FloatVector e = exp(x.abs().neg());
-    return Simd.all(1f).blend(e, x.lt(0f)).div(e.add(1f));
+    FloatVector e = exp(x.abs().mul(-1f));
+    return e.blend(1f, x.compare(VectorOperators.GE, 0f)).div(e.add(1f));
   }
 
   /** x · sigmoid(x). */
@@ -183,7 +184,7 @@ final class VectorMath {
   /** x · Φ(x) = x · erfc(−x/√2) / 2, from the side of the tail that does not cancel. */
   static FloatVector gelu(FloatVector x) {
     FloatVector tail = erfc(x.abs().mul(SQRT_HALF_F)).mul(0.5f);
-    FloatVector phi = tail.blend(Simd.all(1f).sub(tail), x.compare(VectorOperators.GT, 0f));
+    FloatVector phi = tail.blend(tail.mul(-1f).add(1f), x.compare(VectorOperators.GT, 0f));
     return x.mul(phi);
   }
 

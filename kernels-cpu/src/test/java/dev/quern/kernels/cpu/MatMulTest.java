@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Test;
 
 /** Products of every weight format against sums in F64. */
 class MatMulTest {
-  private static final long[] M = {1, 2, 4, 5, 17, 70};
-  private static final long[] N = {1, 3, 8, 67, 130};
+  private static final long[] M = {1, 4, 5, 70};
+  private static final long[] N = {1, 8, 67, 130};
 
   @Test
   void linearMatchesScalarSums() {
