@@ -27,7 +27,7 @@ final class KernelRunner {
   record Results(List<TensorView> views) {
     /** All bytes, for comparison. */
     List<byte[]> bytes() {
-      return views.stream().map(v -> v.segment().toArray(ValueLayout.JAVA_BYTE)).toList();
+      return views.stream().map(v -> Bits.of(v.dtype(), v.segment())).toList();
     }
   }
 
@@ -88,7 +88,7 @@ final class KernelRunner {
       for (Tensor t : engine.apply(c.op(), inputs)) {
         results.add(bytes(t));
       }
-      written.forEach(v -> results.add(v.segment().toArray(ValueLayout.JAVA_BYTE)));
+      written.forEach(v -> results.add(Bits.of(v.dtype(), v.segment())));
       return results;
     }
   }
@@ -114,14 +114,14 @@ final class KernelRunner {
         for (int i = 0; i < count; i++) {
           results.add(bytes(plan.output("y" + i)));
         }
-        written.forEach(v -> results.add(v.segment().toArray(ValueLayout.JAVA_BYTE)));
+        written.forEach(v -> results.add(Bits.of(v.dtype(), v.segment())));
         return results;
       }
     }
   }
 
   private static byte[] bytes(Tensor t) {
-    return t.shape().elements() == 0 ? new byte[0] : t.segment().toArray(ValueLayout.JAVA_BYTE);
+    return t.shape().elements() == 0 ? new byte[0] : Bits.of(t.dtype(), t.segment());
   }
 
   private static List<TensorView> tensors(Engine engine, KernelCase c, List<Tensor> inputs) {
