@@ -2,10 +2,10 @@ package dev.quern.transformer;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.spi.KernelProvider;
+import dev.quern.core.spi.KernelRegistry;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.Precision;
 import java.util.List;
-import java.util.ServiceLoader;
 import org.junit.jupiter.api.Assumptions;
 
 /** Engines with the kernels of one tier. */
@@ -21,7 +21,7 @@ public final class Engines {
     if (tier.equals("reference")) {
       return builder.kernels().build();
     }
-    for (KernelProvider p : ServiceLoader.load(KernelProvider.class)) {
+    for (KernelProvider p : KernelRegistry.providers("cpu")) {
       if (p.name().equals(tier)) {
         if (p.probe() instanceof Probe.Refused(String reason, String remedy)) {
           Assumptions.abort("skipped: " + tier + " kernels: " + reason + "; " + remedy);

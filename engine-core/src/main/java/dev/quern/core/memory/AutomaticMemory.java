@@ -64,7 +64,9 @@ final class AutomaticMemory {
               + " work to free results deterministically",
           BUDGET_BYTES);
     }
-    for (int i = 0; i < MAX_WAITS && LIVE_BYTES.get() + bytes > BUDGET_BYTES; i++) {
+    for (int i = 0;
+        bytes <= BUDGET_BYTES && i < MAX_WAITS && LIVE_BYTES.get() + bytes > BUDGET_BYTES;
+        i++) {
       if (i % 10 == 0) {
         System.gc();
       }

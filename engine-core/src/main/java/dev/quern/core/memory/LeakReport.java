@@ -17,8 +17,7 @@ public final class LeakReport {
   private static final Cleaner CLEANER = Cleaner.create();
   private static final int SHOWN = 5;
 
-  /** Where reports go; replaced by tests. */
-  static volatile Consumer<String> sink = message -> LOG.log(Level.WARNING, message);
+  private static volatile Consumer<String> sink = message -> LOG.log(Level.WARNING, message);
 
   private final Cleaner.Cleanable cleanable;
   private final Check check;
@@ -26,6 +25,18 @@ public final class LeakReport {
   private LeakReport(Cleaner.Cleanable cleanable, Check check) {
     this.cleanable = cleanable;
     this.check = check;
+  }
+
+  /**
+   * Sends reports somewhere else than to the logger.
+   *
+   * @param receiver gets each report; called on a thread of its own
+   * @return where they went before
+   */
+  public static Consumer<String> reportTo(Consumer<String> receiver) {
+    Consumer<String> before = sink;
+    sink = receiver;
+    return before;
   }
 
   /**

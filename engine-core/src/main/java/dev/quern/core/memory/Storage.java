@@ -111,6 +111,15 @@ public final class Storage {
     version.incrementAndGet();
   }
 
+  /**
+   * Whether somebody outside may still look at the bytes.
+   *
+   * @return true once {@link #escape} was called
+   */
+  public boolean hasEscaped() {
+    return escaped;
+  }
+
   void moveTo(Lifetime owner) {
     lifetime = owner;
   }

@@ -147,6 +147,7 @@ public sealed interface AttentionOp extends Op {
               && k.shape().dim(3) == s.dim(3)
               && v.shape().with(3, 0).equals(k.shape().with(3, 0))
               && k.shape().dim(2) > 0
+              && s.dim(2) > 0
               && s.dim(2) % k.shape().dim(2) == 0;
       if (!fits) {
         throw Infer.fail(

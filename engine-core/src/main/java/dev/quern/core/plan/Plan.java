@@ -159,17 +159,29 @@ public final class Plan implements AutoCloseable {
   /**
    * Gives its memory back; its outputs can't be used any more.
    *
-   * @throws ScopeClosedException if closed twice
+   * @throws ScopeClosedException if closed twice, or while another thread replays it
    */
   @Override
   public void close() {
-    if (!lifetime.close()) {
-      throw new ScopeClosedException("plan '" + name + "' was closed twice; close it once");
+    if (!running.compareAndSet(false, true)) {
+      throw new ScopeClosedException(
+          "plan '" + name + "' is being replayed by another thread; wait for it, then close");
+    }
+    try {
+      if (!lifetime.close()) {
+        throw new ScopeClosedException("plan '" + name + "' was closed twice; close it once");
+      }
+    } finally {
+      running.set(false);
     }
     leak.done();
     SegmentPool pool = SegmentPool.shared();
-    pool.give(memory.workspace());
-    pool.give(memory.parameters());
+    if (outputs.values().stream().noneMatch(t -> t.storage().hasEscaped())) {
+      pool.give(memory.workspace());
+    }
+    if (slots.values().stream().noneMatch(Slot::hasEscaped)) {
+      pool.give(memory.parameters());
+    }
     memory.constants().forEach(Storage::recycle);
     if (bound.scratch().byteSize() > 0) {
       pool.give(bound.scratch());

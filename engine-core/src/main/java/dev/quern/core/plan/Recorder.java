@@ -78,7 +78,7 @@ public final class Recorder implements Recording {
     }
     MemorySegment memory = parameters.asSlice(parameterBytes, bytes);
     parameterBytes += (bytes + SegmentPool.ALIGNMENT_BYTES - 1) & -SegmentPool.ALIGNMENT_BYTES;
-    slots.put(slotName, new Slot(slotName, spec, memory));
+    slots.put(slotName, new Slot(slotName, spec, memory, lifetime));
     return symbolic(spec.dtype(), Layout.contiguous(spec.shape()), new Source(null, memory));
   }
 
@@ -124,6 +124,9 @@ public final class Recorder implements Recording {
       out.add(symbolic(s.dtype(), Layout.contiguous(s.shape()), new Source(v, null)));
     }
     operands.forEach(t -> use(t, step));
+    if (op.writes().isEmpty() && out.stream().allMatch(t -> t.shape().elements() == 0)) {
+      return out; // as eagerly, there is nothing to compute
+    }
     steps.add(new Step(op, choice.get(), signature, operands, out));
     return out;
   }

@@ -1,5 +1,6 @@
 package dev.quern.core.plan;
 
+import dev.quern.core.memory.Lifetime;
 import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ShapeException;
@@ -12,11 +13,14 @@ public final class Slot {
   private final String name;
   private final TensorSpec spec;
   private final MemorySegment memory;
+  private final Lifetime lifetime;
+  private boolean escaped;
 
-  Slot(String name, TensorSpec spec, MemorySegment memory) {
+  Slot(String name, TensorSpec spec, MemorySegment memory, Lifetime lifetime) {
     this.name = name;
     this.spec = spec;
     this.memory = memory;
+    this.lifetime = lifetime;
   }
 
   /**
@@ -43,7 +47,14 @@ public final class Slot {
    * @return exactly its bytes
    */
   public MemorySegment memory() {
+    lifetime.check(spec);
+    escaped = true;
     return memory;
+  }
+
+  /** Whether somebody outside may still write to it. */
+  boolean hasEscaped() {
+    return escaped;
   }
 
   /**
@@ -53,6 +64,7 @@ public final class Slot {
    * @param value its new value
    */
   public void set(long index, long value) {
+    lifetime.check(spec);
     if (spec.dtype() == ScalarType.I64) {
       memory.setAtIndex(ValueLayout.JAVA_LONG, index, value);
     } else if (spec.dtype() == ScalarType.I32) {
@@ -89,6 +101,7 @@ public final class Slot {
   }
 
   private void count(int n) {
+    lifetime.check(spec);
     if (n != spec.shape().elements()) {
       throw new ShapeException(
           "slot '"

@@ -1,5 +1,9 @@
 package dev.quern.core.spi;
 
+import dev.quern.core.op.CreateOp;
+import dev.quern.core.op.CustomOp;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.UnaryOp;
 import dev.quern.core.type.NotSupportedException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -61,12 +65,24 @@ public final class KernelRegistry {
    */
   public static KernelRegistry load(String device, KernelProvider... more) {
     List<KernelProvider> all = new ArrayList<>(Arrays.asList(more));
+    all.addAll(providers(device));
+    return new KernelRegistry(all);
+  }
+
+  /**
+   * The providers that ServiceLoader finds for a kind of device.
+   *
+   * @param device {@code cpu} or {@code cuda}
+   * @return new ones at each call, usable or not
+   */
+  public static List<KernelProvider> providers(String device) {
+    List<KernelProvider> found = new ArrayList<>();
     for (KernelProvider p : ServiceLoader.load(KernelProvider.class)) {
       if (p.device().equals(device)) {
-        all.add(p);
+        found.add(p);
       }
     }
-    return new KernelRegistry(all);
+    return found;
   }
 
   /**
@@ -104,12 +120,20 @@ public final class KernelRegistry {
    * @return the decision, or empty if no provider has one
    */
   public Optional<Choice> find(KernelSignature signature) {
+    if (hasValues(signature.op())) {
+      return decide(signature);
+    }
     Optional<Choice> known = choices.get(signature);
     if (known == null) {
       known = decide(signature);
       choices.put(signature, known);
     }
     return known;
+  }
+
+  /** Whether the record holds numbers of a call, so that a cache keyed by it would grow forever. */
+  private static boolean hasValues(Op op) {
+    return op instanceof CreateOp || op instanceof UnaryOp.Clip || op instanceof CustomOp;
   }
 
   private Optional<Choice> decide(KernelSignature signature) {

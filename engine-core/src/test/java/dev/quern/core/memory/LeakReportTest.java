@@ -17,8 +17,7 @@ class LeakReportTest {
   @Test
   void aForgottenFileIsReportedByTypeShapeAndOwner(@TempDir Path dir) throws Exception {
     List<String> messages = new CopyOnWriteArrayList<>();
-    Consumer<String> log = LeakReport.sink;
-    LeakReport.sink = messages::add;
+    Consumer<String> log = LeakReport.reportTo(messages::add);
     try {
       forget(dir);
       for (int i = 0; i < 200 && messages.isEmpty(); i++) {
@@ -26,7 +25,7 @@ class LeakReportTest {
         Thread.sleep(10);
       }
     } finally {
-      LeakReport.sink = log;
+      LeakReport.reportTo(log);
     }
     assertTrue(
         messages.stream().anyMatch(m -> m.contains("weights.bin") && m.contains("[2, 3] F32")),

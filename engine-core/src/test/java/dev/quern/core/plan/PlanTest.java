@@ -15,6 +15,8 @@ import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -128,5 +130,34 @@ class PlanTest {
                   throw new IllegalStateException("no");
                 }));
     assertEquals(40, w.add(0).shape().elements());
+  }
+
+  @Test
+  void aSlotOfAClosedPlanIsRefusedAndOutputsHandedOutAreKept() {
+    Plan plan = engine.record("net", r -> r.output("y", network(r.slot("x", X))));
+    plan.slot("x").set(new float[16]);
+    plan.run();
+    MemorySegment kept = plan.output("y").segment();
+    byte[] before = kept.toArray(ValueLayout.JAVA_BYTE);
+    Slot slot = plan.slot("x");
+    plan.close();
+    for (int i = 0; i < 50; i++) {
+      engine.full(ScalarType.F32, 1e9, 2, 8 * (i + 1)); // would take a recycled workspace
+    }
+    assertArrayEquals(before, kept.toArray(ValueLayout.JAVA_BYTE));
+    assertThrows(ScopeClosedException.class, () -> slot.set(new float[16]));
+    assertThrows(ScopeClosedException.class, slot::memory);
+  }
+
+  @Test
+  void emptyResultsNeedNoCalls() {
+    try (Plan plan =
+        engine.record(
+            "empty",
+            r -> r.output("y", r.slot("x", TensorSpec.of(ScalarType.F32, 0, 8)).linear(w)))) {
+      plan.run();
+      assertEquals(0, plan.size());
+      assertEquals(0, plan.output("y").toFloats().length);
+    }
   }
 }

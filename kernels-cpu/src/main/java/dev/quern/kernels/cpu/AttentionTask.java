@@ -78,8 +78,15 @@ final class AttentionTask extends SlicedTask {
     }
   }
 
+  /** Beyond any key, and far enough from overflow to count on from. */
+  private static final int FAR = 1 << 30;
+
   private static int value(TensorView x, int b) {
     return x.segment().get(I32, x.offsetBytes() + b * x.strideBytes(0));
+  }
+
+  private long start(int b, int length) {
+    return starts == null ? length - (long) e.tq() : value(starts, b);
   }
 
   private int length(int b) {
@@ -99,7 +106,7 @@ final class AttentionTask extends SlicedTask {
 
   /** First key that the query at a position sees. */
   private int first(int position) {
-    return op.window() > 0 ? Math.max(0, position - op.window() + 1) : 0;
+    return op.window() > 0 ? (int) Math.max(0, position - (long) op.window() + 1) : 0;
   }
 
   /** One past the last key that it sees. */
@@ -109,7 +116,7 @@ final class AttentionTask extends SlicedTask {
 
   private void block(int b, int kvHead, int i0, long slot) {
     int length = length(b);
-    int position = (starts == null ? length - e.tq() : value(starts, b)) + i0;
+    int position = Math.clamp(start(b, length) + i0, -FAR, FAR);
     int n = Math.min(e.queries(), e.tq() - i0);
     int rows = n * e.group();
     clear(b, kvHead, i0, n, slot);

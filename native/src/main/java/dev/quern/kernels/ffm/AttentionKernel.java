@@ -14,6 +14,7 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import java.lang.foreign.MemorySegment;
@@ -216,8 +217,18 @@ final class AttentionKernel implements Kernel {
         long b = batch(s);
         long keys = k.shape().dim(1);
         long length = lengths == null ? keys : lengths.getAtIndex(JAVA_INT, b);
+        if (length < 0 || length > keys) {
+          throw new IndexException(
+              "[attention] lengths["
+                  + b
+                  + "] is "
+                  + length
+                  + ", outside 0.."
+                  + keys
+                  + "; give the number of valid keys of each sequence");
+        }
         long start = starts == null ? length - q.shape().dim(1) : starts.getAtIndex(JAVA_INT, b);
-        parameters.set(JAVA_LONG, s * ARGS_BYTES + KEYS, Math.clamp(length, 0, keys));
+        parameters.set(JAVA_LONG, s * ARGS_BYTES + KEYS, length);
         parameters.set(JAVA_LONG, s * ARGS_BYTES + FIRST_POSITION, start + query(s));
       }
       pool.parallelFor(cut.slices(), task);

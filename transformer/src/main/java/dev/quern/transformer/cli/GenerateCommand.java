@@ -103,10 +103,22 @@ final class GenerateCommand implements Callable<Integer> {
             spec.commandLine(), "the prompt has no tokens; give a text of at least one character");
       }
       int context = open.decoder().dimensions().contextLength();
+      if (ids.length > context) {
+        throw new ParameterException(
+            spec.commandLine(),
+            "the prompt has "
+                + ids.length
+                + " tokens, and the model's context is "
+                + context
+                + "; shorten it");
+      }
       int capacity = (int) Math.min(context, ids.length + (long) options.maxTokens());
       try (Session session = open.session(Math.max(capacity, Math.min(ids.length, context)))) {
         long loaded = System.nanoTime();
-        stream(new Generation(session, tokenizer, ids, options), started, loaded);
+        GenerationOptions ends =
+            options.withStopTokens(open.checkpoint().endTokens().toArray(Integer[]::new));
+        stream(
+            new Generation(session, tokenizer, ids, ignoreEnd ? options : ends), started, loaded);
       }
     }
     return 0;
@@ -122,7 +134,9 @@ final class GenerateCommand implements Callable<Integer> {
         first = System.nanoTime();
       }
       out.print(token.text());
-      out.flush();
+      if (out.checkError()) { // flushes; the reader is gone
+        break;
+      }
     }
     long end = System.nanoTime();
     out.println();

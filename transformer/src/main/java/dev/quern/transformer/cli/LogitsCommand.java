@@ -49,6 +49,7 @@ final class LogitsCommand implements Callable<Integer> {
     try (OpenModel open = model.open()) {
       float[] values;
       if (open.family() instanceof Encoder encoder) {
+        open.checkpoint().tensors().checkLength();
         check(encoder.dimensions().vocabulary());
         values = hiddenStates(open.engine(), encoder);
       } else {

@@ -11,6 +11,8 @@ import picocli.CommandLine.Spec;
 
 /** The options of all commands that run a model: which, and how. */
 final class ModelMixin {
+  private static final int MOST_THREADS = 1024;
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec mixee;
 
@@ -44,9 +46,9 @@ final class ModelMixin {
   OpenModel open() {
     Engine.Builder builder = Engine.builder().precision(precision);
     if (threads != null) {
-      if (threads < 1) {
+      if (threads < 1 || threads > MOST_THREADS) {
         throw new ParameterException(
-            mixee.commandLine(), "--threads is " + threads + "; it must be at least 1");
+            mixee.commandLine(), "--threads is " + threads + "; it must be 1 to " + MOST_THREADS);
       }
       builder.threads(threads);
     }

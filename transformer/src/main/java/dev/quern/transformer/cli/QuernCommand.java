@@ -60,6 +60,7 @@ public final class QuernCommand {
   static CommandLine commandLine() {
     return new CommandLine(new QuernCommand())
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExpandAtFiles(false) // a prompt may begin with @
         .setExecutionExceptionHandler(new ErrorReport())
         .setUsageHelpAutoWidth(true);
   }

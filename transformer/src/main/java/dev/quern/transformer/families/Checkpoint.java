@@ -14,6 +14,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -220,6 +222,17 @@ public final class Checkpoint implements AutoCloseable {
    */
   public Settings generationSettings() {
     return generationSettings;
+  }
+
+  /**
+   * The end tokens that {@code config.json} and {@code generation_config.json} name.
+   *
+   * @return token ids; empty for GGUF, where the vocabulary names them
+   */
+  public Set<Integer> endTokens() {
+    Set<Integer> ends = new TreeSet<>(settings().integers("eos_token_id"));
+    ends.addAll(generationSettings().integers("eos_token_id"));
+    return ends;
   }
 
   /**

@@ -5,7 +5,6 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.decode.SessionOptions;
 import dev.quern.transformer.families.Decoder;
-import dev.quern.transformer.families.Settings;
 import dev.quern.transformer.layers.AttentionContext;
 import java.util.List;
 import java.util.Map;
@@ -89,9 +88,7 @@ public final class CausalLanguageModel extends LoadedModel {
    */
   public Set<Integer> endTokens() {
     Set<Integer> ends = new TreeSet<>(tokenizer().vocabulary().endOfGeneration());
-    for (Settings s : List.of(checkpoint().settings(), checkpoint().generationSettings())) {
-      ends.addAll(s.integers("eos_token_id"));
-    }
+    ends.addAll(checkpoint().endTokens());
     return ends;
   }
 

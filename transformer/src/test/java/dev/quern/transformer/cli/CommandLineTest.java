@@ -2,6 +2,7 @@ package dev.quern.transformer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -110,6 +111,7 @@ class CommandLineTest {
     String ids = done("tokenize", "-m", llama, text).line();
     Path file = dir.resolve("text.txt");
     Files.writeString(file, text);
+    assertNotEquals(ids, done("tokenize", "-m", llama, "@" + file).line());
     assertEquals(ids, done("tokenize", "-m", llama, "--file", file).line());
     assertTrue(done("tokenize", "-m", llama, "--special", text).line().endsWith(ids));
     Object[] back =
@@ -202,6 +204,7 @@ class CommandLineTest {
     assertEquals(2, run("quantize", llama, "out.gguf", "Q9").code);
     assertEquals(2, run("logits", "-m", llama, "--tokens", "1,99999", "-o", "x.npy").code);
     assertEquals(2, run("bench", "-m", llama, "-r", 0).code);
+    assertEquals(2, run("generate", "-m", llama, "-p", "x ".repeat(5000)).code);
   }
 
   @Test

@@ -4,20 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.core.memory.LeakReport;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.decode.Session;
 import java.io.IOException;
-import java.lang.reflect.InvocationHandler;
-import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -151,9 +148,9 @@ class OpenCloseTest {
   }
 
   @Test
-  void aForgottenModelIsReported() throws ReflectiveOperationException, InterruptedException {
+  void aForgottenModelIsReported() throws InterruptedException {
     List<String> reports = new CopyOnWriteArrayList<>();
-    listen(reports::add);
+    Consumer<String> log = LeakReport.reportTo(reports::add);
     try {
       forget();
       for (int i = 0; i < 100 && !reported(reports); i++) {
@@ -163,32 +160,8 @@ class OpenCloseTest {
       assertTrue(reported(reports), reports.toString());
       assertTrue(reports.toString().contains("F32"), reports.toString());
     } finally {
-      listen(null);
+      LeakReport.reportTo(log);
     }
-  }
-
-  /**
-   * Hands a logger's records to a listener instead of its handlers, or undoes that. By reflection,
-   * because the module does not read {@code java.logging}.
-   */
-  private static void listen(@Nullable Consumer<String> listener)
-      throws ReflectiveOperationException {
-    Class<?> filter = Class.forName("java.util.logging.Filter");
-    Class<?> logger = Class.forName("java.util.logging.Logger");
-    Class<?> record = Class.forName("java.util.logging.LogRecord");
-    InvocationHandler take =
-        (_, _, arguments) -> {
-          Object message = record.getMethod("getMessage").invoke(arguments[0]);
-          Objects.requireNonNull(listener).accept(String.valueOf(message));
-          return false;
-        };
-    Object proxy =
-        listener == null
-            ? null
-            : Proxy.newProxyInstance(
-                OpenCloseTest.class.getClassLoader(), new Class<?>[] {filter}, take);
-    Object target = logger.getMethod("getLogger", String.class).invoke(null, "dev.quern.memory");
-    logger.getMethod("setFilter", filter).invoke(target, proxy);
   }
 
   private static boolean reported(List<String> reports) {
