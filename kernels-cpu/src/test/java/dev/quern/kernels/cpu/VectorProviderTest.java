@@ -4,11 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.spi.KernelProvider;
+import dev.quern.core.spi.KernelRegistry;
 import dev.quern.core.spi.Probe;
+import java.io.File;
 import java.io.IOException;
+import java.net.URI;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ServiceLoader;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
 
 /** The provider is found, and explains itself where the Vector API is missing. */
@@ -16,8 +22,7 @@ class VectorProviderTest {
   @Test
   void isFoundAndUsable() {
     KernelProvider p =
-        ServiceLoader.load(KernelProvider.class).stream()
-            .map(ServiceLoader.Provider::get)
+        KernelRegistry.providers("cpu").stream()
             .filter(k -> k.name().equals("vector"))
             .findFirst()
             .orElseThrow();
@@ -31,13 +36,37 @@ class VectorProviderTest {
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
-                System.getProperty("java.class.path"),
+                classPath(),
                 Main.class.getName())
             .redirectErrorStream(true)
             .start();
     String out = new String(java.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, java.waitFor(), out);
     assertTrue(out.contains("start java with --add-modules jdk.incubator.vector"), out);
+  }
+
+  /**
+   * Where the classes are, whichever way this JVM was started: on the module path, a test's classes
+   * are patched into the module, and the core is a module of its own.
+   */
+  private static String classPath() {
+    return Stream.of(Main.class, VectorProvider.class, KernelProvider.class, NullMarked.class)
+        .map(c -> c.getResource("/" + c.getName().replace('.', '/') + ".class"))
+        .map(VectorProviderTest::root)
+        .distinct()
+        .collect(Collectors.joining(File.pathSeparator));
+  }
+
+  private static String root(URL url) {
+    String text = url.toString();
+    if (text.startsWith("jar:file:")) {
+      return text.substring("jar:file:".length(), text.indexOf("!/"));
+    }
+    Path path = Path.of(URI.create(text));
+    while (path != null && !"dev".equals(String.valueOf(path.getFileName()))) {
+      path = path.getParent();
+    }
+    return String.valueOf(path == null ? "" : path.getParent());
   }
 
   /** Prints what the provider answers. */
