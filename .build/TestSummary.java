@@ -70,11 +70,27 @@ void readReport(String name, Path report, Module module, Map<Skip, Long> skips) 
     NodeList skipped = testCase.getElementsByTagName("skipped");
     if (skipped.getLength() > 0) {
       module.skipped++;
-      String reason = ((Element) skipped.item(0)).getAttribute("message");
-      reason = reason.replaceFirst("^Assumption failed: ", "").lines().findFirst().orElse("");
+      String reason = reason((Element) skipped.item(0));
       skips.merge(new Skip(name, reason.isBlank() ? "no reason given" : reason), 1L, Long::sum);
     }
   }
+}
+
+/**
+ * The message, as far as cases share it: an attribute for disabled tests, the first line of a stack
+ * trace for assumptions.
+ */
+String reason(Element skipped) {
+  String message = skipped.getAttribute("message");
+  if (message.isBlank()) {
+    message = skipped.getTextContent().lines().findFirst().orElse("");
+  }
+  return message
+      .replaceFirst("^[\\w.]+Exception: ", "")
+      .replaceFirst("^Assumption failed: ", "")
+      .replaceFirst("^skipped: ", "")
+      .replaceFirst("(, no [^/ ]+/).*", "$1...")
+      .strip();
 }
 
 void print(Map<String, Module> modules, Map<Skip, Long> skips) {

@@ -12,11 +12,11 @@ import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
+import dev.quern.testkit.Origin;
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,9 +50,9 @@ class ProcessTest {
                 "-cp",
                 String.join(
                     File.pathSeparator,
-                    root(PrintProbe.class),
-                    root(NativeKernels.class),
-                    root(KernelProvider.class),
+                    Origin.of(PrintProbe.class),
+                    Origin.of(NativeKernels.class),
+                    Origin.of(KernelProvider.class),
                     System.getProperty("java.class.path")),
                 PrintProbe.class.getName())
             .redirectErrorStream(true)
@@ -61,15 +61,6 @@ class ProcessTest {
     assertEquals(0, process.waitFor(), text);
     assertTrue(text.contains("native access is denied"), text);
     assertTrue(text.contains("--enable-native-access="), text);
-  }
-
-  /** The folder or jar that a class came from, on the class path or in a module. */
-  private static String root(Class<?> type) {
-    String file = type.getName().replace('.', '/') + ".class";
-    String url = Objects.requireNonNull(type.getResource("/" + file)).toString();
-    String place = url.substring(0, url.length() - file.length());
-    String path = place.replaceFirst("^jar:", "").replaceFirst("!/$", "");
-    return Path.of(URI.create(path)).toString();
   }
 
   @Test

@@ -153,7 +153,7 @@ class OpenCloseTest {
     Consumer<String> log = LeakReport.reportTo(reports::add);
     try {
       forget();
-      for (int i = 0; i < 100 && !reported(reports); i++) {
+      for (int i = 0; i < 600 && !reported(reports); i++) {
         System.gc();
         Thread.sleep(50);
       }
