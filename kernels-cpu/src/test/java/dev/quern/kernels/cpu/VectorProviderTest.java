@@ -6,10 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelRegistry;
 import dev.quern.core.spi.Probe;
+import dev.quern.testkit.Origin;
 import java.io.File;
 import java.io.IOException;
-import java.net.URI;
-import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
@@ -51,22 +50,9 @@ class VectorProviderTest {
    */
   private static String classPath() {
     return Stream.of(Main.class, VectorProvider.class, KernelProvider.class, NullMarked.class)
-        .map(c -> c.getResource("/" + c.getName().replace('.', '/') + ".class"))
-        .map(VectorProviderTest::root)
+        .map(Origin::of)
         .distinct()
         .collect(Collectors.joining(File.pathSeparator));
-  }
-
-  private static String root(URL url) {
-    String text = url.toString();
-    if (text.startsWith("jar:file:")) {
-      return text.substring("jar:file:".length(), text.indexOf("!/"));
-    }
-    Path path = Path.of(URI.create(text));
-    while (path != null && !"dev".equals(String.valueOf(path.getFileName()))) {
-      path = path.getParent();
-    }
-    return String.valueOf(path == null ? "" : path.getParent());
   }
 
   /** Prints what the provider answers. */
