@@ -9,8 +9,10 @@ import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScopeClosedException;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -130,6 +132,17 @@ public final class Plan implements AutoCloseable {
    */
   public int size() {
     return bound.calls().size();
+  }
+
+  /**
+   * Whose kernels it runs.
+   *
+   * @return provider names, in order of first use
+   */
+  public Set<String> providers() {
+    Set<String> names = new LinkedHashSet<>();
+    bound.steps().forEach(s -> names.add(s.choice().provider()));
+    return names;
   }
 
   /**

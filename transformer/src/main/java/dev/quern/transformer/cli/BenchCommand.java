@@ -2,6 +2,8 @@ package dev.quern.transformer.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
 import dev.quern.transformer.decode.Session;
 import java.io.PrintWriter;
 import java.util.Arrays;
@@ -78,12 +80,22 @@ final class BenchCommand implements Callable<Integer> {
       if (prompt > 0) {
         int[] tokens = random(prompt, vocabulary);
         report(
-            open, "prefill", prompt, 0, measure(session, prompt, () -> session.prefill(0, tokens)));
+            open,
+            session,
+            "prefill",
+            prompt,
+            0,
+            measure(session, prompt, () -> session.prefill(0, tokens)));
       }
       if (generate > 0) {
         int[] tokens = random(generate, vocabulary);
         report(
-            open, "decode", 0, generate, measure(session, generate, () -> steps(session, tokens)));
+            open,
+            session,
+            "decode",
+            0,
+            generate,
+            measure(session, generate, () -> steps(session, tokens)));
       }
     }
     return 0;
@@ -113,7 +125,17 @@ final class BenchCommand implements Callable<Integer> {
     return random.ints(count, 0, vocabulary).toArray();
   }
 
-  private void report(OpenModel open, String test, int prompts, int generated, double[] samples)
+  /** What the weights that most bytes are in were computed with. */
+  private static String precision(OpenModel open) {
+    Precision chosen = open.engine().precision();
+    if (chosen == Precision.AUTO) {
+      chosen = chosen.resolve(DType.of(ModelFiles.mainType(open.checkpoint().tensors())));
+    }
+    return chosen.name().toLowerCase(Locale.ROOT);
+  }
+
+  private void report(
+      OpenModel open, Session session, String test, int prompts, int generated, double[] samples)
       throws JsonProcessingException {
     double[] sorted = samples.clone();
     Arrays.sort(sorted);
@@ -129,8 +151,8 @@ final class BenchCommand implements Callable<Integer> {
     row.put("median_tokens_per_second", median);
     row.put("model", String.valueOf(open.path().getFileName()));
     row.put("dtype", ModelFiles.mainType(open.checkpoint().tensors()));
-    row.put("kernels", String.join(",", open.engine().kernels().usableNames()));
-    row.put("precision", open.engine().precision().name().toLowerCase(Locale.ROOT));
+    row.put("kernels", String.join(",", session.plan().providers()));
+    row.put("precision", precision(open));
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       out.println(new ObjectMapper().writeValueAsString(row));
