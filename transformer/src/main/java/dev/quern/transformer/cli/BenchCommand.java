@@ -2,11 +2,16 @@ package dev.quern.transformer.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quern.core.io.TensorFile;
+import dev.quern.core.io.TensorInfo;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.model.CausalLanguageModel;
+import dev.quern.transformer.model.ModelOptions;
 import java.io.PrintWriter;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -68,8 +73,8 @@ final class BenchCommand implements Callable<Integer> {
           spec.commandLine(),
           "-p, -n and -d must not be negative, -p or -n must be positive, and -r at least 1");
     }
-    try (OpenModel open = model.open();
-        Session session = open.session(depth + Math.max(prompt, generate))) {
+    try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT.withoutTokenizer());
+        Session session = open.openSession(1, depth + Math.max(prompt, generate))) {
       int vocabulary = open.decoder().dimensions().vocabulary();
       if (explain) {
         spec.commandLine().getErr().println(session.plan().explain());
@@ -126,16 +131,33 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   /** What the weights that most bytes are in were computed with. */
-  private static String precision(OpenModel open) {
+  private static String precision(CausalLanguageModel open) {
     Precision chosen = open.engine().precision();
     if (chosen == Precision.AUTO) {
-      chosen = chosen.resolve(DType.of(ModelFiles.mainType(open.checkpoint().tensors())));
+      chosen = chosen.resolve(DType.of(mainType(open.checkpoint().tensors())));
     }
     return chosen.name().toLowerCase(Locale.ROOT);
   }
 
+  /** The element type that most bytes of a model are in. */
+  private static String mainType(TensorFile file) {
+    Map<String, Long> bytes = new HashMap<>();
+    for (TensorInfo t : file.tensors().values()) {
+      bytes.merge(t.typeName(), t.byteSize(), Long::sum);
+    }
+    return bytes.entrySet().stream()
+        .max(Map.Entry.comparingByValue())
+        .map(Map.Entry::getKey)
+        .orElse("none");
+  }
+
   private void report(
-      OpenModel open, Session session, String test, int prompts, int generated, double[] samples)
+      CausalLanguageModel open,
+      Session session,
+      String test,
+      int prompts,
+      int generated,
+      double[] samples)
       throws JsonProcessingException {
     double[] sorted = samples.clone();
     Arrays.sort(sorted);
@@ -149,8 +171,8 @@ final class BenchCommand implements Callable<Integer> {
     row.put("threads", open.engine().pool().threads());
     row.put("samples_tokens_per_second", samples);
     row.put("median_tokens_per_second", median);
-    row.put("model", String.valueOf(open.path().getFileName()));
-    row.put("dtype", ModelFiles.mainType(open.checkpoint().tensors()));
+    row.put("model", String.valueOf(open.checkpoint().path().getFileName()));
+    row.put("dtype", mainType(open.checkpoint().tensors()));
     row.put("kernels", String.join(",", session.plan().providers()));
     row.put("precision", precision(open));
     PrintWriter out = spec.commandLine().getOut();

@@ -1,5 +1,6 @@
 package dev.quern.transformer.cli;
 
+import dev.quern.transformer.model.Models;
 import dev.quern.transformer.tokenizer.DecodeOptions;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import java.io.PrintWriter;
@@ -38,7 +39,7 @@ final class DetokenizeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    Tokenizer tokenizer = ModelFiles.tokenizer(model);
+    Tokenizer tokenizer = Models.openTokenizer(model);
     int[] tokens = new int[ids.size()];
     for (int i = 0; i < tokens.length; i++) {
       tokens[i] = id(ids.get(i).trim(), tokenizer.vocabularySize());

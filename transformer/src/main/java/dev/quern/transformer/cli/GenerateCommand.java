@@ -5,6 +5,8 @@ import dev.quern.transformer.decode.Generation;
 import dev.quern.transformer.decode.GenerationOptions;
 import dev.quern.transformer.decode.SamplingOptions;
 import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.model.CausalLanguageModel;
+import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.tokenizer.EncodeOptions;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import java.io.PrintWriter;
@@ -95,7 +97,7 @@ final class GenerateCommand implements Callable<Integer> {
   public Integer call() {
     GenerationOptions options = options();
     long started = System.nanoTime();
-    try (OpenModel open = model.open()) {
+    try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
       Tokenizer tokenizer = open.tokenizer();
       int[] ids = tokenizer.encode(prompt, EncodeOptions.SPECIAL);
       if (ids.length == 0) {
@@ -113,7 +115,8 @@ final class GenerateCommand implements Callable<Integer> {
                 + "; shorten it");
       }
       int capacity = (int) Math.min(context, ids.length + (long) options.maxTokens());
-      try (Session session = open.session(Math.max(capacity, Math.min(ids.length, context)))) {
+      try (Session session =
+          open.openSession(1, Math.max(capacity, Math.min(ids.length, context)))) {
         long loaded = System.nanoTime();
         GenerationOptions ends =
             options.withStopTokens(open.checkpoint().endTokens().toArray(Integer[]::new));

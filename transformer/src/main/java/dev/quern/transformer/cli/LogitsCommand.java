@@ -1,14 +1,20 @@
 package dev.quern.transformer.cli;
 
-import dev.quern.core.engine.Engine;
 import dev.quern.core.io.npy.NpyFile;
 import dev.quern.core.memory.TensorScope;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.decode.Session;
-import dev.quern.transformer.families.Encoder;
+import dev.quern.transformer.model.CausalLanguageModel;
+import dev.quern.transformer.model.EncoderModel;
+import dev.quern.transformer.model.Model;
+import dev.quern.transformer.model.ModelOptions;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -46,18 +52,21 @@ final class LogitsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    try (OpenModel open = model.open()) {
-      float[] values;
-      if (open.family() instanceof Encoder encoder) {
-        open.checkpoint().tensors().checkLength();
-        check(encoder.dimensions().vocabulary());
-        values = hiddenStates(open.engine(), encoder);
-      } else {
-        check(open.decoder().dimensions().vocabulary());
-        try (Session session = open.session(tokens.length)) {
-          values = session.prefillAll(0, tokens);
-        }
-      }
+    try (Model open = model.open(ModelOptions.DEFAULT.withoutTokenizer())) {
+      float[] values =
+          switch (open) {
+            case CausalLanguageModel m -> {
+              check(m.decoder().dimensions().vocabulary());
+              try (Session session = m.openSession(1, tokens.length)) {
+                yield session.prefillAll(0, tokens);
+              }
+            }
+            case EncoderModel m -> {
+              check(m.encoder().dimensions().vocabulary());
+              yield hiddenStates(m);
+            }
+            default -> throw new NotSupportedException(open.card().name() + " has no logits");
+          };
       NpyFile.write(
           output,
           TensorSpec.of(ScalarType.F32, tokens.length, values.length / tokens.length),
@@ -66,9 +75,10 @@ final class LogitsCommand implements Callable<Integer> {
     return 0;
   }
 
-  private float[] hiddenStates(Engine engine, Encoder encoder) {
+  private float[] hiddenStates(EncoderModel open) {
     try (TensorScope _ = TensorScope.open("logits")) {
-      return encoder.forward(engine.tensor(tokens, 1, tokens.length), null, null).toFloats();
+      Tensor input = open.engine().tensor(tokens, 1, tokens.length);
+      return Objects.requireNonNull(open.infer(Map.of("tokens", input)).get("hidden")).toFloats();
     }
   }
 

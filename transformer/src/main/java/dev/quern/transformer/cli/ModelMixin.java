@@ -1,7 +1,10 @@
 package dev.quern.transformer.cli;
 
-import dev.quern.core.engine.Engine;
 import dev.quern.core.type.Precision;
+import dev.quern.transformer.model.CausalLanguageModel;
+import dev.quern.transformer.model.Model;
+import dev.quern.transformer.model.ModelOptions;
+import dev.quern.transformer.model.Models;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -38,20 +41,24 @@ final class ModelMixin {
               + " auto (default): exact for F32 weights, else fast.")
   private Precision precision = Precision.AUTO;
 
-  Path path() {
-    return model;
+  /** Opens the model; closing it closes all. */
+  Model open(ModelOptions options) {
+    return Models.open(model, described(options));
   }
 
-  /** Opens the model; closing the result closes all. */
-  OpenModel open() {
-    Engine.Builder builder = Engine.builder().precision(precision);
-    if (threads != null) {
-      if (threads < 1 || threads > MOST_THREADS) {
-        throw new ParameterException(
-            mixee.commandLine(), "--threads is " + threads + "; it must be 1 to " + MOST_THREADS);
-      }
-      builder.threads(threads);
+  /** Opens the model as a generator of text; closing it closes all. */
+  CausalLanguageModel openCausal(ModelOptions options) {
+    return Models.openCausal(model, described(options));
+  }
+
+  private ModelOptions described(ModelOptions options) {
+    if (threads == null) {
+      return options.withPrecision(precision);
     }
-    return OpenModel.open(model, builder.build());
+    if (threads < 1 || threads > MOST_THREADS) {
+      throw new ParameterException(
+          mixee.commandLine(), "--threads is " + threads + "; it must be 1 to " + MOST_THREADS);
+    }
+    return options.withPrecision(precision).withThreads(threads);
   }
 }

@@ -1,6 +1,8 @@
 package dev.quern.transformer.cli;
 
 import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.model.CausalLanguageModel;
+import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.tokenizer.EncodeOptions;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -61,7 +63,7 @@ final class PerplexityCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     String text = Utf8.read(file);
-    try (OpenModel open = model.open()) {
+    try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
       Tokenizer tokenizer = open.tokenizer();
       int[] ids = tokenizer.encode(text, EncodeOptions.ADD_SPECIAL);
       int[] plain = tokenizer.encode(text, EncodeOptions.PLAIN);
@@ -71,7 +73,7 @@ final class PerplexityCommand implements Callable<Integer> {
         throw new ParameterException(
             spec.commandLine(), "a text and a window of at least 2 tokens are needed");
       }
-      try (Session session = open.session(Math.min(window, ids.length))) {
+      try (Session session = open.openSession(1, Math.min(window, ids.length))) {
         int vocabulary = open.decoder().dimensions().vocabulary();
         if (ids.length < window) {
           score(session, ids, 0, vocabulary);

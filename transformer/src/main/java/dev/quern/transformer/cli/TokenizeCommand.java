@@ -1,5 +1,6 @@
 package dev.quern.transformer.cli;
 
+import dev.quern.transformer.model.Models;
 import dev.quern.transformer.tokenizer.EncodeOptions;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import java.io.PrintWriter;
@@ -51,7 +52,7 @@ final class TokenizeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    Tokenizer tokenizer = ModelFiles.tokenizer(model);
+    Tokenizer tokenizer = Models.openTokenizer(model);
     int[] ids = tokenizer.encode(text(), special ? EncodeOptions.SPECIAL : EncodeOptions.PLAIN);
     StringBuilder line = new StringBuilder();
     for (int id : ids) {

@@ -1,6 +1,7 @@
 package dev.quern.transformer.model;
 
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.decode.SessionOptions;
@@ -43,6 +44,25 @@ public final class CausalLanguageModel extends LoadedModel {
                     0,
                     d.contextLength(),
                     "For how many of the last positions to give logits; 0 for all.")));
+  }
+
+  /**
+   * A model as a generator of text.
+   *
+   * @param model an opened model
+   * @return the same model
+   * @throws NotSupportedException if it is something else
+   */
+  public static CausalLanguageModel of(Model model) {
+    if (model instanceof CausalLanguageModel m) {
+      return m;
+    }
+    throw new NotSupportedException(
+        "model '"
+            + model.card().name()
+            + "' is for "
+            + model.card().task().jsonName()
+            + " and can't generate text; open a causal language model, such as a Llama");
   }
 
   @Override

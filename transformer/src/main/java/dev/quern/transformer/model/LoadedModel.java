@@ -3,6 +3,7 @@ package dev.quern.transformer.model;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.transformer.families.Checkpoint;
 import dev.quern.transformer.families.Weights;
@@ -11,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** What all models opened from a checkpoint share: ownership, locking, checks. */
 abstract sealed class LoadedModel implements Model permits CausalLanguageModel, EncoderModel {
@@ -21,21 +23,26 @@ abstract sealed class LoadedModel implements Model permits CausalLanguageModel, 
    * @param ownsEngine whether the engine ends with the model
    * @param checkpoint the mapped files
    * @param weights the tensors
-   * @param tokenizer text to tokens and back
+   * @param tokenizer text to tokens and back, or null if it was not asked for
    */
   record Parts(
       Engine engine,
       boolean ownsEngine,
       Checkpoint checkpoint,
       Weights weights,
-      Tokenizer tokenizer) {
+      @Nullable Tokenizer tokenizer) {
     void close() {
-      weights.close();
-      checkpoint.close();
-      if (ownsEngine) {
-        engine.close();
-      }
+      LoadedModel.close(ownsEngine ? engine : null, checkpoint, weights);
     }
+  }
+
+  /** Closes all that are there, the last first, whatever one of them throws. */
+  @SuppressWarnings("EmptyTryBlock") // try-with-resources closes all
+  static void close(
+      @Nullable Engine engine, @Nullable Checkpoint checkpoint, @Nullable Weights weights) {
+    try (engine;
+        checkpoint;
+        weights) {}
   }
 
   private final Parts parts;
@@ -69,8 +76,16 @@ abstract sealed class LoadedModel implements Model permits CausalLanguageModel, 
    * Text to tokens and back.
    *
    * @return the tokenizer
+   * @throws NotSupportedException if the model was opened without it
    */
   public final Tokenizer tokenizer() {
+    if (parts.tokenizer == null) {
+      throw new NotSupportedException(
+          "model '"
+              + card.name()
+              + "' was opened without its tokenizer and takes token ids alone; leave"
+              + " withoutTokenizer() out of its options");
+    }
     return parts.tokenizer;
   }
 

@@ -2,6 +2,7 @@ package dev.quern.transformer.model;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.gguf.GgufFile;
+import dev.quern.core.type.FormatException;
 import dev.quern.transformer.families.Checkpoint;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.families.Encoder;
@@ -28,7 +29,7 @@ public final class Models {
    *
    * @param path a GGUF file, or a Hugging Face folder (config.json, safetensors, tokenizer.json)
    * @return the model, to be closed
-   * @throws dev.quern.core.type.FormatException if it is neither, or damaged
+   * @throws FormatException if it is neither, or damaged
    * @throws dev.quern.core.type.NotSupportedException if its architecture is not supported
    */
   public static Model open(Path path) {
@@ -39,25 +40,23 @@ public final class Models {
    * Opens a model.
    *
    * @param path a GGUF file, or a Hugging Face folder (config.json, safetensors, tokenizer.json)
-   * @param options engine and cache
+   * @param options engine, cache, tokenizer
    * @return a {@link CausalLanguageModel} or an {@link EncoderModel}, to be closed
-   * @throws dev.quern.core.type.FormatException if it is neither, or damaged
+   * @throws FormatException if it is neither, or damaged
    * @throws dev.quern.core.type.NotSupportedException if its architecture is not supported
    */
   public static Model open(Path path, ModelOptions options) {
-    Checkpoint checkpoint = Checkpoint.open(path);
-    Engine given = options.engine();
-    Engine engine = given;
+    Checkpoint checkpoint = null;
+    Engine engine = null;
     Weights weights = null;
     try {
-      if (engine == null) {
-        engine = Engine.create();
-      }
+      checkpoint = Checkpoint.open(path);
+      engine = options.openEngine();
       weights = new Weights(engine, checkpoint);
       Family family = Families.load(weights);
-      Tokenizer tokenizer = tokenizer(checkpoint);
+      Tokenizer tokenizer = options.withTokenizer() ? tokenizer(checkpoint) : null;
       LoadedModel.Parts parts =
-          new LoadedModel.Parts(engine, given == null, checkpoint, weights, tokenizer);
+          new LoadedModel.Parts(engine, options.engine() == null, checkpoint, weights, tokenizer);
       return switch (family) {
         case Decoder d ->
             new CausalLanguageModel(
@@ -71,14 +70,50 @@ public final class Models {
                 "family '" + family.family() + "' is neither a Decoder nor an Encoder");
       };
     } catch (RuntimeException e) {
-      if (weights != null) {
-        weights.close();
-      }
-      checkpoint.close();
-      if (given == null && engine != null) {
-        engine.close();
-      }
+      LoadedModel.close(options.engine() == null ? engine : null, checkpoint, weights);
       throw e;
+    }
+  }
+
+  /**
+   * Opens a model that generates text.
+   *
+   * @param path a GGUF file, or a Hugging Face folder (config.json, safetensors, tokenizer.json)
+   * @param options engine, cache, tokenizer
+   * @return the model, to be closed
+   * @throws FormatException if it is neither, or damaged
+   * @throws dev.quern.core.type.NotSupportedException if its architecture is not supported, or it
+   *     is no causal language model
+   */
+  public static CausalLanguageModel openCausal(Path path, ModelOptions options) {
+    Model model = open(path, options);
+    try {
+      return CausalLanguageModel.of(model);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens a model's tokenizer alone.
+   *
+   * @param path a GGUF file, of which the vocabulary will do, or a folder with {@code
+   *     tokenizer.json}
+   * @return the tokenizer
+   * @throws FormatException if it is neither, or damaged
+   * @throws dev.quern.core.type.NotSupportedException if its kind is not supported
+   */
+  public static Tokenizer openTokenizer(Path path) {
+    if (Files.isDirectory(path)) {
+      return Tokenizers.fromFolder(path);
+    }
+    if (!Files.exists(path)) {
+      throw new FormatException(
+          path + ": no such file or folder; give a GGUF file or a Hugging Face folder");
+    }
+    try (GgufFile file = GgufFile.open(path)) {
+      return Tokenizers.fromGguf(file);
     }
   }
 

@@ -135,15 +135,7 @@ public final class TextGenerator {
    * @throws NotSupportedException if the model is something else
    */
   public static TextGenerator of(Model model) {
-    if (model instanceof CausalLanguageModel m) {
-      return new TextGenerator(m);
-    }
-    throw new NotSupportedException(
-        "model '"
-            + model.card().name()
-            + "' is for "
-            + model.card().task().jsonName()
-            + " and can't generate text; open a causal language model, such as a Llama");
+    return new TextGenerator(CausalLanguageModel.of(model));
   }
 
   private static Signature signature(CausalLanguageModel model) {
