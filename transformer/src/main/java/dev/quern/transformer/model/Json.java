@@ -36,7 +36,10 @@ final class Json {
 
   /** Parses an object whose members are all known. */
   static ObjectNode read(String json, Set<String> known) {
-    ObjectNode node = read(json);
+    return known(read(json), known);
+  }
+
+  private static ObjectNode known(ObjectNode node, Set<String> known) {
     for (Iterator<String> names = node.fieldNames(); names.hasNext(); ) {
       String name = names.next();
       if (!known.contains(name)) {
@@ -81,6 +84,22 @@ final class Json {
     return v.intValue();
   }
 
+  static long longInteger(JsonNode node, String field) {
+    JsonNode v = need(node, field, "a whole number");
+    if (!v.canConvertToLong() || !v.isIntegralNumber()) {
+      throw wrong(field, "a whole number", v);
+    }
+    return v.longValue();
+  }
+
+  static boolean flag(JsonNode node, String field) {
+    JsonNode v = need(node, field, "true or false");
+    if (!v.isBoolean()) {
+      throw wrong(field, "true or false", v);
+    }
+    return v.booleanValue();
+  }
+
   static double number(JsonNode node, String field) {
     JsonNode v = need(node, field, "a number");
     if (!v.isNumber()) {
@@ -97,6 +116,38 @@ final class Json {
     List<JsonNode> list = new ArrayList<>();
     v.forEach(list::add);
     return list;
+  }
+
+  static List<String> texts(JsonNode node, String field) {
+    List<String> list = new ArrayList<>();
+    for (JsonNode v : list(node, field)) {
+      if (!v.isTextual()) {
+        throw wrong(field, "a list of texts", v);
+      }
+      list.add(v.textValue());
+    }
+    return List.copyOf(list);
+  }
+
+  /** A list of objects whose members are all known. */
+  static List<ObjectNode> objects(JsonNode node, String field, Set<String> known) {
+    List<ObjectNode> list = new ArrayList<>();
+    for (JsonNode v : list(node, field)) {
+      list.add(object(field, v, known));
+    }
+    return list;
+  }
+
+  /** An object whose members are all known. */
+  static ObjectNode object(String field, JsonNode v, Set<String> known) {
+    return known(object(field, v), known);
+  }
+
+  static ObjectNode object(String field, JsonNode v) {
+    if (v instanceof ObjectNode object) {
+      return object;
+    }
+    throw wrong(field, "an object", v);
   }
 
   static List<Integer> integers(JsonNode node, String field) {
@@ -154,7 +205,23 @@ final class Json {
     parameters.forEach((name, value) -> node.set(name, MAPPER.valueToTree(value)));
   }
 
-  private static JsonNode need(JsonNode node, String field, String wanted) {
+  /** Writes a number, a whole one without a fraction; infinity is left out. */
+  static void putFinite(ObjectNode node, String field, double x) {
+    if (x == Math.rint(x) && Math.abs(x) <= 0x1p53) {
+      node.put(field, (long) x);
+    } else if (Double.isFinite(x)) {
+      node.put(field, x);
+    }
+  }
+
+  /** Writes a text unless it is null. */
+  static void putKnown(ObjectNode node, String field, @Nullable String text) {
+    if (text != null) {
+      node.put(field, text);
+    }
+  }
+
+  static JsonNode need(JsonNode node, String field, String wanted) {
     JsonNode v = node.path(field);
     if (v.isMissingNode() || v.isNull()) {
       throw new FieldException("field", field, "is missing; it must be " + wanted);

@@ -1,7 +1,12 @@
 package dev.quern.transformer.model;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +31,8 @@ public record ModelCard(
     @Nullable String trainingData,
     Map<String, Double> metrics,
     Lineage lineage) {
+  private static final Set<String> FIELDS =
+      Set.of("name", "version", "family", "task", "licence", "trainingData", "metrics", "lineage");
   private static final Pattern SEMANTIC_VERSION =
       Pattern.compile("\\d+\\.\\d+\\.\\d+(-[0-9A-Za-z.-]+)?(\\+[0-9A-Za-z.-]+)?");
 
@@ -44,18 +51,81 @@ public record ModelCard(
     public Lineage {
       adapters = List.copyOf(adapters);
     }
+
+    private static Lineage of(JsonNode json) {
+      ObjectNode node = Json.object("lineage", json, Set.of("base", "adapters", "parentHash"));
+      return new Lineage(
+          Json.optionalText(node, "base"),
+          node.has("adapters") ? Json.texts(node, "adapters") : List.of(),
+          Json.optionalText(node, "parentHash"));
+    }
   }
 
   /**
-   * Checks the version and copies the metrics.
+   * Checks the version and the metrics, and copies these.
    *
-   * @throws FieldException if the version is no semantic version
+   * @throws FieldException if the version is no semantic version, or a metric is not finite
    */
   public ModelCard {
     metrics = Map.copyOf(metrics);
+    metrics.forEach(
+        (metric, value) -> {
+          if (!Double.isFinite(value)) {
+            throw new FieldException("metric", metric, "is " + value + "; it must be finite");
+          }
+        });
     if (!SEMANTIC_VERSION.matcher(version).matches()) {
       throw new FieldException(
           "field", "version", "is '" + version + "'; it must be like 1.0.0 (semver.org)");
     }
+  }
+
+  /**
+   * Reads the canonical form.
+   *
+   * @param json an object as {@link #toJson} writes it; what is not known may be left out
+   * @return the card
+   * @throws FieldException naming the field that is wrong, missing or unknown
+   */
+  public static ModelCard fromJson(String json) {
+    ObjectNode node = Json.read(json, FIELDS);
+    Map<String, Double> metrics = new HashMap<>();
+    if (node.has("metrics")) {
+      ObjectNode all = Json.object("metrics", node.path("metrics"));
+      all.fieldNames().forEachRemaining(name -> metrics.put(name, Json.number(all, name)));
+    }
+    return new ModelCard(
+        Json.text(node, "name"),
+        Json.text(node, "version"),
+        Json.text(node, "family"),
+        Task.of(Json.text(node, "task")),
+        Json.optionalText(node, "licence"),
+        Json.optionalText(node, "trainingData"),
+        metrics,
+        node.has("lineage") ? Lineage.of(node.path("lineage")) : Lineage.NONE);
+  }
+
+  /**
+   * Writes the canonical form: {@code {name, version, family, task, licence, trainingData, metrics:
+   * {name: value}, lineage: {base, adapters, parentHash}}}, metrics by name. Texts that are not
+   * known are left out.
+   *
+   * @return an object
+   */
+  public String toJson() {
+    ObjectNode node =
+        Json.object()
+            .put("name", name)
+            .put("version", version)
+            .put("family", family)
+            .put("task", task.jsonName());
+    Json.putKnown(node, "licence", licence);
+    Json.putKnown(node, "trainingData", trainingData);
+    new TreeMap<>(metrics).forEach(node.putObject("metrics")::put);
+    ObjectNode from = node.putObject("lineage");
+    Json.putKnown(from, "base", lineage.base);
+    lineage.adapters.forEach(from.putArray("adapters")::add);
+    Json.putKnown(from, "parentHash", lineage.parentHash);
+    return Json.write(node);
   }
 }

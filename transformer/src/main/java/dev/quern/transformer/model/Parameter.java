@@ -1,6 +1,7 @@
 package dev.quern.transformer.model;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -10,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param name unique within a signature
  * @param type what its values are
  * @param defaultValue taken if none is given
- * @param min least value of a number
- * @param max largest value of a number
+ * @param min least value of a number, or −∞; 0 for what is no number
+ * @param max largest value of a number, or ∞; 0 for what is no number
  * @param choices the texts there are, or none for any
  * @param description what it does, in a sentence
  */
@@ -37,11 +38,49 @@ public record Parameter(
     /** Texts: {@link List} of String. */
     TEXTS,
     /** Whole numbers as keys of numbers: {@link Map} of Integer to Double. */
-    WEIGHTS
+    WEIGHTS;
+
+    /**
+     * The type as JSON has it.
+     *
+     * @return for example {@code integer}
+     */
+    public String jsonName() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * The type of a name.
+     *
+     * @param jsonName as {@link #jsonName} gives it
+     * @return the type
+     * @throws FieldException if there is none of that name
+     */
+    public static Type of(String jsonName) {
+      for (Type t : values()) {
+        if (t.jsonName().equals(jsonName)) {
+          return t;
+        }
+      }
+      throw new FieldException("field", "type", "is '" + jsonName + "', which is no known type");
+    }
+
+    boolean isNumeric() {
+      return this == INTEGER || this == NUMBER;
+    }
   }
 
-  /** Checks the default against the range. */
+  /**
+   * Checks the default against the range.
+   *
+   * @throws FieldException if the default has another type or is out of range
+   * @throws IllegalArgumentException if there is no such range
+   */
   public Parameter {
+    if (!(min <= max) || (!type.isNumeric() && (min != 0 || max != 0))) {
+      throw new IllegalArgumentException(
+          "parameter '" + name + "' is " + type + " and has the range " + min + ".." + max);
+    }
     choices = List.copyOf(choices);
     defaultValue = accept(name, type, min, max, choices, defaultValue);
   }

@@ -35,6 +35,29 @@ public record Signature(List<Port> inputs, List<Port> outputs, List<Parameter> p
     unique(parameters, Parameter::name);
   }
 
+  /**
+   * Reads the canonical form.
+   *
+   * @param json an object as {@link #toJson} writes it
+   * @return the signature
+   * @throws FieldException naming the field that is wrong, missing or unknown
+   */
+  public static Signature fromJson(String json) {
+    return SignatureJson.read(json);
+  }
+
+  /**
+   * Writes the canonical form: {@code inputs} and {@code outputs}, each {@code {name, types, axes:
+   * [{name, min, max}], optional, description}}, and {@code parameters}, each {@code {name, type,
+   * default, min, max, choices, description}}. Bounds are left out where there are none, choices
+   * where any text will do.
+   *
+   * @return an object
+   */
+  public String toJson() {
+    return SignatureJson.write(this);
+  }
+
   private static <T> void unique(List<T> all, Function<T, String> name) {
     Set<String> seen = new HashSet<>();
     for (T t : all) {

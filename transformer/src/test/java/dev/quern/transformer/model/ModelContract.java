@@ -94,6 +94,16 @@ abstract class ModelContract {
   }
 
   @Test
+  void cardAndSignatureGoThroughJson() {
+    String card = model.card().toJson();
+    assertEquals(model.card(), ModelCard.fromJson(card));
+    assertEquals(card, ModelCard.fromJson(card).toJson());
+    String signature = model.signature().toJson();
+    assertEquals(model.signature(), Signature.fromJson(signature));
+    assertEquals(signature, Signature.fromJson(signature).toJson());
+  }
+
+  @Test
   void outputsFitTheSignature() {
     for (boolean optional : new boolean[] {false, true}) {
       Map<String, Tensor> inputs = examples(optional);

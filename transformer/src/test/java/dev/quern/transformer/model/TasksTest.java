@@ -240,6 +240,17 @@ class TasksTest {
   }
 
   @Test
+  void theSignaturesOfAllTasksGoThroughJson() {
+    for (Signature s :
+        List.of(
+            TextGenerator.of(llama).signature(),
+            TextEmbedder.of(bert).signature(),
+            MaskFiller.of(bert).signature())) {
+      assertEquals(s, Signature.fromJson(s.toJson()));
+    }
+  }
+
+  @Test
   void aViewEndsWithItsModel() {
     Model model = Models.open(Golden.of("llama/llama-F32.gguf"));
     TextGenerator generator = TextGenerator.of(model);
