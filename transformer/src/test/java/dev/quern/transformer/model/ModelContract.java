@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Test;
 /** What every model keeps to, whoever made it; a subclass says which model. */
 abstract class ModelContract {
   private static final int THREADS = 4;
+  private final List<AutoCloseable> opened = new ArrayList<>();
   private Engine engine;
   private Model model;
   private TensorScope scope;
@@ -38,19 +39,27 @@ abstract class ModelContract {
   @BeforeEach
   void openModel() {
     engine = Engine.builder().threads(2).build();
+    opened.add(engine);
     model = open(engine);
+    opened.add(this::closeModelUnlessTheTestDid);
     scope = TensorScope.open("contract");
+    opened.add(scope);
   }
 
+  /** Closes what was opened: less than all if there is no such model here. */
   @AfterEach
-  void closeModel() {
-    scope.close();
+  void closeAll() throws Exception {
+    for (AutoCloseable o : opened.reversed()) {
+      o.close();
+    }
+  }
+
+  private void closeModelUnlessTheTestDid() {
     try {
       model.close();
     } catch (ScopeClosedException alreadyClosedByTheTest) {
       assertTrue(alreadyClosedByTheTest.getMessage().contains("closed twice"));
     }
-    engine.close();
   }
 
   /** A value for an input, from its description alone: index 1 everywhere, 3 on open axes. */
