@@ -41,12 +41,22 @@ final class CpuDevice implements DeviceProvider {
 
   @Override
   public void upload(MemorySegment host, Storage target) {
-    MemorySegment.copy(host, 0, target.segment(), 0, host.byteSize());
+    Lifetime use = target.acquire();
+    try {
+      MemorySegment.copy(host, 0, target.segment(), 0, host.byteSize());
+    } finally {
+      use.release();
+    }
   }
 
   @Override
   public void download(Storage source, MemorySegment host) {
-    MemorySegment.copy(source.segment(), 0, host, 0, host.byteSize());
+    Lifetime use = source.acquire();
+    try {
+      MemorySegment.copy(source.segment(), 0, host, 0, host.byteSize());
+    } finally {
+      use.release();
+    }
   }
 
   private static String model() {

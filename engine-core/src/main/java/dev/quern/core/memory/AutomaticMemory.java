@@ -25,7 +25,7 @@ final class AutomaticMemory {
   private static final long WAIT_MILLIS = 10;
   private static final AtomicLong LIVE_BYTES = new AtomicLong();
   private static final AtomicBoolean WARNED = new AtomicBoolean();
-  private static final Lifetime FOREVER = new Lifetime("automatic memory");
+  private static final Lifetime FOREVER = Lifetime.endless("automatic memory");
 
   private AutomaticMemory() {}
 

@@ -102,10 +102,7 @@ public final class LeakReport {
               + what
               + (held.size() > SHOWN ? ", ..." : "")
               + "); close it, best in try-with-resources");
-      lifetime.close();
-      if (free != null) {
-        free.run();
-      }
+      lifetime.close(free != null ? free : () -> {});
     }
   }
 }

@@ -138,22 +138,32 @@ public final class MappedFile implements AutoCloseable {
   }
 
   /**
-   * Unmaps the file.
+   * Unmaps the file. If an operation of another thread is reading from it, the file is unmapped
+   * when that has ended.
    *
-   * @throws ScopeClosedException if closed twice, or while a kernel reads from it
+   * @throws ScopeClosedException if closed twice, or while something other than an operation, such
+   *     as a write to another file, reads its bytes; after that it may be closed again
    */
   @Override
   public void close() {
-    if (!lifetime.isOpen()) {
-      throw new ScopeClosedException(lifetime.owner() + " was closed twice; close it once");
+    if (!lifetime.close(this::free)) {
+      if (lifetime.isInUse() || !resources.arena().scope().isAlive()) {
+        throw new ScopeClosedException(lifetime.owner() + " was closed twice; close it once");
+      }
+      free();
     }
+  }
+
+  private void free() {
     try {
       resources.free();
     } catch (IllegalStateException e) {
       throw new ScopeClosedException(
-          lifetime.owner() + " is in use by a running operation; wait for it, then close", e);
+          lifetime.owner()
+              + " is being read by something other than an operation; wait for it, then close"
+              + " again",
+          e);
     }
-    lifetime.close();
     leak.done();
   }
 }

@@ -39,7 +39,26 @@ public final class Storage {
   }
 
   /**
-   * The bytes, for kernels: checked once, used within the call.
+   * Begins a use of the bytes: closing the owner, on whatever thread, does not free them before the
+   * use has ended.
+   *
+   * @return whose {@link Lifetime#release} ends the use
+   * @throws dev.quern.core.type.ScopeClosedException if the owner was closed
+   */
+  public Lifetime acquire() {
+    while (true) {
+      Lifetime l = lifetime;
+      l.acquire(spec);
+      if (l == lifetime) {
+        return l;
+      }
+      l.release(); // promoted meanwhile
+    }
+  }
+
+  /**
+   * The bytes, for kernels: checked once, used within the call. Whoever shares tensors between
+   * threads has them {@linkplain #acquire acquired} meanwhile, as engines and plans do.
    *
    * @return the segment
    * @throws dev.quern.core.type.ScopeClosedException if the owner was closed
@@ -120,8 +139,16 @@ public final class Storage {
     return escaped;
   }
 
+  /**
+   * Hands it to another owner. A running use was counted for the old one, so the new one can't wait
+   * for it and leaves the memory to the garbage collector.
+   */
   void moveTo(Lifetime owner) {
+    Lifetime before = lifetime;
     lifetime = owner;
+    if (before.isInUse()) {
+      escaped = true;
+    }
   }
 
   /** Gives pooled memory back, unless somebody may still look at it. For owners that end. */

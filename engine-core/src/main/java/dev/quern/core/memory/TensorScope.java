@@ -15,6 +15,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Open it in try-with-resources. Closing gives all its memory back at once; what must outlive it
  * is {@linkplain #promote promoted} to the scope around it. Without any scope, results belong to
  * {@link AutomaticMemory}.
+ *
+ * <p>Other threads may read its tensors while it is open. If it is closed while an operation of
+ * another thread still uses one, the memory is recycled when that operation has ended; the next use
+ * throws.
  */
 public final class TensorScope implements AutoCloseable {
   private static final ThreadLocal<@Nullable TensorScope> INNERMOST = new ThreadLocal<>();
@@ -104,10 +108,10 @@ public final class TensorScope implements AutoCloseable {
   /**
    * Number of results that it owns.
    *
-   * @return how many storages
+   * @return how many storages; 0 once closed
    */
   public int size() {
-    return owned.size();
+    return lifetime.isOpen() ? owned.size() : 0;
   }
 
   /**
@@ -140,8 +144,12 @@ public final class TensorScope implements AutoCloseable {
   }
 
   private void end() {
-    lifetime.close();
     leak.done();
+    lifetime.close(this::recycle);
+  }
+
+  /** May run on another thread, after the end. */
+  private void recycle() {
     for (Storage s : owned) {
       s.recycle();
     }

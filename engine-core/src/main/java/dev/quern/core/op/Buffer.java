@@ -74,15 +74,15 @@ public final class Buffer implements AutoCloseable {
   }
 
   /**
-   * Gives its memory back; its value can't be used any more.
+   * Gives its memory back; its value can't be used any more. If an operation of another thread is
+   * using it, the memory is recycled when that has ended.
    *
    * @throws ScopeClosedException if closed twice
    */
   @Override
   public void close() {
-    if (!value.storage().lifetime().close()) {
+    if (!value.storage().lifetime().close(value.storage()::recycle)) {
       throw new ScopeClosedException("buffer '" + name + "' was closed twice; close it once");
     }
-    value.storage().recycle();
   }
 }

@@ -1,5 +1,6 @@
 package dev.quern.core.op;
 
+import dev.quern.core.memory.Lifetime;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.Device;
@@ -8,6 +9,7 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ShapeException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.Function;
 
 /** Values out of a tensor, into Java. */
 public sealed interface TensorValues permits Tensor {
@@ -18,7 +20,7 @@ public sealed interface TensorValues permits Tensor {
    * @return a new array; other dtypes are converted
    */
   default float[] toFloats() {
-    return dense(ScalarType.F32).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    return dense(ScalarType.F32, s -> s.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED));
   }
 
   /**
@@ -27,7 +29,7 @@ public sealed interface TensorValues permits Tensor {
    * @return a new array; other dtypes are converted
    */
   default double[] toDoubles() {
-    return dense(ScalarType.F64).toArray(ValueLayout.JAVA_DOUBLE_UNALIGNED);
+    return dense(ScalarType.F64, s -> s.toArray(ValueLayout.JAVA_DOUBLE_UNALIGNED));
   }
 
   /**
@@ -36,7 +38,7 @@ public sealed interface TensorValues permits Tensor {
    * @return a new array; other dtypes are converted
    */
   default long[] toLongs() {
-    return dense(ScalarType.I64).toArray(ValueLayout.JAVA_LONG_UNALIGNED);
+    return dense(ScalarType.I64, s -> s.toArray(ValueLayout.JAVA_LONG_UNALIGNED));
   }
 
   /**
@@ -70,7 +72,7 @@ public sealed interface TensorValues permits Tensor {
     return all.asSlice(t.dtype().bytes(t.layout().offset()), t.spec().byteSize());
   }
 
-  private MemorySegment dense(ScalarType as) {
+  private <A> A dense(ScalarType as, Function<MemorySegment, A> copy) {
     Tensor t = self();
     if (!t.device().equals(Device.CPU)) {
       throw new DeviceException(
@@ -81,8 +83,13 @@ public sealed interface TensorValues permits Tensor {
           "tensor " + t.spec() + " converts to floats only; cast it to F32 first");
     }
     Tensor d = t.cast(as).contiguous();
-    TensorView v = d.view();
-    return v.segment().asSlice(v.offsetBytes(), d.spec().byteSize());
+    Lifetime use = d.storage().acquire();
+    try {
+      TensorView v = d.view();
+      return copy.apply(v.segment().asSlice(v.offsetBytes(), d.spec().byteSize()));
+    } finally {
+      use.release();
+    }
   }
 
   private Tensor self() {

@@ -3,6 +3,7 @@ package dev.quern.core.plan;
 import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.memory.Uses;
 import dev.quern.core.op.CustomOp;
 import dev.quern.core.op.Executor;
 import dev.quern.core.op.Op;
@@ -29,7 +30,8 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Runs a call at once: infer, choose, allocate, compute.
+ * Runs a call at once: infer, choose, allocate, compute. While a kernel runs, closing the owner of
+ * an operand on another thread frees nothing.
  *
  * @param executor who runs the operations of a decomposition, and owns the results
  * @param kernels the kernels to choose from
@@ -86,8 +88,22 @@ public record Eager(Executor executor, KernelRegistry kernels, Precision precisi
     if (nothingToDo) {
       return;
     }
-    List<TensorView> in = operands.stream().map(Tensor::view).toList();
-    List<TensorView> out = outputs.stream().map(Tensor::view).toList();
+    Uses uses = new Uses(operands.size() + outputs.size());
+    try {
+      operands.forEach(t -> uses.acquire(t.storage()));
+      outputs.forEach(t -> uses.acquire(t.storage()));
+      List<TensorView> in = operands.stream().map(Tensor::view).toList();
+      List<TensorView> out = outputs.stream().map(Tensor::view).toList();
+      run(op, kernel, in, out, resolved);
+    } finally {
+      uses.release();
+      Reference.reachabilityFence(operands);
+      Reference.reachabilityFence(outputs);
+    }
+  }
+
+  private void run(
+      Op op, Kernel kernel, List<TensorView> in, List<TensorView> out, Precision resolved) {
     long scratchBytes = kernel.scratchBytes(in, out);
     MemorySegment scratch =
         scratchBytes == 0 ? MemorySegment.NULL : SegmentPool.shared().take(scratchBytes);
@@ -97,8 +113,6 @@ public record Eager(Executor executor, KernelRegistry kernels, Precision precisi
       if (scratchBytes != 0) {
         SegmentPool.shared().give(scratch);
       }
-      Reference.reachabilityFence(operands);
-      Reference.reachabilityFence(outputs);
     }
   }
 

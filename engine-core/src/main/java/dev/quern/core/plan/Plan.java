@@ -4,6 +4,7 @@ import dev.quern.core.memory.LeakReport;
 import dev.quern.core.memory.Lifetime;
 import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
+import dev.quern.core.memory.Uses;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScopeClosedException;
@@ -32,6 +33,7 @@ public final class Plan implements AutoCloseable {
   private final Map<String, Tensor> outputs;
   private final LeakReport leak;
   private final AtomicBoolean running = new AtomicBoolean();
+  private final Uses uses;
 
   Plan(
       String name,
@@ -46,6 +48,7 @@ public final class Plan implements AutoCloseable {
     this.bound = bound;
     this.slots = slots;
     this.outputs = outputs;
+    this.uses = new Uses(bound.uses().size());
     this.leak = LeakReport.watch(this, lifetime, memory.constants());
   }
 
@@ -91,7 +94,8 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
-   * Replays it: no allocation, no look-up.
+   * Replays it: no allocation, no look-up. Closing the owner of something it reads meanwhile, on
+   * another thread, frees nothing before the replay has ended.
    *
    * @throws ScopeClosedException if the plan, or something it reads, was closed
    * @throws QuernException if another thread is replaying it
@@ -104,8 +108,7 @@ public final class Plan implements AutoCloseable {
     try {
       checkOpen();
       for (int i = 0; i < bound.uses().size(); i++) {
-        Storage s = bound.uses().get(i);
-        s.lifetime().check(s.spec());
+        uses.acquire(bound.uses().get(i));
       }
       for (int i = 0; i < bound.calls().size(); i++) {
         bound.calls().get(i).run();
@@ -114,6 +117,7 @@ public final class Plan implements AutoCloseable {
         bound.writes().get(i).wrote();
       }
     } finally {
+      uses.release();
       running.set(false);
       Reference.reachabilityFence(this);
     }
@@ -170,7 +174,8 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
-   * Gives its memory back; its outputs can't be used any more.
+   * Gives its memory back; its outputs can't be used any more. If an operation of another thread is
+   * reading one, the memory is recycled when that has ended.
    *
    * @throws ScopeClosedException if closed twice, or while another thread replays it
    */
@@ -181,13 +186,16 @@ public final class Plan implements AutoCloseable {
           "plan '" + name + "' is being replayed by another thread; wait for it, then close");
     }
     try {
-      if (!lifetime.close()) {
+      if (!lifetime.close(this::recycle)) {
         throw new ScopeClosedException("plan '" + name + "' was closed twice; close it once");
       }
     } finally {
       running.set(false);
     }
     leak.done();
+  }
+
+  private void recycle() {
     SegmentPool pool = SegmentPool.shared();
     if (outputs.values().stream().noneMatch(t -> t.storage().hasEscaped())) {
       pool.give(memory.workspace());

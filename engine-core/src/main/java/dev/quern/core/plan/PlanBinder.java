@@ -77,7 +77,14 @@ final class PlanBinder {
                       eager.pool(),
                       scratch)));
     }
-    return new Bound(List.copyOf(calls), List.copyOf(steps), List.copyOf(uses), writes, scratch);
+    return new Bound(List.copyOf(calls), List.copyOf(steps), byOwner(uses), writes, scratch);
+  }
+
+  /** Those of one owner side by side, so that a replay acquires each owner once. */
+  private static List<Storage> byOwner(Set<Storage> uses) {
+    Map<Lifetime, List<Storage>> owners = new LinkedHashMap<>();
+    uses.forEach(s -> owners.computeIfAbsent(s.lifetime(), _ -> new ArrayList<>()).add(s));
+    return owners.values().stream().flatMap(List::stream).toList();
   }
 
   Map<String, Tensor> outputs(Map<String, Tensor> recorded) {

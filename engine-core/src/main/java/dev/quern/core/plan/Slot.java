@@ -14,7 +14,7 @@ public final class Slot {
   private final TensorSpec spec;
   private final MemorySegment memory;
   private final Lifetime lifetime;
-  private boolean escaped;
+  private volatile boolean escaped;
 
   Slot(String name, TensorSpec spec, MemorySegment memory, Lifetime lifetime) {
     this.name = name;
@@ -47,8 +47,8 @@ public final class Slot {
    * @return exactly its bytes
    */
   public MemorySegment memory() {
+    escaped = true; // before the check: then a plan that closes now sees it
     lifetime.check(spec);
-    escaped = true;
     return memory;
   }
 
@@ -64,13 +64,17 @@ public final class Slot {
    * @param value its new value
    */
   public void set(long index, long value) {
-    lifetime.check(spec);
-    if (spec.dtype() == ScalarType.I64) {
-      memory.setAtIndex(ValueLayout.JAVA_LONG, index, value);
-    } else if (spec.dtype() == ScalarType.I32) {
-      memory.setAtIndex(ValueLayout.JAVA_INT, index, Math.toIntExact(value));
-    } else {
-      throw wrong("an integer");
+    lifetime.acquire(spec);
+    try {
+      if (spec.dtype() == ScalarType.I64) {
+        memory.setAtIndex(ValueLayout.JAVA_LONG, index, value);
+      } else if (spec.dtype() == ScalarType.I32) {
+        memory.setAtIndex(ValueLayout.JAVA_INT, index, Math.toIntExact(value));
+      } else {
+        throw wrong("an integer");
+      }
+    } finally {
+      lifetime.release();
     }
   }
 
@@ -84,7 +88,12 @@ public final class Slot {
       throw wrong("I32 values");
     }
     count(values.length);
-    MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_INT, 0, values.length);
+    lifetime.acquire(spec);
+    try {
+      MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_INT, 0, values.length);
+    } finally {
+      lifetime.release();
+    }
   }
 
   /**
@@ -97,11 +106,15 @@ public final class Slot {
       throw wrong("F32 values");
     }
     count(values.length);
-    MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_FLOAT, 0, values.length);
+    lifetime.acquire(spec);
+    try {
+      MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_FLOAT, 0, values.length);
+    } finally {
+      lifetime.release();
+    }
   }
 
   private void count(int n) {
-    lifetime.check(spec);
     if (n != spec.shape().elements()) {
       throw new ShapeException(
           "slot '"

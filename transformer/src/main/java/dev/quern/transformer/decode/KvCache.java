@@ -36,7 +36,6 @@ public final class KvCache implements AutoCloseable {
   private final int[] lengths;
   private final Lifetime lifetime = new Lifetime("KV cache");
   private final List<Storage> storages = new ArrayList<>();
-  private final List<MemorySegment> segments = new ArrayList<>();
   private final List<Layer> layers = new ArrayList<>();
   private final LeakReport leak;
 
@@ -88,7 +87,6 @@ public final class KvCache implements AutoCloseable {
     MemorySegment segment = SegmentPool.shared().take(spec.byteSize());
     segment.fill((byte) 0);
     Storage storage = new Storage(segment, spec, Device.CPU, lifetime, true);
-    segments.add(segment);
     storages.add(storage);
     return engine.wrap(storage, spec).permute(0, 2, 1, 3);
   }
@@ -284,17 +282,16 @@ public final class KvCache implements AutoCloseable {
   }
 
   /**
-   * Gives its memory back.
+   * Gives its memory back. If an operation of another thread is using it, the memory is recycled
+   * when that has ended; the next use throws.
    *
    * @throws ScopeClosedException if closed twice
    */
   @Override
   public void close() {
-    if (!lifetime.close()) {
+    if (!lifetime.close(() -> storages.forEach(Storage::recycle))) {
       throw new ScopeClosedException("[kvCache] it was closed twice; close it once");
     }
     leak.done();
-    segments.forEach(SegmentPool.shared()::give);
-    segments.clear();
   }
 }

@@ -5,6 +5,7 @@ import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.plan.Slot;
+import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
@@ -14,31 +15,39 @@ import dev.quern.transformer.layers.AttentionCache;
 import dev.quern.transformer.layers.AttentionContext;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A batch of sequences being decoded: prompts are computed eagerly in chunks, single tokens by
- * replaying one plan, recorded once. For one thread.
+ * replaying one plan, recorded once. For one thread: a call during another thread's call is
+ * refused.
  */
 public final class Session implements AutoCloseable {
   /** In {@link #step}: this sequence sits the step out. */
   public static final int IDLE = -1;
 
+  private static final long CHECK_NANOS = 10_000_000;
+
   private final Engine engine;
   private final Decoder model;
   private final SessionOptions options;
-  private final Runnable beforePrefill;
+  private final Runnable fileCheck;
   private final KvCache cache;
+  private final AtomicBoolean busy = new AtomicBoolean();
+  private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable Plan plan;
   private int recordings;
-  private boolean closed;
+  private long checkedNanos = System.nanoTime() - CHECK_NANOS;
+  private boolean freed;
 
   private Session(
-      Engine engine, Decoder model, SessionOptions options, Runnable beforePrefill, KvCache cache) {
+      Engine engine, Decoder model, SessionOptions options, Runnable fileCheck, KvCache cache) {
     this.engine = engine;
     this.model = model;
     this.options = options;
-    this.beforePrefill = beforePrefill;
+    this.fileCheck = fileCheck;
     this.cache = cache;
   }
 
@@ -57,14 +66,20 @@ public final class Session implements AutoCloseable {
   /**
    * Opens a session over a mapped model.
    *
+   * <p>Reading a mapped file beyond an end that was cut off kills the process, and nothing in Java
+   * can catch it. So the file's length is asked for before each prefill, and during prefills and
+   * steps whenever 10 ms have passed since: a file that was cut is noticed by the next call. What
+   * remains is a cut within those 10 ms, or in the middle of a step. Replace model files by
+   * renaming a new one over them, never by writing into them.
+   *
    * @param engine runs it
    * @param model stays open as long as the session is used
    * @param options batch, capacity, cache
-   * @param beforePrefill asked before each prefill whether the model's file is still whole
+   * @param fileCheck throws if the model's file is no longer whole
    * @return the session, to be closed
    */
   public static Session open(
-      Engine engine, Decoder model, SessionOptions options, Runnable beforePrefill) {
+      Engine engine, Decoder model, SessionOptions options, Runnable fileCheck) {
     Decoder.Dimensions d = model.dimensions();
     if (options.capacity() > d.contextLength()) {
       throw new ContextLengthException(
@@ -76,7 +91,7 @@ public final class Session implements AutoCloseable {
     }
     KvCache cache =
         new KvCache(engine, d, options.cacheDType(), options.batch(), options.capacity());
-    return new Session(engine, model, options, beforePrefill, cache);
+    return new Session(engine, model, options, fileCheck, cache);
   }
 
   /**
@@ -112,11 +127,16 @@ public final class Session implements AutoCloseable {
    * @return the plan; recorded now if there was no step yet
    */
   public Plan plan() {
-    requireOpen();
-    if (plan == null) {
-      plan = record();
+    return exclusively(this::recorded);
+  }
+
+  private Plan recorded() {
+    Plan p = plan;
+    if (p == null) {
+      p = record();
+      plan = p;
     }
-    return plan;
+    return p;
   }
 
   /**
@@ -128,7 +148,7 @@ public final class Session implements AutoCloseable {
    * @throws ContextLengthException if they don't fit
    */
   public float[] prefill(int sequence, int... tokens) {
-    return prefill(sequence, tokens, 1);
+    return exclusively(() -> prefill(sequence, tokens, 1));
   }
 
   /**
@@ -140,11 +160,10 @@ public final class Session implements AutoCloseable {
    * @throws ContextLengthException if they don't fit
    */
   public float[] prefillAll(int sequence, int... tokens) {
-    return prefill(sequence, tokens, tokens.length);
+    return exclusively(() -> prefill(sequence, tokens, tokens.length));
   }
 
   private float[] prefill(int sequence, int[] tokens, int wanted) {
-    requireOpen();
     if (tokens.length == 0) {
       throw new ShapeException("[session] prefill needs at least one token");
     }
@@ -152,12 +171,13 @@ public final class Session implements AutoCloseable {
     for (int t : tokens) {
       checkToken(t);
     }
-    beforePrefill.run();
+    checkFile();
     int vocabulary = model.dimensions().vocabulary();
     float[] logits = new float[Math.multiplyExact(wanted, vocabulary)];
     List<? extends AttentionCache> layers = cache.layers(sequence);
     for (int from = 0; from < tokens.length; from += options.prefillTokens()) {
       int to = Math.min(tokens.length, from + options.prefillTokens());
+      checkFileAgain();
       int rows = Math.min(to - from, Math.max(0, to - (tokens.length - wanted)));
       try (TensorScope _ = TensorScope.open("prefill")) {
         int start = cache.length(sequence);
@@ -192,6 +212,10 @@ public final class Session implements AutoCloseable {
    * @throws ContextLengthException if a sequence is full
    */
   public float[][] step(int... tokens) {
+    return exclusively(() -> next(tokens));
+  }
+
+  private float[][] next(int[] tokens) {
     if (tokens.length != cache.batch()) {
       throw new ShapeException(
           "[session] step takes one token per sequence ("
@@ -205,7 +229,8 @@ public final class Session implements AutoCloseable {
         cache.requireRoom(i, 1);
       }
     }
-    Plan p = plan();
+    checkFileAgain();
+    Plan p = recorded();
     Slot tokenSlot = p.slot("tokens");
     Slot positionSlot = p.slot("positions");
     Slot startSlot = p.slot("starts");
@@ -250,11 +275,10 @@ public final class Session implements AutoCloseable {
    * @return a session of its own memory, to be closed
    */
   public Session fork(int... sources) {
-    requireOpen();
     SessionOptions forked =
         new SessionOptions(
             sources.length, options.capacity(), options.cacheDType(), options.prefillTokens());
-    return new Session(engine, model, forked, beforePrefill, cache.fork(sources));
+    return exclusively(() -> new Session(engine, model, forked, fileCheck, cache.fork(sources)));
   }
 
   private void checkToken(int token) {
@@ -265,26 +289,68 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private void requireOpen() {
-    if (closed) {
-      throw new ScopeClosedException("[session] it was used after it was closed");
+  private void checkFile() {
+    fileCheck.run();
+    checkedNanos = System.nanoTime();
+  }
+
+  /** Asking costs a system call for each of the model's files, so not before every step. */
+  private void checkFileAgain() {
+    if (System.nanoTime() - checkedNanos >= CHECK_NANOS) {
+      checkFile();
+    }
+  }
+
+  /** Runs a call during which no other thread can run one or free anything. */
+  private <T> T exclusively(Supplier<T> call) {
+    if (!busy.compareAndSet(false, true)) {
+      throw new QuernException(
+          "[session] it is being used by another thread; open a session per thread");
+    }
+    try {
+      if (closed.get()) {
+        throw new ScopeClosedException("[session] it was used after it was closed");
+      }
+      return call.get();
+    } finally {
+      busy.set(false);
+      freeIfClosed();
     }
   }
 
   /**
-   * Frees plan and cache.
+   * Frees plan and cache. If another thread is in a call, that call still completes, and its thread
+   * frees them then.
    *
    * @throws ScopeClosedException if closed twice
    */
   @Override
   public void close() {
-    if (closed) {
+    if (!closed.compareAndSet(false, true)) {
       throw new ScopeClosedException("[session] it was closed twice; close it once");
     }
-    closed = true;
-    if (plan != null) {
-      plan.close();
+    freeIfClosed();
+  }
+
+  private void free() {
+    try (KvCache _ = cache) {
+      if (plan != null) {
+        plan.close();
+      }
     }
-    cache.close();
+  }
+
+  private void freeIfClosed() {
+    if (!closed.get() || !busy.compareAndSet(false, true)) {
+      return; // open, or left to the thread that is in a call
+    }
+    try {
+      if (!freed) {
+        freed = true;
+        free();
+      }
+    } finally {
+      busy.set(false);
+    }
   }
 }

@@ -40,7 +40,6 @@ public final class Weights implements AutoCloseable {
   private final Set<String> used = new HashSet<>();
   private final Lifetime lifetime;
   private final List<Storage> owned = new ArrayList<>();
-  private final List<MemorySegment> segments = new ArrayList<>();
   private final LeakReport leak;
 
   /**
@@ -234,7 +233,6 @@ public final class Weights implements AutoCloseable {
     MemorySegment copy = SegmentPool.shared().take(spec.byteSize());
     MemorySegment.copy(view.segment(), view.offsetBytes(), copy, 0, spec.byteSize());
     Storage storage = new Storage(copy, spec, Device.CPU, lifetime, false);
-    segments.add(copy);
     owned.add(storage);
     return engine.wrap(storage, spec);
   }
@@ -283,17 +281,15 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * Frees the converted weights.
+   * Frees the converted weights, once no operation of another thread uses them any more.
    *
    * @throws ScopeClosedException if closed twice
    */
   @Override
   public void close() {
-    if (!lifetime.close()) {
+    if (!lifetime.close(() -> owned.forEach(Storage::recycle))) {
       throw new ScopeClosedException(lifetime.owner() + " were closed twice; close them once");
     }
     leak.done();
-    segments.forEach(SegmentPool.shared()::give);
-    segments.clear();
   }
 }

@@ -132,17 +132,21 @@ class OpenCloseTest {
   }
 
   @Test
-  void aFileThatShrankIsNoticedBeforeAPrefill(@TempDir Path temp) throws IOException {
+  void aFileThatShrankIsNoticedBeforeAPrefillOrStep(@TempDir Path temp) throws Exception {
     Path file = temp.resolve("shrinking.gguf");
     Files.copy(Golden.of("llama/llama-F32.gguf"), file);
     try (var model = (CausalLanguageModel) Models.open(file);
         Session s = model.openSession(1, 8)) {
       s.prefill(0, 1);
+      s.step(2);
       try (var channel =
           java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.WRITE)) {
         channel.truncate(Files.size(file) - 4096);
       }
       var e = assertThrows(FormatException.class, () -> s.prefill(0, 2));
+      assertTrue(e.getMessage().contains("shrank"), e.getMessage());
+      Thread.sleep(15);
+      e = assertThrows(FormatException.class, () -> s.step(2));
       assertTrue(e.getMessage().contains("shrank"), e.getMessage());
     }
   }
