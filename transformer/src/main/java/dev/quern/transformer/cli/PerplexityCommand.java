@@ -66,9 +66,10 @@ final class PerplexityCommand implements Callable<Integer> {
       int[] plain = tokenizer.encode(text, EncodeOptions.PLAIN);
       boolean begins = ids.length > 0 && (plain.length == 0 || ids[0] != plain[0]);
       int window = Math.min(context, open.decoder().dimensions().contextLength());
-      if (window < 2 || ids.length < 2) {
+      if (window < 3 || ids.length < 2 || chunks < 1) {
         throw new ParameterException(
-            spec.commandLine(), "a text and a window of at least 2 tokens are needed");
+            spec.commandLine(),
+            "a text of at least 2 tokens, a window of at least 3, and at least 1 chunk are needed");
       }
       try (Session session = open.openSession(1, Math.min(window, ids.length))) {
         if (ids.length < window) {
