@@ -104,6 +104,9 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
     QUERN_MATMUL(quern_matmul_f32_q4_k_##tier)                                                                     \
     QUERN_MATMUL(quern_matmul_f32_q6_k_##tier)                                                                     \
     QUERN_CONVERT(quern_convert_f32_q8_0_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_q4_0_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_q4_k_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_q6_k_##tier)                                                                   \
     QUERN_CONVERT(quern_convert_f32_q8_k_##tier)                                                                   \
     QUERN_CONVERT(quern_convert_f32_bf16_##tier)                                                                   \
     QUERN_CONVERT(quern_convert_f32_f16_##tier)                                                                    \
