@@ -99,7 +99,7 @@ class QuantizeTest {
   private static void same(String what, BlockType type, float[] x, byte[] expected, byte[] actual) {
     int at = Arrays.mismatch(expected, actual);
     if (at >= 0) {
-      int block = at / (int) type.blockBytes();
+      int block = at / type.blockBytes();
       int first = block * type.blockLength();
       List<String> shown = new ArrayList<>();
       for (int i = first; i < first + type.blockLength(); i++) {
