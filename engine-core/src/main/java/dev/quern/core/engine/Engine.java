@@ -146,6 +146,18 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
   }
 
   /**
+   * Lets go of the freed tensor memory that the process keeps for reuse. Memory that was not reused
+   * for a minute or two goes by itself as work goes on; this is for a process that falls idle after
+   * large work. The system gets it back at the garbage collector's next full cycle; call {@link
+   * System#gc} to have it at once.
+   *
+   * @return how many bytes
+   */
+  public static long trimMemory() {
+    return SegmentPool.shared().trim();
+  }
+
+  /**
    * What matrix products may round.
    *
    * @return as configured

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.LongSupplier;
 
 /**
  * Recycled segments by size class, so that results neither pay for zero-filling nor for page faults
@@ -14,6 +15,10 @@ import java.util.Map;
  * <p>Classes are quarter steps between powers of two (at most 25% waste). Segments come from
  * automatic arenas: whatever is not given back is freed by the garbage collector, so a lost segment
  * costs memory for a while and nothing worse.
+ *
+ * <p>What was not reused for a minute or two is let go: once a minute, as segments come back, each
+ * class drops as many as lay untouched since the last time. {@link #trim} drops all. What is
+ * dropped goes back to the system when the garbage collector finds it.
  */
 public final class SegmentPool {
   /** Alignment of every segment, in bytes: one cache line, one AVX-512 register. */
@@ -24,8 +29,18 @@ public final class SegmentPool {
   private static final SegmentPool SHARED =
       new SegmentPool(Long.getLong("quern.memory.cacheBytes", 1L << 30));
 
+  private static final long PERIOD_NANOS = 60_000_000_000L;
+
+  /** Segments of one class, the latest last, and the fewest there were since the last sweep. */
+  private static final class Shelf {
+    final ArrayDeque<MemorySegment> segments = new ArrayDeque<>();
+    int fewest;
+  }
+
   private final long capacityBytes;
-  private final Map<Long, ArrayDeque<MemorySegment>> free = new HashMap<>();
+  private final LongSupplier clockNanos;
+  private final Map<Long, Shelf> free = new HashMap<>();
+  private long sweptNanos;
   private MemorySegment slab = MemorySegment.NULL;
   private long slabUsedBytes;
   private long cachedBytes;
@@ -36,7 +51,13 @@ public final class SegmentPool {
    * @param capacityBytes how much it may keep; what comes back beyond that is dropped
    */
   public SegmentPool(long capacityBytes) {
+    this(capacityBytes, System::nanoTime);
+  }
+
+  SegmentPool(long capacityBytes, LongSupplier clockNanos) {
     this.capacityBytes = capacityBytes;
+    this.clockNanos = clockNanos;
+    this.sweptNanos = clockNanos.getAsLong();
   }
 
   /**
@@ -72,10 +93,11 @@ public final class SegmentPool {
    */
   public synchronized MemorySegment take(long bytes) {
     long size = sizeClass(bytes);
-    ArrayDeque<MemorySegment> list = free.get(size);
-    if (list != null) {
-      MemorySegment s = list.pollLast();
+    Shelf shelf = free.get(size);
+    if (shelf != null) {
+      MemorySegment s = shelf.segments.pollLast();
       if (s != null) {
+        shelf.fewest = Math.min(shelf.fewest, shelf.segments.size());
         cachedBytes -= size;
         return s;
       }
@@ -111,11 +133,44 @@ public final class SegmentPool {
    * @param segment one that {@link #take} returned
    */
   public synchronized void give(MemorySegment segment) {
+    if (clockNanos.getAsLong() - sweptNanos >= PERIOD_NANOS) {
+      sweep();
+    }
     long size = segment.byteSize();
     if (cachedBytes + size <= capacityBytes) {
       cachedBytes += size;
-      free.computeIfAbsent(size, _ -> new ArrayDeque<>()).addLast(segment);
+      free.computeIfAbsent(size, _ -> new Shelf()).segments.addLast(segment);
     }
+  }
+
+  /** The first of each class lay untouched: segments are taken from the end. */
+  private void sweep() {
+    sweptNanos = clockNanos.getAsLong();
+    free.forEach(
+        (size, shelf) -> {
+          for (; shelf.fewest > 0; shelf.fewest--) {
+            shelf.segments.pollFirst();
+            cachedBytes -= size;
+          }
+          shelf.fewest = shelf.segments.size();
+        });
+    free.values().removeIf(shelf -> shelf.segments.isEmpty());
+  }
+
+  /**
+   * Drops all that is kept for reuse: for a process that has done its large work. The system gets
+   * the memory back at the garbage collector's next full cycle; call {@link System#gc} to have it
+   * at once.
+   *
+   * @return how many bytes were dropped
+   */
+  public synchronized long trim() {
+    long dropped = cachedBytes;
+    free.clear();
+    cachedBytes = 0;
+    slab = MemorySegment.NULL;
+    slabUsedBytes = 0;
+    return dropped;
   }
 
   /**
