@@ -52,6 +52,37 @@ final class AttentionCases {
     }
     Attention decode = new Attention(true, 0.2f, 0, 0, false, true, true);
     to.add(one(s, t, kv, LONG, decode, false));
+    edges(to, t, kv);
+  }
+
+  /** No keys, all keys, and queries before the first key or far behind the last. */
+  private static void edges(List<KernelCase> to, ScalarType t, ScalarType kv) {
+    Samples s = new Samples(t.ordinal() + 7);
+    for (long tq : new long[] {1, 3, 33}) {
+      long tk = 40;
+      double[][] lengths = {{0, tk}, {tk, 0}, {0, 0}, {1, tk - 1}};
+      double[][] starts = {
+        {0, tk}, {-1, tk - 1}, {-tq, -tq + 1}, {Integer.MIN_VALUE, Integer.MAX_VALUE}
+      };
+      for (double[] length : lengths) {
+        for (double[] start : starts) {
+          for (int window : new int[] {0, 5}) {
+            for (boolean causal : new boolean[] {false, true}) {
+              KernelCase both =
+                  edge(s, t, kv, tq, new Attention(causal, 0.2f, 0, window, false, true, true));
+              to.add(both.withLast(start, length));
+            }
+          }
+        }
+        KernelCase one = edge(s, t, kv, tq, new Attention(true, 0.2f, 0, 0, false, false, true));
+        to.add(one.withLast(length));
+        to.add(one.withLast(length).withResiduals());
+      }
+    }
+  }
+
+  private static KernelCase edge(Samples s, ScalarType t, ScalarType kv, long tq, Attention op) {
+    return one(s, t, kv, new Size(2, tq, 40, 4, 2, 16, 16), op, false);
   }
 
   private static KernelCase one(
@@ -95,6 +126,25 @@ final class AttentionCases {
     ScalarType f = t == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
     for (boolean interleaved : new boolean[] {false, true}) {
       Op op = new Rope(interleaved);
+      for (ScalarType index : List.of(ScalarType.I32, ScalarType.I64)) {
+        double far = index == ScalarType.I64 ? 0x1p40 : Integer.MAX_VALUE;
+        to.add(
+            KernelCase.of(
+                op,
+                s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, 7, 3, 64),
+                s.given(
+                    index,
+                    LayoutKind.CONTIGUOUS,
+                    Shape.of(7),
+                    0,
+                    1,
+                    131_071,
+                    -1,
+                    -131_072,
+                    Integer.MIN_VALUE,
+                    far),
+                s.given(f, LayoutKind.CONTIGUOUS, Shape.of(32), 1, 0.3, 0.07, 0.01, 0.002)));
+      }
       for (long half : new long[] {1, 4, 8, 16, 17, 32, 64}) {
         for (long rest : new long[] {0, 5}) {
           Operand frequencies =

@@ -5,6 +5,7 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,19 @@ public record KernelCase(Op op, List<Operand> inputs, Precision precision, boole
 
   KernelCase withResiduals() {
     return new KernelCase(op, inputs, precision, true);
+  }
+
+  /** The same with other values in its last inputs, which are I32. */
+  KernelCase withLast(double[]... values) {
+    List<Operand> in = new ArrayList<>(inputs);
+    for (int i = 0; i < values.length; i++) {
+      int at = in.size() - values.length + i;
+      in.set(
+          at,
+          new Samples(0)
+              .given(ScalarType.I32, LayoutKind.CONTIGUOUS, in.get(at).view().shape(), values[i]));
+    }
+    return new KernelCase(op, List.copyOf(in), precision, residuals);
   }
 
   /** Dtypes and shapes of the inputs. */

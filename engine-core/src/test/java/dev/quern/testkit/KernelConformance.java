@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -26,7 +27,8 @@ import org.junit.jupiter.api.TestInstance.Lifecycle;
 /**
  * What every kernel of a backend must do: agree with the reference within {@link Tolerance}, on
  * awkward sizes, layouts and values; give the same bits with 1, 2, 3 and 8 threads, eagerly and as
- * a replayed plan; stay inside its results; and be there, or be declared missing.
+ * a replayed plan; stay inside its results; refuse wrong values with a typed error; and be there,
+ * or be declared missing.
  *
  * <p>A backend extends this class, supplies its provider, and declares what it has no kernels for.
  * Its kernels are called directly, so that nothing can hide a missing one.
@@ -88,10 +90,53 @@ public abstract class KernelConformance {
         .map(g -> dynamicTest(g.getKey(), () -> group(g.getKey(), g.getValue())));
   }
 
+  /**
+   * One test per operation and dtypes: wrong values are refused in every way of running.
+   *
+   * @return the tests
+   */
+  @TestFactory
+  final Stream<DynamicTest> refusals() {
+    Map<String, List<Refusal>> groups = new LinkedHashMap<>();
+    for (Refusal r : RefusalCases.all()) {
+      groups.computeIfAbsent(r.call().group(), _ -> new ArrayList<>()).add(r);
+    }
+    return groups.entrySet().stream()
+        .map(
+            g ->
+                dynamicTest(
+                    "refuses " + g.getKey(), () -> report(g.getKey(), g.getValue(), this::check)));
+  }
+
+  private @Nullable String check(Refusal r) {
+    KernelSignature signature = r.call().signature();
+    Kernel kernel = provider().find(signature);
+    if (kernel == null || declines(signature)) {
+      return null; // whether the two agree is what the kernels' tests say
+    }
+    for (int n : new int[] {1, 3}) {
+      String complaint =
+          r.complaint(
+              "with " + n + " threads", () -> KernelRunner.refused(kernel, r.call(), pools.get(n)));
+      if (complaint != null) {
+        return complaint;
+      }
+    }
+    Engine engine = engines.get(r.call().precision());
+    String eager = r.complaint("eagerly", () -> KernelRunner.eager(engine, r.call()));
+    return eager != null
+        ? eager
+        : r.complaint("in a plan", () -> KernelRunner.replayed(engine, r.call()));
+  }
+
   private void group(String name, List<KernelCase> cases) {
+    report(name, cases, this::check);
+  }
+
+  private static <C> void report(String name, List<C> cases, Function<C, @Nullable String> check) {
     List<String> wrong = new ArrayList<>();
-    for (KernelCase c : cases) {
-      String complaint = check(c);
+    for (C c : cases) {
+      String complaint = check.apply(c);
       if (complaint != null) {
         wrong.add(complaint);
       }

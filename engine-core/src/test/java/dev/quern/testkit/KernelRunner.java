@@ -41,6 +41,32 @@ final class KernelRunner {
     return run(kernel, c, pool, 2);
   }
 
+  /**
+   * The kernel itself, for a call that it must refuse.
+   *
+   * @throws AssertionError if it wrote to a buffer before it refused
+   */
+  static void refused(Kernel kernel, KernelCase c, TaskPool pool) {
+    List<Operand> inputs = c.inputs().stream().map(Operand::duplicate).toList();
+    KernelCase copy = new KernelCase(c.op(), inputs, c.precision(), c.residuals());
+    List<TensorView> in = inputs.stream().map(Operand::view).toList();
+    List<TensorView> out = new ArrayList<>();
+    for (TensorSpec s : copy.results()) {
+      MemorySegment y = Arena.ofAuto().allocate(s.byteSize(), 64);
+      out.add(new TensorView(s.dtype(), Layout.contiguous(s.shape()), y));
+    }
+    MemorySegment scratch = Arena.ofAuto().allocate(kernel.scratchBytes(in, out), 64);
+    try {
+      kernel.bind(new KernelArgs(c.op(), in, out, c.precision(), pool, scratch)).run();
+    } finally {
+      for (int i = 0; i < in.size(); i++) {
+        if (in.get(i).segment().mismatch(c.inputs().get(i).view().segment()) >= 0) {
+          throw new AssertionError("wrote to input " + i + " before it refused");
+        }
+      }
+    }
+  }
+
   private static Results run(Kernel kernel, KernelCase c, TaskPool pool, int times) {
     List<TensorView> inputs = new ArrayList<>();
     List<TensorView> written = new ArrayList<>();

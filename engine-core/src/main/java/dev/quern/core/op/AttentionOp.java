@@ -17,7 +17,8 @@ public sealed interface AttentionOp extends Op {
    * elements of each head is rotated by the angle position · inverseFrequencies[j]; the rest of the
    * head passes unchanged. Inputs x [..., t, h, d], positions [..., t] (I32|I64),
    * inverseFrequencies F32 [r/2] (F64 for F64 x). Scalings (linear, llama3) are a matter of the
-   * inverse frequencies.
+   * inverse frequencies. Positions may be any integers, negative ones too: the angle is their F64
+   * product with the frequency.
    *
    * @param interleaved whether pair j is elements 2j and 2j+1, else j and j + r/2
    */

@@ -1,0 +1,88 @@
+package dev.quern.testkit;
+
+import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.DataOp;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.IndexException;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
+import dev.quern.core.type.ShapeException;
+import dev.quern.testkit.Samples.Mix;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Lengths, starts and indices outside what they address, in the last of several sequences. */
+final class RefusalCases {
+  private static final int MIN = Integer.MIN_VALUE;
+  private static final int MAX = Integer.MAX_VALUE;
+
+  private RefusalCases() {}
+
+  static List<Refusal> all() {
+    List<Refusal> to = new ArrayList<>();
+    for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64, ScalarType.F16, ScalarType.BF16)) {
+      attention(to, t, t);
+    }
+    attention(to, ScalarType.F32, ScalarType.F16);
+    attention(to, ScalarType.F32, ScalarType.BF16);
+    for (ScalarType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+      cacheWrite(to, cache, ScalarType.F32);
+      cacheWrite(to, cache, cache);
+    }
+    embedding(to, ScalarType.F32, ScalarType.F32, 17);
+    embedding(to, ScalarType.F16, ScalarType.F32, 17);
+    embedding(to, BlockType.Q8_0, ScalarType.F32, 64);
+    return to;
+  }
+
+  private static void attention(List<Refusal> to, ScalarType t, ScalarType kv) {
+    Samples s = new Samples(t.ordinal());
+    for (long tq : new long[] {1, 17}) {
+      int tk = 40;
+      for (int wrong : new int[] {-1, tk + 1, MIN, MAX}) {
+        for (boolean starts : new boolean[] {false, true}) {
+          List<Operand> in = new ArrayList<>();
+          in.add(s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tq, 4, 16));
+          in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tk, 2, 16));
+          in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tk, 2, 16));
+          if (starts) {
+            in.add(i32(3, 4));
+          }
+          in.add(i32(tk, wrong));
+          Attention op = new Attention(true, 0.25f, 0, 0, false, starts, true);
+          KernelCase call = new KernelCase(op, List.copyOf(in), Precision.EXACT, false);
+          to.add(new Refusal(call, IndexException.class, "lengths[1] is " + wrong + ","));
+        }
+      }
+    }
+  }
+
+  private static void cacheWrite(List<Refusal> to, ScalarType cache, ScalarType rows) {
+    Samples s = new Samples(31 * cache.ordinal() + rows.ordinal());
+    for (int t : new int[] {1, 3}) {
+      for (int wrong : new int[] {-1, 8 - t + 1, 8, MIN, MAX}) {
+        Operand target = s.of(cache, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, 8, 3, 16);
+        Operand x = s.of(rows, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, t, 3, 16);
+        KernelCase call = KernelCase.of(new BufferOp.CacheWrite(), target, x, i32(0, wrong));
+        to.add(new Refusal(call, ShapeException.class, "sequence 1: rows " + wrong + ".."));
+      }
+    }
+  }
+
+  private static void embedding(List<Refusal> to, DType t, ScalarType result, long d) {
+    Samples s = new Samples(d);
+    Operand table = s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, 9, d);
+    for (int wrong : new int[] {-1, 9, MIN, MAX}) {
+      KernelCase call = KernelCase.of(new DataOp.Embedding(result), table, i32(3, wrong));
+      to.add(new Refusal(call, IndexException.class, "" + wrong));
+    }
+  }
+
+  private static Operand i32(int... values) {
+    double[] v = java.util.Arrays.stream(values).asDoubleStream().toArray();
+    return new Samples(0).given(ScalarType.I32, LayoutKind.CONTIGUOUS, Shape.of(values.length), v);
+  }
+}
