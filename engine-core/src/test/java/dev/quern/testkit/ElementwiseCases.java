@@ -53,6 +53,8 @@ final class ElementwiseCases {
       }
       unary(to, t, new UnaryOp.Sin(), Mix.EDGES);
       unary(to, t, new UnaryOp.Cos(), Mix.EDGES);
+      angles(to, t, new UnaryOp.Sin());
+      angles(to, t, new UnaryOp.Cos());
     }
     unary(to, ScalarType.BOOL, new UnaryOp.Not(), Mix.PLAIN);
     for (ScalarType t : NUMBERS) {
@@ -100,6 +102,23 @@ final class ElementwiseCases {
     to.add(KernelCase.of(op, s.of(t, LayoutKind.CONTIGUOUS, mix)));
   }
 
+  /** Around the multiples of π/4, and farther out than an F32 resolves a turn. */
+  private static void angles(List<KernelCase> to, ScalarType t, Op op) {
+    Samples s = new Samples(0);
+    double[] v = new double[400];
+    for (int i = 0; i < v.length; i++) {
+      v[i] = (i - 200) * Math.PI / 4;
+    }
+    to.add(KernelCase.of(op, s.given(t, LayoutKind.CONTIGUOUS, Shape.of(v.length), v)));
+    for (double unit : new double[] {1, 100, 8192, 65_536, 0x1p20, 0x1p30, 1e37}) {
+      double[] far = new double[65];
+      for (int i = 0; i < far.length; i++) {
+        far[i] = unit * (1 + i / 16.0) * (i % 2 == 0 ? 1 : -1);
+      }
+      to.add(KernelCase.of(op, s.given(t, LayoutKind.CONTIGUOUS, Shape.of(far.length), far)));
+    }
+  }
+
   private static void binary(List<KernelCase> to, ScalarType t, Op op, Mix first, Mix second) {
     Samples s = new Samples(op.toString().hashCode() + t.ordinal());
     LayoutKind plain = LayoutKind.CONTIGUOUS;
@@ -135,6 +154,53 @@ final class ElementwiseCases {
       Operand exponent =
           s.given(t, LayoutKind.CONTIGUOUS, Shape.of(8), Double.NaN, 0, inf, -1, -1, -1, 0, -inf);
       to.add(KernelCase.of(op, base, exponent));
+      double[] values = {
+        0,
+        -0.0,
+        1,
+        -1,
+        0.5,
+        -0.5,
+        2,
+        -2,
+        3,
+        -3,
+        1.5,
+        -1.5,
+        0.7,
+        -0.7,
+        1e-3,
+        20,
+        -21,
+        127,
+        -126,
+        149,
+        1e4,
+        65_504,
+        -65_503,
+        1e-30,
+        1e30,
+        -1e30,
+        4_194_303,
+        4_194_305,
+        16_777_217,
+        1e-40,
+        inf,
+        -inf,
+        Double.NaN
+      };
+      double[] each = new double[values.length * values.length];
+      double[] with = new double[each.length];
+      for (int i = 0; i < each.length; i++) {
+        each[i] = values[i / values.length];
+        with[i] = values[i % values.length];
+      }
+      Shape all = Shape.of(each.length);
+      to.add(
+          KernelCase.of(
+              op,
+              s.given(t, LayoutKind.CONTIGUOUS, all, each),
+              s.given(t, LayoutKind.CONTIGUOUS, all, with)));
     }
   }
 }

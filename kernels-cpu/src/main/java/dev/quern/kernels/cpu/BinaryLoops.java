@@ -77,11 +77,8 @@ final class BinaryLoops {
 
   static void geGlu(
       MemorySegment p, long pAt, MemorySegment q, long qAt, MemorySegment y, long yAt, int n) {
-    for (int i = 0; i < n; i += Simd.L) {
-      FloatVector a = Simd.load(p, pAt + 4L * i);
-      FloatVector b = Simd.load(q, qAt + 4L * i);
-      Simd.store(VectorMath.gelu(a).mul(b), y, yAt + 4L * i);
-    }
+    ErfLoops.gelu(p, pAt, y, yAt, n);
+    mul(y, yAt, q, qAt, y, yAt, n);
   }
 
   static void geGluTanh(

@@ -2,14 +2,17 @@ package dev.quern.kernels.cpu;
 
 import static dev.quern.kernels.cpu.Segments.F32;
 import static dev.quern.kernels.cpu.Segments.I16;
+import static dev.quern.kernels.cpu.Segments.I8;
 
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -135,6 +138,36 @@ final class Convert {
             .reinterpretAsInts()
             .blend(em.or(F32_INFINITY), em.compare(VectorOperators.GE, F16_INFINITY));
     return bits.or(x.and(Integer.MIN_VALUE)).reinterpretAsFloats();
+  }
+
+  /** n bytes, 1 or 0, to F32. */
+  static void widenBool(MemorySegment s, long from, MemorySegment d, long to, int n) {
+    int i = 0;
+    for (; i <= n - Simd.BL; i += Simd.BL) {
+      ByteVector v = Simd.bytes(s, from + i);
+      for (int p = 0; p < Simd.B_PARTS; p++) {
+        Simd.store(Simd.floats(Simd.ints(v, p)), d, to + 4L * (i + p * Simd.L));
+      }
+    }
+    for (; i < n; i++) {
+      d.set(F32, to + 4L * i, s.get(I8, from + i));
+    }
+  }
+
+  /** n F32 to bytes: 0 for zeros, else 1. */
+  static void narrowBool(MemorySegment s, long from, MemorySegment d, long to, int n) {
+    int i = 0;
+    if (Simd.BL == Simd.L) {
+      for (; i <= n - Simd.L; i += Simd.L) {
+        VectorMask<Float> m = Simd.load(s, from + 4L * i).compare(VectorOperators.NE, 0f);
+        IntVector bits = IntVector.zero(Simd.I).blend(1, m.cast(Simd.I));
+        ((ByteVector) bits.convertShape(VectorOperators.I2B, Simd.B, 0))
+            .intoMemorySegment(d, to + i, Simd.LE);
+      }
+    }
+    for (; i < n; i++) {
+      d.set(I8, to + i, (byte) (s.get(F32, from + 4L * i) != 0 ? 1 : 0));
+    }
   }
 
   private static void widenBf16(MemorySegment s, long from, MemorySegment d, long to, int n) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Elementwise functions: which loop computes which operation. Any layouts; F32, F16 and BF16, each
- * operand rounded once.
+ * operand rounded once, and BOOL as 1 and 0 where the operation takes it.
  *
  * @param name for explain
  * @param unary the loop, if it takes one operand
@@ -44,14 +44,14 @@ record ElementKernel(String name, @Nullable Unary unary, @Nullable Binary binary
     Op op = s.op();
     List<DType> in = op instanceof DataOp.Where ? s.inputs().subList(1, 3) : s.inputs();
     for (DType t : in) {
-      if (!Convert.handles(t)) {
+      if (!handles(t)) {
         return null;
       }
     }
     Unary unary =
         switch (op) {
           case UnaryOp u -> unary(u);
-          case DataOp.Cast(DType to) when Convert.handles(to) -> UnaryLoops::same;
+          case DataOp.Cast(DType to) when handles(to) -> UnaryLoops::same;
           default -> null;
         };
     Binary binary =
@@ -64,7 +64,11 @@ record ElementKernel(String name, @Nullable Unary unary, @Nullable Binary binary
     return known ? new ElementKernel(op.name() + " vector", unary, binary) : null;
   }
 
-  private static @Nullable Unary unary(UnaryOp op) {
+  private static boolean handles(DType t) {
+    return t == ScalarType.BOOL || Convert.handles(t);
+  }
+
+  private static Unary unary(UnaryOp op) {
     return switch (op) {
       case UnaryOp.Neg _ -> UnaryLoops::neg;
       case UnaryOp.Abs _ -> UnaryLoops::abs;
@@ -74,21 +78,23 @@ record ElementKernel(String name, @Nullable Unary unary, @Nullable Binary binary
       case UnaryOp.Rsqrt _ -> UnaryLoops::rsqrt;
       case UnaryOp.Reciprocal _ -> UnaryLoops::reciprocal;
       case UnaryOp.Tanh _ -> UnaryLoops::tanh;
-      case UnaryOp.Erf _ -> UnaryLoops::erf;
+      case UnaryOp.Erf _ -> ErfLoops::erf;
       case UnaryOp.Sigmoid _ -> UnaryLoops::sigmoid;
       case UnaryOp.Relu _ -> UnaryLoops::relu;
-      case UnaryOp.Gelu(boolean tanh) -> tanh ? UnaryLoops::geluTanh : UnaryLoops::gelu;
+      case UnaryOp.Gelu(boolean tanh) -> tanh ? UnaryLoops::geluTanh : ErfLoops::gelu;
       case UnaryOp.Silu _ -> UnaryLoops::silu;
       case UnaryOp.Clip(double low, double high) -> {
         float l = (float) low;
         float h = (float) high;
         yield (a, aAt, y, yAt, n) -> UnaryLoops.clip(a, aAt, y, yAt, n, l, h);
       }
-      case UnaryOp.Sin _, UnaryOp.Cos _, UnaryOp.Not _ -> null;
+      case UnaryOp.Sin _ -> VectorTrig::sin;
+      case UnaryOp.Cos _ -> VectorTrig::cos;
+      case UnaryOp.Not _ -> UnaryLoops::not;
     };
   }
 
-  private static @Nullable Binary binary(BinaryOp op) {
+  private static Binary binary(BinaryOp op) {
     return switch (op) {
       case BinaryOp.Add _ -> BinaryLoops::add;
       case BinaryOp.Sub _ -> BinaryLoops::sub;
@@ -98,11 +104,11 @@ record ElementKernel(String name, @Nullable Unary unary, @Nullable Binary binary
       case BinaryOp.Minimum _ -> BinaryLoops::minimum;
       case BinaryOp.SwiGlu _ -> BinaryLoops::swiGlu;
       case BinaryOp.GeGlu(boolean tanh) -> tanh ? BinaryLoops::geGluTanh : BinaryLoops::geGlu;
-      case BinaryOp.Pow _ -> null;
+      case BinaryOp.Pow _ -> PowLoops::pow;
     };
   }
 
-  private static @Nullable Binary compare(CompareOp op) {
+  private static Binary compare(CompareOp op) {
     return switch (op) {
       case CompareOp.Equal _ -> BinaryLoops::equal;
       case CompareOp.NotEqual _ -> BinaryLoops::notEqual;
@@ -110,7 +116,9 @@ record ElementKernel(String name, @Nullable Unary unary, @Nullable Binary binary
       case CompareOp.LessEqual _ -> BinaryLoops::lessEqual;
       case CompareOp.Greater _ -> BinaryLoops::greater;
       case CompareOp.GreaterEqual _ -> BinaryLoops::greaterEqual;
-      case CompareOp.And _, CompareOp.Or _, CompareOp.Xor _ -> null;
+      case CompareOp.And _ -> BinaryLoops::mul;
+      case CompareOp.Or _ -> BinaryLoops::maximum;
+      case CompareOp.Xor _ -> BinaryLoops::notEqual;
     };
   }
 

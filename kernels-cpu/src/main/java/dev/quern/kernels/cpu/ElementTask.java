@@ -135,7 +135,9 @@ abstract class ElementTask extends SlicedTask {
   }
 
   private void stage(int o, long from, int n, long to) {
-    if (types[o] == ScalarType.BOOL) {
+    if (types[o] == ScalarType.BOOL && walk.step(o) == 1) {
+      Convert.widenBool(segments[o], from, scratch, to, n);
+    } else if (types[o] == ScalarType.BOOL) {
       for (int i = 0; i < n; i++) {
         scratch.set(F32, to + 4L * i, segments[o].get(I8, from + i * walk.step(o)));
       }
@@ -151,9 +153,7 @@ abstract class ElementTask extends SlicedTask {
     DType t = types[operands];
     MemorySegment d = segments[operands];
     if (t == ScalarType.BOOL) {
-      for (int i = 0; i < n; i++) {
-        d.set(I8, to + i, (byte) (scratch.get(F32, from + 4L * i) != 0 ? 1 : 0));
-      }
+      Convert.narrowBool(scratch, from, d, to, n);
     } else {
       Convert.narrow(t, scratch, from, d, to, n);
     }

@@ -4,7 +4,8 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * y[i] = f(x[i]) for each function of one operand; n is a multiple of the vector length.
+ * y[i] = f(x[i]) for each function of one operand; n is a multiple of the vector length, and y is
+ * not x.
  *
  * <p>One loop each: a loop that took the function as a parameter would box its vectors.
  */
@@ -35,7 +36,7 @@ final class UnaryLoops {
   static void log(MemorySegment a, long from, MemorySegment y, long to, int n) {
     for (int i = 0; i < n; i += Simd.L) {
       FloatVector x = Simd.load(a, from + 4L * i);
-      Simd.store(VectorMath.log(x), y, to + 4L * i);
+      VectorMath.log(x).intoMemorySegment(y, to + 4L * i, Simd.LE);
     }
   }
 
@@ -61,16 +62,24 @@ final class UnaryLoops {
   }
 
   static void tanh(MemorySegment a, long from, MemorySegment y, long to, int n) {
+    tanhPower(a, from, y, to, n);
+    tanhRest(a, from, y, to, n);
+  }
+
+  /** e^(2|x|). */
+  private static void tanhPower(MemorySegment a, long from, MemorySegment y, long to, int n) {
     for (int i = 0; i < n; i += Simd.L) {
-      FloatVector x = Simd.load(a, from + 4L * i);
-      Simd.store(VectorMath.tanh(x), y, to + 4L * i);
+      FloatVector x = Simd.load(a, from + 4L * i).abs();
+      VectorMath.exp(x.add(x)).intoMemorySegment(y, to + 4L * i, Simd.LE);
     }
   }
 
-  static void erf(MemorySegment a, long from, MemorySegment y, long to, int n) {
+  /** tanh x from that; in a method of its own, or C2 would stop inlining and box. */
+  private static void tanhRest(MemorySegment a, long from, MemorySegment y, long to, int n) {
     for (int i = 0; i < n; i += Simd.L) {
       FloatVector x = Simd.load(a, from + 4L * i);
-      Simd.store(VectorMath.erf(x), y, to + 4L * i);
+      FloatVector e = Simd.load(y, to + 4L * i);
+      VectorMath.tanh(x, e).intoMemorySegment(y, to + 4L * i, Simd.LE);
     }
   }
 
@@ -88,13 +97,6 @@ final class UnaryLoops {
     }
   }
 
-  static void gelu(MemorySegment a, long from, MemorySegment y, long to, int n) {
-    for (int i = 0; i < n; i += Simd.L) {
-      FloatVector x = Simd.load(a, from + 4L * i);
-      Simd.store(VectorMath.gelu(x), y, to + 4L * i);
-    }
-  }
-
   static void geluTanh(MemorySegment a, long from, MemorySegment y, long to, int n) {
     for (int i = 0; i < n; i += Simd.L) {
       FloatVector x = Simd.load(a, from + 4L * i);
@@ -106,6 +108,14 @@ final class UnaryLoops {
     for (int i = 0; i < n; i += Simd.L) {
       FloatVector x = Simd.load(a, from + 4L * i);
       Simd.store(VectorMath.silu(x), y, to + 4L * i);
+    }
+  }
+
+  /** 1 − x, of 1 or 0. */
+  static void not(MemorySegment a, long from, MemorySegment y, long to, int n) {
+    for (int i = 0; i < n; i += Simd.L) {
+      FloatVector x = Simd.load(a, from + 4L * i);
+      Simd.store(Simd.all(1f).sub(x), y, to + 4L * i);
     }
   }
 

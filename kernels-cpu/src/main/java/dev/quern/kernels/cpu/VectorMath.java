@@ -6,7 +6,7 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Functions of floats, a vector at a time, within 2 units in the last place (GELU and erf: 4).
+ * Functions of floats, a vector at a time, within 2 units in the last place.
  *
  * <p>Own polynomials, not the API's {@code lanewise(EXP)}: that one calls a native library where
  * the JDK brings one, loops over scalars where not, and differs in its last bits between the two
@@ -26,7 +26,6 @@ final class VectorMath {
   private static final int MANTISSA = 0x007fffff;
   private static final int SQRT_HALF = 0x3f3504f3;
   private static final float SMALLEST_NORMAL = 0x1p-126f;
-  private static final float SQRT_HALF_F = 0.70710677f;
   private static final float GELU_LINEAR = 1.5957692f;
   private static final float GELU_CUBIC = 0.071354814f;
 
@@ -69,8 +68,8 @@ final class VectorMath {
    */
   static FloatVector log(FloatVector x) {
     VectorMask<Float> small = x.lt(SMALLEST_NORMAL);
-    FloatVector y = x.blend(x.mul(0x1p23f), small);
-    IntVector bits = y.reinterpretAsInts().sub(SQRT_HALF);
+    FloatVector normal = x.blend(x.mul(0x1p23f), small);
+    IntVector bits = normal.reinterpretAsInts().sub(SQRT_HALF);
     IntVector e = bits.lanewise(VectorOperators.ASHR, 23);
     FloatVector f = bits.and(MANTISSA).add(SQRT_HALF).reinterpretAsFloats().sub(1f);
     FloatVector n = Simd.floats(e).sub(Simd.all(0f).blend(23f, small));
@@ -78,7 +77,8 @@ final class VectorMath {
     FloatVector low = n.fma(Simd.all(LN2_LOW), logTail(f).mul(f).mul(f2));
     FloatVector r = f2.fma(Simd.all(-0.5f), low).add(f);
     r = n.fma(Simd.all(LN2_HIGH), r);
-    return logEdges(x, r);
+    FloatVector y = r.blend(Float.NaN, x.lt(0f)).blend(Float.NEGATIVE_INFINITY, x.eq(0f));
+    return y.blend(x, x.compare(VectorOperators.LT, Float.POSITIVE_INFINITY).not());
   }
 
   private static FloatVector logTail(FloatVector f) {
@@ -92,19 +92,21 @@ final class VectorMath {
     return q.fma(f, Simd.all(0.3333331f));
   }
 
-  private static FloatVector logEdges(FloatVector x, FloatVector r) {
-    FloatVector y = r.blend(Float.NaN, x.lt(0f));
-    y = y.blend(Float.NEGATIVE_INFINITY, x.eq(0f));
-    VectorMask<Float> same = x.compare(VectorOperators.LT, Float.POSITIVE_INFINITY).not();
-    return y.blend(x, same);
+  /** tanh x. */
+  static FloatVector tanh(FloatVector x) {
+    FloatVector a = x.abs();
+    return tanh(x, exp(a.add(a)));
   }
 
-  /** tanh x ≈ x + x³ · p(x²) for x² ≤ 0.4, else 1 − 2 / (e^(2|x|) + 1) with the sign of x. */
-  static FloatVector tanh(FloatVector x) {
+  /**
+   * tanh x ≈ x + x³ · p(x²) for x² ≤ 0.4, else 1 − 2 / (e + 1) with the sign of x.
+   *
+   * @param e e^(2|x|)
+   */
+  static FloatVector tanh(FloatVector x, FloatVector e) {
     FloatVector u = x.mul(x);
     FloatVector near = tanhTail(u).mul(u).fma(x, x);
-    FloatVector a = x.abs();
-    FloatVector far = Simd.all(1f).sub(Simd.all(2f).div(exp(a.add(a)).add(1f)));
+    FloatVector far = Simd.all(1f).sub(Simd.all(2f).div(e.add(1f)));
     return withSign(far, x).blend(near, u.compare(VectorOperators.LE, 0.4f));
   }
 
@@ -116,58 +118,12 @@ final class VectorMath {
     return p.fma(u, Simd.all(-0.3333333f));
   }
 
-  private static FloatVector withSign(FloatVector positive, FloatVector x) {
+  /** |positive| with the sign of x. */
+  static FloatVector withSign(FloatVector positive, FloatVector x) {
     return positive
         .reinterpretAsInts()
         .or(x.reinterpretAsInts().and(Integer.MIN_VALUE))
         .reinterpretAsFloats();
-  }
-
-  /** erf x ≈ x · p(x²) for |x| ≤ 1, else 1 − erfc|x| with the sign of x. */
-  static FloatVector erf(FloatVector x) {
-    FloatVector u = x.mul(x);
-    FloatVector near = erfTail(u).mul(x);
-    FloatVector far = withSign(Simd.all(1f).sub(erfc(x.abs())), x);
-    return far.blend(near, u.compare(VectorOperators.LE, 1f));
-  }
-
-  private static FloatVector erfTail(FloatVector u) {
-    FloatVector p = u.fma(Simd.all(-9.680131e-6f), Simd.all(1.1270543e-4f));
-    p = p.fma(u, Simd.all(-8.484711e-4f));
-    p = p.fma(u, Simd.all(0.005221075f));
-    p = p.fma(u, Simd.all(-0.026865445f));
-    p = p.fma(u, Simd.all(0.11283783f));
-    p = p.fma(u, Simd.all(-0.37612638f));
-    return p.fma(u, Simd.all(1.1283792f));
-  }
-
-  /**
-   * erfc a for a ≥ 0: e^(−a²) · s(t) / (1 + 2a), t = (a − 2) / (a + 2). The square is taken in two
-   * parts, so that the tail keeps its relative accuracy. 0 from a = 10.2 on.
-   */
-  static FloatVector erfc(FloatVector a) {
-    FloatVector b = a.blend(11f, a.compare(VectorOperators.GT, 11f));
-    FloatVector t = b.sub(2f).div(b.add(2f));
-    FloatVector high = b.mul(b);
-    FloatVector minus = high.mul(-1f);
-    FloatVector low = b.fma(b, minus);
-    FloatVector e = exp(minus);
-    e = e.sub(e.mul(low));
-    return e.mul(erfcTail(t)).div(b.add(b).add(1f));
-  }
-
-  private static FloatVector erfcTail(FloatVector t) {
-    FloatVector s = t.fma(Simd.all(7.916291e-5f), Simd.all(1.6880434e-4f));
-    s = s.fma(t, Simd.all(-4.0086228e-4f));
-    s = s.fma(t, Simd.all(-0.0014202705f));
-    s = s.fma(t, Simd.all(0.0012529519f));
-    s = s.fma(t, Simd.all(0.008708941f));
-    s = s.fma(t, Simd.all(-0.008030957f));
-    s = s.fma(t, Simd.all(-0.05421781f));
-    s = s.fma(t, Simd.all(0.16405106f));
-    s = s.fma(t, Simd.all(-0.16603053f));
-    s = s.fma(t, Simd.all(-0.09276382f));
-    return s.fma(t, Simd.all(1.2769784f));
   }
 
   /** 1 / (1 + e^−x), for negative x as eˣ / (1 + eˣ), which keeps its relative accuracy. */
@@ -179,13 +135,6 @@ final class VectorMath {
   /** x · sigmoid(x). */
   static FloatVector silu(FloatVector x) {
     return x.mul(sigmoid(x));
-  }
-
-  /** x · Φ(x) = x · erfc(−x/√2) / 2, from the side of the tail that does not cancel. */
-  static FloatVector gelu(FloatVector x) {
-    FloatVector tail = erfc(x.abs().mul(SQRT_HALF_F)).mul(0.5f);
-    FloatVector phi = tail.blend(tail.mul(-1f).add(1f), x.compare(VectorOperators.GT, 0f));
-    return x.mul(phi);
   }
 
   /** 0.5 · x · (1 + tanh u) = x · sigmoid(2u), u = √(2/π) · (x + 0.044715 · x³). */

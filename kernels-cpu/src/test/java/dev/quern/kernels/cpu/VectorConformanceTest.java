@@ -45,11 +45,9 @@ class VectorConformanceTest extends KernelConformance {
   protected boolean declines(KernelSignature s) {
     Op op = s.op();
     return switch (op) {
-      case UnaryOp.Sin _, UnaryOp.Cos _, UnaryOp.Not _, BinaryOp.Pow _ -> true;
-      case CompareOp.And _, CompareOp.Or _, CompareOp.Xor _ -> true;
-      case UnaryOp _, BinaryOp _, CompareOp _ -> !floats(s.inputs());
-      case DataOp.Where _ -> !floats(s.inputs().subList(1, 3));
-      case DataOp.Cast(DType to) -> !floats(s.inputs()) || !FLOATS.contains(to);
+      case UnaryOp _, BinaryOp _, CompareOp _ -> !floatsOrBooleans(s.inputs());
+      case DataOp.Where _ -> !floatsOrBooleans(s.inputs().subList(1, 3));
+      case DataOp.Cast(DType to) -> !floatsOrBooleans(s.inputs()) || !floatsOrBooleans(List.of(to));
       case MatMulOp _ ->
           !FLOATS.contains(s.inputs().getFirst())
               || !WEIGHTS.contains(s.inputs().get(1))
@@ -74,6 +72,10 @@ class VectorConformanceTest extends KernelConformance {
 
   private static boolean floats(List<DType> types) {
     return FLOATS.containsAll(types);
+  }
+
+  private static boolean floatsOrBooleans(List<DType> types) {
+    return types.stream().allMatch(t -> t == ScalarType.BOOL || FLOATS.contains(t));
   }
 
   private static boolean rows(KernelSignature s, int i) {

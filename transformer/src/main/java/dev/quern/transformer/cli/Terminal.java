@@ -1,16 +1,19 @@
 package dev.quern.transformer.cli;
 
+import java.io.Console;
+
 /** Whether somebody is watching. */
 final class Terminal {
   private Terminal() {}
 
   /**
-   * Whether progress should be shown on standard error. {@code bin/quern} says so with {@code
-   * -Dquern.terminal}: Java's console knows of standard input and output alone.
+   * Whether progress should be shown.
    *
-   * @return true if standard error is a terminal
+   * @return true if the process talks to a terminal
    */
+  @SuppressWarnings("SystemConsoleNull") // it is null again since Java 25, where there is none
   static boolean isInteractive() {
-    return Boolean.getBoolean("quern.terminal");
+    Console console = System.console();
+    return console != null && console.isTerminal();
   }
 }
