@@ -176,8 +176,13 @@ static void bench_convert(const char *name, uint64_t cap, convert_fn *run) {
     if (skip(name, cap)) {
         return;
     }
-    void *x = memory(32768 * 4);
+    float *x = memory(32768 * 4);
     void *y = memory(32768 * 4);
+    uint32_t bits = 1;
+    for (int i = 0; i < 32768 && strstr(name, "convert_f32"); i++) {
+        bits = bits * 1664525u + 1013904223u;
+        x[i] = (float)(int32_t)bits * 0x1p-31f;
+    }
     BEST(best, run(x, 0, y, 0, 1, 32768))
     report(name, 32768, best);
     free(x);
@@ -200,6 +205,9 @@ static void bench_unary(const char *name, uint64_t cap, unary_fn *run) {
 #define UNARY(kernel, t, cap) bench_unary(#kernel "_" #t, cap, quern_##kernel##_##t);
 #define SMALL(t, cap)             \
     CONVERT(f32_q8_0, t, cap)     \
+    CONVERT(f32_q4_0, t, cap)     \
+    CONVERT(f32_q4_k, t, cap)     \
+    CONVERT(f32_q6_k, t, cap)     \
     CONVERT(f32_q8_k, t, cap)     \
     CONVERT(f32_bf16, t, cap)     \
     CONVERT(f32_f16, t, cap)      \

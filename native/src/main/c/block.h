@@ -34,6 +34,9 @@ enum {
     Q8_K_SUMS = 260
 };
 
+/* The one NaN that quantisers write: which NaN an operation gives is not the same on every machine. */
+enum { QUERN_F16_NAN = 0x7e00 };
+
 QUERN_INLINE uint16_t load_u16(const void *p) {
     uint16_t v;
     memcpy(&v, p, sizeof v);

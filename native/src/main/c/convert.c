@@ -9,11 +9,12 @@
  *
  * Quantisers:
  *   Q8_0  d = max|x| / 127 stored as F16, q = round(x / d) with ties away from zero: ggml's reference, byte for byte.
+ *         An infinity gives d = infinity, a NaN d = NaN, and q = 0.
  *   Q8_K  d = max|x| / 127 stored as F32, q = round(x / d) with ties to even; sums of each 16 q. Activations only.
- * A block with a NaN or an infinity gets d = NaN and q = 0, so that whatever is computed from it is visibly NaN.
+ *         An infinity or a NaN gives d = NaN and q = 0.
+ * So whatever is computed from a block that is not finite is visibly NaN. Quantisers of weights: quantize.c.
  */
-#include "dequant.h"
-#include "quern.h"
+#include "convert.h"
 
 /* Largest |x| of n floats, or NaN if one of them is not finite. n is a multiple of 32. */
 QUERN_INLINE float amax_or_nan(const float *x, int n) {
@@ -28,24 +29,43 @@ QUERN_INLINE float amax_or_nan(const float *x, int n) {
     return b == 0.0f ? v_hmax(top) : bits_to_f32(0x7fc00000u);
 }
 
-/* A denormal scale has an infinite inverse, so products may be infinite or NaN: all land in [-127, 127]. */
+/* Products may be infinite or NaN where a scale is denormal: all land in [-127, 127]. */
 QUERN_INLINE vf clamp_127(vf t) { return v_max(v_min(t, v_set1(127.0f)), v_set1(-127.0f)); }
 
-QUERN_INLINE void quantize_block_q8_0(const float *x, uint8_t *y) {
-    const float amax = amax_or_nan(x, QUERN_BLOCK);
+/*
+ * Blocks that are zero, not finite, or so small that 1 / d is infinite: x / d is then 0, infinite or NaN. Out of the
+ * way of the others.
+ */
+static __attribute__((noinline)) void quantize_odd_q8_0(const float *x, uint8_t *y) {
+    float amax = 0.0f;
+    for (int i = 0; i < QUERN_BLOCK && amax == amax; i++) {
+        const float a = __builtin_fabsf(x[i]);
+        amax = a <= amax ? amax : a; /* a NaN stays */
+    }
     const float d = amax / 127.0f;
-    uint16_t stored = f32_to_f16(d);
+    const float inverse = d == 0.0f ? 0.0f : 1.0f / d;
+    const uint16_t stored = d == d ? f32_to_f16(d) : QUERN_F16_NAN;
     memcpy(y, &stored, sizeof stored);
-    int8_t *q = (int8_t *)y + Q8_0_QS;
-    if (!(d > 0.0f)) {
-        memset(q, 0, QUERN_BLOCK);
+    for (int i = 0; i < QUERN_BLOCK; i++) {
+        const float t = x[i] * inverse;
+        y[Q8_0_QS + i] = (uint8_t)(t > 0.0f ? 127 : t < 0.0f ? -128 : 0);
+    }
+}
+
+QUERN_INLINE void quantize_block_q8_0(const float *x, uint8_t *y) {
+    const float d = amax_or_nan(x, QUERN_BLOCK) / 127.0f;
+    if (!(d > 0x1p-128f)) { /* the inverse of that is infinite */
+        quantize_odd_q8_0(x, y);
         return;
     }
+    const uint16_t stored = f32_to_f16(d);
+    memcpy(y, &stored, sizeof stored);
+    int8_t *q = (int8_t *)y + Q8_0_QS;
     const vf inverse = v_set1(1.0f / d);
     /* The float below one half: adding 0.5 itself would carry 0.49999997 up to 1. */
     const vf half = v_set1(0x1.fffffep-2f);
     for (int i = 0; i < QUERN_BLOCK; i += VL) {
-        vf t = clamp_127(v_load(x + i) * inverse);
+        vf t = v_load(x + i) * inverse;
         v_store_i8(q + i, t + v_with_sign(half, t));
     }
 }
@@ -73,15 +93,6 @@ QUERN_INLINE void quantize_block_q8_k(const float *x, uint8_t *y) {
     }
     memcpy(y + Q8_K_SUMS, sum, sizeof sum);
 }
-
-#define ROWS(name, body)                                                                                         \
-    void QN(convert_##name)(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k) {         \
-        for (int64_t row = 0; row < rows; row++) {                                                               \
-            const uint8_t *in = (const uint8_t *)x + row * ldx;                                                  \
-            uint8_t *out = (uint8_t *)y + row * ldy;                                                             \
-            body                                                                                                 \
-        }                                                                                                        \
-    }
 
 ROWS(f32_q8_0, {
     for (int64_t b = 0; b < k / QUERN_BLOCK; b++) {

@@ -40,7 +40,8 @@
  *
  *   attention, head_dim 64, F16, avx512: 1 query 6.0 GB/s of K and V; 64 queries x 4 heads 105 GFLOP/s.
  *   Conversions from cache, avx512, 10^9 elements/s: f32 to q8_0 3.2, q8_k 2.6, bf16 11, f16 17; to f32 from f16 11,
- *   bf16 12, q8_0 11, q4_0 12, q4_k 10, q6_k 8.5. exp 5.9, silu 3.3, gelu_tanh 2.6, gelu_erf 1.8.
+ *   bf16 12, q8_0 11, q4_0 12, q4_k 10, q6_k 8.5. exp 5.9, silu 3.3, gelu_tanh 2.6, gelu_erf 1.8. Quantisers of
+ *   weights: quantize.c.
  */
 #ifndef QUERN_H
 #define QUERN_H
@@ -104,6 +105,9 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
     QUERN_MATMUL(quern_matmul_f32_q4_k_##tier)                                                                     \
     QUERN_MATMUL(quern_matmul_f32_q6_k_##tier)                                                                     \
     QUERN_CONVERT(quern_convert_f32_q8_0_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_q4_0_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_q4_k_##tier)                                                                   \
+    QUERN_CONVERT(quern_convert_f32_q6_k_##tier)                                                                   \
     QUERN_CONVERT(quern_convert_f32_q8_k_##tier)                                                                   \
     QUERN_CONVERT(quern_convert_f32_bf16_##tier)                                                                   \
     QUERN_CONVERT(quern_convert_f32_f16_##tier)                                                                    \

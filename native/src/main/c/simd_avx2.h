@@ -33,6 +33,8 @@ QUERN_INLINE vf v_if_less(vf a, vf b, vf yes, vf no) {
 
 QUERN_INLINE vf v_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 
+QUERN_INLINE vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+
 QUERN_INLINE float v_sum(vf v) {
     __m128 h = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     h = _mm_add_ps(h, _mm_movehl_ps(h, h));

@@ -31,6 +31,8 @@ QUERN_INLINE vf v_if_less(vf a, vf b, vf yes, vf no) {
 
 QUERN_INLINE vf v_abs(vf a) { return _mm512_abs_ps(a); }
 
+QUERN_INLINE vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+
 QUERN_INLINE float v_sum(vf v) {
     __m256 q = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
     __m128 h = _mm_add_ps(_mm256_castps256_ps128(q), _mm256_extractf128_ps(q, 1));

@@ -43,6 +43,10 @@ QUERN_INLINE vf v_if_less(vf a, vf b, vf yes, vf no) { return v_select(a < b, ye
 
 QUERN_INLINE vf v_abs(vf a) { return (vf)((vi)a & 0x7fffffff); }
 
+QUERN_INLINE vf v_sqrt(vf a) {
+    return (vf){__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+}
+
 QUERN_INLINE float v_sum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 
 QUERN_INLINE float v_hmax(vf v) {

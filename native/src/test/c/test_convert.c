@@ -171,15 +171,16 @@ static void check_quantise(const tier *t, int at_end) {
             int bad = 0;
             for (int i = 0; i < 32; i++) {
                 amax = fmaxf(amax, fabsf(v[i]));
-                bad |= !isfinite(v[i]);
+                bad |= v[i] != v[i] ? 1 : isfinite(v[i]) ? 0 : 2;
             }
+            bad = bad & 1 ? 1 : bad;
             const float d = amax / 127.0f;
             const float inverse = d != 0.0f ? 1.0f / d : 0.0f;
-            CHECK(bad ? half_value(d16) != half_value(d16) : d16 == f16_of(d), "%s q8_0 scale %04x of %a", t->name, d16,
+            CHECK(bad == 1 ? d16 == f16_of(NAN) : d16 == f16_of(d), "%s q8_0 scale %04x of %a", t->name, d16,
                   (double)amax);
             for (int i = 0; i < 32; i++) {
                 const float scaled = v[i] * inverse;
-                const int e = bad ? 0 : scaled > 127 ? 127 : scaled < -127 ? -127 : round_away(scaled);
+                const int e = bad || scaled != scaled ? 0 : scaled > 127 ? 127 : scaled < -128 ? -128 : round_away(scaled);
                 CHECK((int8_t)block[2 + i] == e, "%s q8_0 of %a / %a: %d, not %d", t->name, (double)v[i], (double)d,
                       (int8_t)block[2 + i], e);
             }

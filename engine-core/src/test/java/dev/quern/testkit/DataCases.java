@@ -52,8 +52,10 @@ final class DataCases {
         Operand x = s.of(b, kind, Mix.EDGES, rows, 2 * unit);
         to.add(KernelCase.of(new DataOp.Cast(ScalarType.F32), x));
         to.add(KernelCase.of(new DataOp.Contiguous(), x));
-        Operand f = s.of(ScalarType.F32, kind, Mix.PLAIN, rows, 2 * unit);
-        to.add(KernelCase.of(new DataOp.Cast(b), f));
+        for (Mix mix : Mix.values()) {
+          Operand f = s.of(ScalarType.F32, kind, mix, rows, 2 * unit);
+          to.add(KernelCase.of(new DataOp.Cast(b), f));
+        }
       }
     }
     Shape row = Shape.of(1, unit);

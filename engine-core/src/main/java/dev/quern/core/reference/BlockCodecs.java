@@ -47,4 +47,12 @@ public final class BlockCodecs {
   public static Collection<BlockType> supported() {
     return List.copyOf(CODECS.keySet());
   }
+
+  /**
+   * A scale as F16, and every NaN as one: which NaN an operation gives is not the same on every
+   * machine, nor in interpreted and compiled code.
+   */
+  static short half(float x) {
+    return Float.floatToFloat16(Float.isNaN(x) ? Float.NaN : x);
+  }
 }

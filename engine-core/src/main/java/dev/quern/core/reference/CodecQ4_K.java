@@ -82,7 +82,7 @@ final class CodecQ4_K implements BlockCodec {
   }
 
   private static float half(MemorySegment to, long at, float x) {
-    short bits = Float.floatToFloat16(x);
+    short bits = BlockCodecs.half(x);
     to.set(JAVA_SHORT_UNALIGNED, at, bits);
     return Float.float16ToFloat(bits);
   }

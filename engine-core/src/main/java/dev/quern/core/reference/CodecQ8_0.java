@@ -24,7 +24,7 @@ final class CodecQ8_0 implements BlockCodec {
     }
     float d = largest / MAX;
     float inverse = d == 0 ? 0 : 1 / d;
-    to.set(JAVA_SHORT_UNALIGNED, offsetBytes, Float.floatToFloat16(d));
+    to.set(JAVA_SHORT_UNALIGNED, offsetBytes, BlockCodecs.half(d));
     for (int i = 0; i < LENGTH; i++) {
       double x = from[at + i] * inverse;
       double rounded = Math.copySign(Math.floor(Math.abs(x) + 0.5), x);

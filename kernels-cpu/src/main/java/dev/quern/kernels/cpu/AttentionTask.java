@@ -39,6 +39,7 @@ final class AttentionTask extends SlicedTask {
   private final @Nullable TensorView lengths;
   private final @Nullable MemorySegment logSumExp;
   private final Slots slots;
+  private final MicroKernel[] kernels;
   private final MemorySegment p;
 
   AttentionTask(Attention op, KernelArgs args) {
@@ -58,6 +59,7 @@ final class AttentionTask extends SlicedTask {
     lengths = op.hasLengths() ? args.input(op.lengthsIndex()) : null;
     logSumExp = args.outputs().size() > 1 ? Segments.of(args.outputs().get(1)) : null;
     slots = new Slots(args.scratch(), 0, e.slotBytes(), slices);
+    kernels = MicroKernel.of(slots);
     p = slots.segment();
   }
 
@@ -72,7 +74,12 @@ final class AttentionTask extends SlicedTask {
       int head = slice / blocks;
       // the last queries see most keys: start with them
       int block = blocks - 1 - slice % blocks;
-      block(head / e.kvHeads(), head % e.kvHeads(), block * e.queries(), slots.offset(slot));
+      block(
+          head / e.kvHeads(),
+          head % e.kvHeads(),
+          block * e.queries(),
+          slots.offset(slot),
+          kernels[slot]);
     } finally {
       slots.give(slot);
     }
@@ -114,7 +121,7 @@ final class AttentionTask extends SlicedTask {
     return op.causal() ? Math.clamp(position + 1L, 0, length) : length;
   }
 
-  private void block(int b, int kvHead, int i0, long slot) {
+  private void block(int b, int kvHead, int i0, long slot, MicroKernel kernel) {
     int length = length(b);
     int position = Math.clamp(start(b, length) + i0, -FAR, FAR);
     int n = Math.min(e.queries(), e.tq() - i0);
@@ -123,7 +130,7 @@ final class AttentionTask extends SlicedTask {
     int end = last(position + n - 1, length);
     for (int j = first(position); j < end; j += KEYS) {
       int keys = Math.min(KEYS, end - j);
-      scores(b, kvHead, j, keys, rows, slot);
+      scores(kernel, b, kvHead, j, keys, rows, slot);
       for (int r = 0; r < rows; r++) {
         int i = r % n;
         int from = Math.clamp(first(position + i) - (long) j, 0, keys);
@@ -131,7 +138,7 @@ final class AttentionTask extends SlicedTask {
         int h = kvHead * e.group() + r / n;
         softmax(slot, r, keys, from, Math.max(from, to), maskRow(slot, b, h, i0 + i, j, keys));
       }
-      values(b, kvHead, j, keys, rows, slot);
+      values(kernel, b, kvHead, j, keys, rows, slot);
     }
     for (int r = 0; r < rows; r++) {
       store(b, i0 + r % n, kvHead * e.group() + r / n, slot, r);
@@ -154,7 +161,7 @@ final class AttentionTask extends SlicedTask {
     }
   }
 
-  private void scores(int b, int kvHead, int j, int keys, int rows, long slot) {
+  private void scores(MicroKernel kernel, int b, int kvHead, int j, int keys, int rows, long slot) {
     long s = slot + e.scoresAt();
     long tile = slot + e.tileAt();
     if (e.few()) {
@@ -177,7 +184,7 @@ final class AttentionTask extends SlicedTask {
       int width = Math.min(BLOCK, padded(keys - c));
       packKeys(b, kvHead, j + c, Math.min(width, keys - c), width, slot);
       for (int r = 0; r < rows; r += MicroKernel.ROWS) {
-        MicroKernel.run(
+        kernel.run(
             width / Simd.L,
             e.d(),
             p,
@@ -229,7 +236,7 @@ final class AttentionTask extends SlicedTask {
     }
   }
 
-  private void values(int b, int kvHead, int j, int keys, int rows, long slot) {
+  private void values(MicroKernel kernel, int b, int kvHead, int j, int keys, int rows, long slot) {
     long s = slot + e.scoresAt();
     long o = slot + e.sumsAt();
     long tile = slot + e.tileAt();
@@ -251,7 +258,7 @@ final class AttentionTask extends SlicedTask {
     for (int c = 0; c < columns; c += BLOCK) {
       int width = Math.min(BLOCK, columns - c);
       for (int r = 0; r < rows; r += MicroKernel.ROWS) {
-        MicroKernel.run(
+        kernel.run(
             width / Simd.L,
             keys,
             p,

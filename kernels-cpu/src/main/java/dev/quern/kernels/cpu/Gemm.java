@@ -97,6 +97,7 @@ final class Gemm extends SlicedTask {
   private final DType biasType;
   private final MemorySegment scratch;
   private final Slots slots;
+  private final MicroKernel[] kernels;
   private final TaskPool.Task packing = this::pack;
 
   /**
@@ -128,6 +129,7 @@ final class Gemm extends SlicedTask {
             problem.batch * problem.packedBytes(),
             SLOT_BYTES,
             Math.max(slices, problem.batch * problem.columnBlocks()));
+    this.kernels = MicroKernel.of(slots);
     this.scratch = slots.segment();
   }
 
@@ -196,13 +198,17 @@ final class Gemm extends SlicedTask {
   public void run(int slice) {
     int slot = slots.take();
     try {
-      rows(slice / problem.rowBlocks(), slice % problem.rowBlocks(), slots.offset(slot));
+      rows(
+          slice / problem.rowBlocks(),
+          slice % problem.rowBlocks(),
+          slots.offset(slot),
+          kernels[slot]);
     } finally {
       slots.give(slot);
     }
   }
 
-  private void rows(int matrix, int block, long slot) {
+  private void rows(int matrix, int block, long slot, MicroKernel kernel) {
     long r0 = (long) block * PANEL;
     int rows = (int) Math.min(PANEL, problem.rows - r0);
     for (long c0 = 0; c0 < problem.columns; c0 += COLUMNS) {
@@ -213,7 +219,7 @@ final class Gemm extends SlicedTask {
         if (c0 == 0 || problem.depth > DEPTH) {
           unpack(matrix, r0, rows, k0, kc, slot);
         }
-        multiply(matrix, rows, c0, columns, k0, kc, slot);
+        multiply(kernel, matrix, rows, c0, columns, k0, kc, slot);
       }
       int real = (int) Math.min(columns, problem.columns - c0);
       if (target.rowBytes == target.dtype.blockBytes()) {
@@ -241,13 +247,14 @@ final class Gemm extends SlicedTask {
     }
   }
 
-  private void multiply(int matrix, int rows, long c0, int columns, long k0, int kc, long slot) {
+  private void multiply(
+      MicroKernel kernel, int matrix, int rows, long c0, int columns, long k0, int kc, long slot) {
     for (int c = 0; c < columns; c += BLOCK) {
       int width = Math.min(BLOCK, columns - c);
       long packed = matrix * problem.packedBytes() + ((c0 + c) * problem.depth + k0 * width) * 4;
       long sums = slot + SUMS + 4L * c;
       for (int r = 0; r < rows; r += ROWS) {
-        MicroKernel.run(
+        kernel.run(
             width / Simd.L,
             kc,
             scratch,

@@ -2,10 +2,12 @@ package dev.quern.kernels.cpu;
 
 import static dev.quern.kernels.cpu.Segments.F32;
 import static dev.quern.kernels.cpu.Simd.F;
+import static dev.quern.kernels.cpu.Simd.L;
 import static dev.quern.kernels.cpu.Simd.VB;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -21,7 +23,10 @@ import jdk.incubator.vector.FloatVector;
  * <p>Tile size: 8 rows × 3 vectors keeps 24 sums, 3 columns and 1 element in 32 registers: 150
  * GFLOP/s on one AVX-512 core whose C ceiling is 170. With 16 registers (AVX2) 4 × 3. The sums are
  * named locals, and loads and stores call the API directly: a helper method that C2 declines to
- * inline here (it stops at 18,000 nodes) boxes every vector and costs a factor of 30.
+ * inline here (it stops at 18,000 nodes) boxes every vector and costs a factor of 30. The tile is
+ * written to an array and added to its place in another method: with loads and stores of segments
+ * for all 24 sums C1 runs out of virtual registers, and a method that it gives up on after a first
+ * simple compilation never reaches C2 at all.
  */
 final class MicroKernel {
   /** Rows of A in a tile. */
@@ -43,7 +48,17 @@ final class MicroKernel {
   private static final boolean REGISTERS32 =
       F.vectorBitSize() == 512 || !System.getProperty("os.arch").matches("amd64|x86_64|x86");
 
+  /** The sums of a tile, rows of vectors. In the heap: {@code intoArray} is cheap to compile. */
+  private final float[] sums = new float[ROWS * VECTORS * L];
+
   private MicroKernel() {}
+
+  /** As many kernels as slices can be under way at once. */
+  static MicroKernel[] of(Slots slots) {
+    MicroKernel[] all = new MicroKernel[slots.count()];
+    Arrays.setAll(all, i -> new MicroKernel());
+    return all;
+  }
 
   /**
    * Adds a product of 8 rows to a tile.
@@ -57,7 +72,7 @@ final class MicroKernel {
    * @param tile where T starts
    * @param tileStride bytes from one row of T to the next
    */
-  static void run(
+  void run(
       int vectors,
       int kc,
       MemorySegment s,
@@ -68,65 +83,66 @@ final class MicroKernel {
       long tileStride) {
     if (REGISTERS32) {
       switch (vectors) {
-        case 1 -> tile8x1(kc, s, rows, p, columns, tile, tileStride);
-        case 2 -> tile8x2(kc, s, rows, p, columns, tile, tileStride);
-        default -> tile8x3(kc, s, rows, p, columns, tile, tileStride);
+        case 1 -> tile8x1(kc, s, rows, p, columns, sums);
+        case 2 -> tile8x2(kc, s, rows, p, columns, sums);
+        default -> tile8x3(kc, s, rows, p, columns, sums);
       }
+      add(8, vectors, s, tile, tileStride);
     } else {
-      half(vectors, kc, s, rows, p, columns, tile, tileStride);
-      half(vectors, kc, s, rows + 4 * ROW_BYTES, p, columns, tile + 4 * tileStride, tileStride);
+      half(vectors, kc, s, rows, p, columns);
+      add(4, vectors, s, tile, tileStride);
+      half(vectors, kc, s, rows + 4 * ROW_BYTES, p, columns);
+      add(4, vectors, s, tile + 4 * tileStride, tileStride);
     }
   }
 
-  private static void half(
-      int vectors,
-      int kc,
-      MemorySegment s,
-      long rows,
-      MemorySegment p,
-      long columns,
-      long tile,
-      long tileStride) {
+  private void half(
+      int vectors, int kc, MemorySegment s, long rows, MemorySegment p, long columns) {
     switch (vectors) {
-      case 1 -> tile4x1(kc, s, rows, p, columns, tile, tileStride);
-      case 2 -> tile4x2(kc, s, rows, p, columns, tile, tileStride);
-      default -> tile4x3(kc, s, rows, p, columns, tile, tileStride);
+      case 1 -> tile4x1(kc, s, rows, p, columns, sums);
+      case 2 -> tile4x2(kc, s, rows, p, columns, sums);
+      default -> tile4x3(kc, s, rows, p, columns, sums);
+    }
+  }
+
+  private void add(int rows, int vectors, MemorySegment s, long tile, long tileStride) {
+    int width = vectors * L;
+    for (int r = 0; r < rows; r++) {
+      for (int c = 0; c < width; c += L) {
+        FloatVector x = FloatVector.fromArray(F, sums, r * width + c);
+        long at = tile + r * tileStride + c * 4L;
+        FloatVector.fromMemorySegment(F, s, at, LE).add(x).intoMemorySegment(s, at, LE);
+      }
     }
   }
 
   /** 8 rows × 3 vectors. */
   private static void tile8x3(
-      int kc,
-      MemorySegment s,
-      long rows,
-      MemorySegment p,
-      long columns,
-      long tile,
-      long tileStride) {
-    FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
-    FloatVector c01 = FloatVector.fromMemorySegment(F, s, tile + VB, LE);
-    FloatVector c02 = FloatVector.fromMemorySegment(F, s, tile + 2L * VB, LE);
-    FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
-    FloatVector c11 = FloatVector.fromMemorySegment(F, s, tile + tileStride + VB, LE);
-    FloatVector c12 = FloatVector.fromMemorySegment(F, s, tile + tileStride + 2L * VB, LE);
-    FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
-    FloatVector c21 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + VB, LE);
-    FloatVector c22 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + 2L * VB, LE);
-    FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
-    FloatVector c31 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + VB, LE);
-    FloatVector c32 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + 2L * VB, LE);
-    FloatVector c40 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride, LE);
-    FloatVector c41 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride + VB, LE);
-    FloatVector c42 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride + 2L * VB, LE);
-    FloatVector c50 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride, LE);
-    FloatVector c51 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride + VB, LE);
-    FloatVector c52 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride + 2L * VB, LE);
-    FloatVector c60 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride, LE);
-    FloatVector c61 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride + VB, LE);
-    FloatVector c62 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride + 2L * VB, LE);
-    FloatVector c70 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride, LE);
-    FloatVector c71 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride + VB, LE);
-    FloatVector c72 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride + 2L * VB, LE);
+      int kc, MemorySegment s, long rows, MemorySegment p, long columns, float[] t) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c02 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c12 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c22 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
+    FloatVector c32 = FloatVector.zero(F);
+    FloatVector c40 = FloatVector.zero(F);
+    FloatVector c41 = FloatVector.zero(F);
+    FloatVector c42 = FloatVector.zero(F);
+    FloatVector c50 = FloatVector.zero(F);
+    FloatVector c51 = FloatVector.zero(F);
+    FloatVector c52 = FloatVector.zero(F);
+    FloatVector c60 = FloatVector.zero(F);
+    FloatVector c61 = FloatVector.zero(F);
+    FloatVector c62 = FloatVector.zero(F);
+    FloatVector c70 = FloatVector.zero(F);
+    FloatVector c71 = FloatVector.zero(F);
+    FloatVector c72 = FloatVector.zero(F);
     for (int k = 0; k < kc; k++) {
       long b = columns + (long) k * (3L * VB);
       long a = rows + (long) k * Float.BYTES;
@@ -166,57 +182,51 @@ final class MicroKernel {
       c71 = x.fma(b1, c71);
       c72 = x.fma(b2, c72);
     }
-    c00.intoMemorySegment(s, tile, LE);
-    c01.intoMemorySegment(s, tile + VB, LE);
-    c02.intoMemorySegment(s, tile + 2L * VB, LE);
-    c10.intoMemorySegment(s, tile + tileStride, LE);
-    c11.intoMemorySegment(s, tile + tileStride + VB, LE);
-    c12.intoMemorySegment(s, tile + tileStride + 2L * VB, LE);
-    c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
-    c21.intoMemorySegment(s, tile + 2 * tileStride + VB, LE);
-    c22.intoMemorySegment(s, tile + 2 * tileStride + 2L * VB, LE);
-    c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
-    c31.intoMemorySegment(s, tile + 3 * tileStride + VB, LE);
-    c32.intoMemorySegment(s, tile + 3 * tileStride + 2L * VB, LE);
-    c40.intoMemorySegment(s, tile + 4 * tileStride, LE);
-    c41.intoMemorySegment(s, tile + 4 * tileStride + VB, LE);
-    c42.intoMemorySegment(s, tile + 4 * tileStride + 2L * VB, LE);
-    c50.intoMemorySegment(s, tile + 5 * tileStride, LE);
-    c51.intoMemorySegment(s, tile + 5 * tileStride + VB, LE);
-    c52.intoMemorySegment(s, tile + 5 * tileStride + 2L * VB, LE);
-    c60.intoMemorySegment(s, tile + 6 * tileStride, LE);
-    c61.intoMemorySegment(s, tile + 6 * tileStride + VB, LE);
-    c62.intoMemorySegment(s, tile + 6 * tileStride + 2L * VB, LE);
-    c70.intoMemorySegment(s, tile + 7 * tileStride, LE);
-    c71.intoMemorySegment(s, tile + 7 * tileStride + VB, LE);
-    c72.intoMemorySegment(s, tile + 7 * tileStride + 2L * VB, LE);
+    c00.intoArray(t, 0);
+    c01.intoArray(t, L);
+    c02.intoArray(t, 2 * L);
+    c10.intoArray(t, 3 * L);
+    c11.intoArray(t, 4 * L);
+    c12.intoArray(t, 5 * L);
+    c20.intoArray(t, 6 * L);
+    c21.intoArray(t, 7 * L);
+    c22.intoArray(t, 8 * L);
+    c30.intoArray(t, 9 * L);
+    c31.intoArray(t, 10 * L);
+    c32.intoArray(t, 11 * L);
+    c40.intoArray(t, 12 * L);
+    c41.intoArray(t, 13 * L);
+    c42.intoArray(t, 14 * L);
+    c50.intoArray(t, 15 * L);
+    c51.intoArray(t, 16 * L);
+    c52.intoArray(t, 17 * L);
+    c60.intoArray(t, 18 * L);
+    c61.intoArray(t, 19 * L);
+    c62.intoArray(t, 20 * L);
+    c70.intoArray(t, 21 * L);
+    c71.intoArray(t, 22 * L);
+    c72.intoArray(t, 23 * L);
   }
 
   /** 8 rows × 2 vectors. */
   private static void tile8x2(
-      int kc,
-      MemorySegment s,
-      long rows,
-      MemorySegment p,
-      long columns,
-      long tile,
-      long tileStride) {
-    FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
-    FloatVector c01 = FloatVector.fromMemorySegment(F, s, tile + VB, LE);
-    FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
-    FloatVector c11 = FloatVector.fromMemorySegment(F, s, tile + tileStride + VB, LE);
-    FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
-    FloatVector c21 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + VB, LE);
-    FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
-    FloatVector c31 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + VB, LE);
-    FloatVector c40 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride, LE);
-    FloatVector c41 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride + VB, LE);
-    FloatVector c50 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride, LE);
-    FloatVector c51 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride + VB, LE);
-    FloatVector c60 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride, LE);
-    FloatVector c61 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride + VB, LE);
-    FloatVector c70 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride, LE);
-    FloatVector c71 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride + VB, LE);
+      int kc, MemorySegment s, long rows, MemorySegment p, long columns, float[] t) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
+    FloatVector c40 = FloatVector.zero(F);
+    FloatVector c41 = FloatVector.zero(F);
+    FloatVector c50 = FloatVector.zero(F);
+    FloatVector c51 = FloatVector.zero(F);
+    FloatVector c60 = FloatVector.zero(F);
+    FloatVector c61 = FloatVector.zero(F);
+    FloatVector c70 = FloatVector.zero(F);
+    FloatVector c71 = FloatVector.zero(F);
     for (int k = 0; k < kc; k++) {
       long b = columns + (long) k * (2L * VB);
       long a = rows + (long) k * Float.BYTES;
@@ -247,41 +257,35 @@ final class MicroKernel {
       c70 = x.fma(b0, c70);
       c71 = x.fma(b1, c71);
     }
-    c00.intoMemorySegment(s, tile, LE);
-    c01.intoMemorySegment(s, tile + VB, LE);
-    c10.intoMemorySegment(s, tile + tileStride, LE);
-    c11.intoMemorySegment(s, tile + tileStride + VB, LE);
-    c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
-    c21.intoMemorySegment(s, tile + 2 * tileStride + VB, LE);
-    c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
-    c31.intoMemorySegment(s, tile + 3 * tileStride + VB, LE);
-    c40.intoMemorySegment(s, tile + 4 * tileStride, LE);
-    c41.intoMemorySegment(s, tile + 4 * tileStride + VB, LE);
-    c50.intoMemorySegment(s, tile + 5 * tileStride, LE);
-    c51.intoMemorySegment(s, tile + 5 * tileStride + VB, LE);
-    c60.intoMemorySegment(s, tile + 6 * tileStride, LE);
-    c61.intoMemorySegment(s, tile + 6 * tileStride + VB, LE);
-    c70.intoMemorySegment(s, tile + 7 * tileStride, LE);
-    c71.intoMemorySegment(s, tile + 7 * tileStride + VB, LE);
+    c00.intoArray(t, 0);
+    c01.intoArray(t, L);
+    c10.intoArray(t, 2 * L);
+    c11.intoArray(t, 3 * L);
+    c20.intoArray(t, 4 * L);
+    c21.intoArray(t, 5 * L);
+    c30.intoArray(t, 6 * L);
+    c31.intoArray(t, 7 * L);
+    c40.intoArray(t, 8 * L);
+    c41.intoArray(t, 9 * L);
+    c50.intoArray(t, 10 * L);
+    c51.intoArray(t, 11 * L);
+    c60.intoArray(t, 12 * L);
+    c61.intoArray(t, 13 * L);
+    c70.intoArray(t, 14 * L);
+    c71.intoArray(t, 15 * L);
   }
 
   /** 8 rows × 1 vectors. */
   private static void tile8x1(
-      int kc,
-      MemorySegment s,
-      long rows,
-      MemorySegment p,
-      long columns,
-      long tile,
-      long tileStride) {
-    FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
-    FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
-    FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
-    FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
-    FloatVector c40 = FloatVector.fromMemorySegment(F, s, tile + 4 * tileStride, LE);
-    FloatVector c50 = FloatVector.fromMemorySegment(F, s, tile + 5 * tileStride, LE);
-    FloatVector c60 = FloatVector.fromMemorySegment(F, s, tile + 6 * tileStride, LE);
-    FloatVector c70 = FloatVector.fromMemorySegment(F, s, tile + 7 * tileStride, LE);
+      int kc, MemorySegment s, long rows, MemorySegment p, long columns, float[] t) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c40 = FloatVector.zero(F);
+    FloatVector c50 = FloatVector.zero(F);
+    FloatVector c60 = FloatVector.zero(F);
+    FloatVector c70 = FloatVector.zero(F);
     for (int k = 0; k < kc; k++) {
       long b = columns + (long) k * VB;
       long a = rows + (long) k * Float.BYTES;
@@ -303,37 +307,31 @@ final class MicroKernel {
       x = FloatVector.broadcast(F, s.get(F32, a + 7 * ROW_BYTES));
       c70 = x.fma(b0, c70);
     }
-    c00.intoMemorySegment(s, tile, LE);
-    c10.intoMemorySegment(s, tile + tileStride, LE);
-    c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
-    c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
-    c40.intoMemorySegment(s, tile + 4 * tileStride, LE);
-    c50.intoMemorySegment(s, tile + 5 * tileStride, LE);
-    c60.intoMemorySegment(s, tile + 6 * tileStride, LE);
-    c70.intoMemorySegment(s, tile + 7 * tileStride, LE);
+    c00.intoArray(t, 0);
+    c10.intoArray(t, L);
+    c20.intoArray(t, 2 * L);
+    c30.intoArray(t, 3 * L);
+    c40.intoArray(t, 4 * L);
+    c50.intoArray(t, 5 * L);
+    c60.intoArray(t, 6 * L);
+    c70.intoArray(t, 7 * L);
   }
 
   /** 4 rows × 3 vectors. */
   private static void tile4x3(
-      int kc,
-      MemorySegment s,
-      long rows,
-      MemorySegment p,
-      long columns,
-      long tile,
-      long tileStride) {
-    FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
-    FloatVector c01 = FloatVector.fromMemorySegment(F, s, tile + VB, LE);
-    FloatVector c02 = FloatVector.fromMemorySegment(F, s, tile + 2L * VB, LE);
-    FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
-    FloatVector c11 = FloatVector.fromMemorySegment(F, s, tile + tileStride + VB, LE);
-    FloatVector c12 = FloatVector.fromMemorySegment(F, s, tile + tileStride + 2L * VB, LE);
-    FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
-    FloatVector c21 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + VB, LE);
-    FloatVector c22 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + 2L * VB, LE);
-    FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
-    FloatVector c31 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + VB, LE);
-    FloatVector c32 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + 2L * VB, LE);
+      int kc, MemorySegment s, long rows, MemorySegment p, long columns, float[] t) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c02 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c12 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c22 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
+    FloatVector c32 = FloatVector.zero(F);
     for (int k = 0; k < kc; k++) {
       long b = columns + (long) k * (3L * VB);
       long a = rows + (long) k * Float.BYTES;
@@ -357,37 +355,31 @@ final class MicroKernel {
       c31 = x.fma(b1, c31);
       c32 = x.fma(b2, c32);
     }
-    c00.intoMemorySegment(s, tile, LE);
-    c01.intoMemorySegment(s, tile + VB, LE);
-    c02.intoMemorySegment(s, tile + 2L * VB, LE);
-    c10.intoMemorySegment(s, tile + tileStride, LE);
-    c11.intoMemorySegment(s, tile + tileStride + VB, LE);
-    c12.intoMemorySegment(s, tile + tileStride + 2L * VB, LE);
-    c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
-    c21.intoMemorySegment(s, tile + 2 * tileStride + VB, LE);
-    c22.intoMemorySegment(s, tile + 2 * tileStride + 2L * VB, LE);
-    c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
-    c31.intoMemorySegment(s, tile + 3 * tileStride + VB, LE);
-    c32.intoMemorySegment(s, tile + 3 * tileStride + 2L * VB, LE);
+    c00.intoArray(t, 0);
+    c01.intoArray(t, L);
+    c02.intoArray(t, 2 * L);
+    c10.intoArray(t, 3 * L);
+    c11.intoArray(t, 4 * L);
+    c12.intoArray(t, 5 * L);
+    c20.intoArray(t, 6 * L);
+    c21.intoArray(t, 7 * L);
+    c22.intoArray(t, 8 * L);
+    c30.intoArray(t, 9 * L);
+    c31.intoArray(t, 10 * L);
+    c32.intoArray(t, 11 * L);
   }
 
   /** 4 rows × 2 vectors. */
   private static void tile4x2(
-      int kc,
-      MemorySegment s,
-      long rows,
-      MemorySegment p,
-      long columns,
-      long tile,
-      long tileStride) {
-    FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
-    FloatVector c01 = FloatVector.fromMemorySegment(F, s, tile + VB, LE);
-    FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
-    FloatVector c11 = FloatVector.fromMemorySegment(F, s, tile + tileStride + VB, LE);
-    FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
-    FloatVector c21 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride + VB, LE);
-    FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
-    FloatVector c31 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride + VB, LE);
+      int kc, MemorySegment s, long rows, MemorySegment p, long columns, float[] t) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
     for (int k = 0; k < kc; k++) {
       long b = columns + (long) k * (2L * VB);
       long a = rows + (long) k * Float.BYTES;
@@ -406,29 +398,23 @@ final class MicroKernel {
       c30 = x.fma(b0, c30);
       c31 = x.fma(b1, c31);
     }
-    c00.intoMemorySegment(s, tile, LE);
-    c01.intoMemorySegment(s, tile + VB, LE);
-    c10.intoMemorySegment(s, tile + tileStride, LE);
-    c11.intoMemorySegment(s, tile + tileStride + VB, LE);
-    c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
-    c21.intoMemorySegment(s, tile + 2 * tileStride + VB, LE);
-    c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
-    c31.intoMemorySegment(s, tile + 3 * tileStride + VB, LE);
+    c00.intoArray(t, 0);
+    c01.intoArray(t, L);
+    c10.intoArray(t, 2 * L);
+    c11.intoArray(t, 3 * L);
+    c20.intoArray(t, 4 * L);
+    c21.intoArray(t, 5 * L);
+    c30.intoArray(t, 6 * L);
+    c31.intoArray(t, 7 * L);
   }
 
   /** 4 rows × 1 vectors. */
   private static void tile4x1(
-      int kc,
-      MemorySegment s,
-      long rows,
-      MemorySegment p,
-      long columns,
-      long tile,
-      long tileStride) {
-    FloatVector c00 = FloatVector.fromMemorySegment(F, s, tile, LE);
-    FloatVector c10 = FloatVector.fromMemorySegment(F, s, tile + tileStride, LE);
-    FloatVector c20 = FloatVector.fromMemorySegment(F, s, tile + 2 * tileStride, LE);
-    FloatVector c30 = FloatVector.fromMemorySegment(F, s, tile + 3 * tileStride, LE);
+      int kc, MemorySegment s, long rows, MemorySegment p, long columns, float[] t) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
     for (int k = 0; k < kc; k++) {
       long b = columns + (long) k * VB;
       long a = rows + (long) k * Float.BYTES;
@@ -442,9 +428,9 @@ final class MicroKernel {
       x = FloatVector.broadcast(F, s.get(F32, a + 3 * ROW_BYTES));
       c30 = x.fma(b0, c30);
     }
-    c00.intoMemorySegment(s, tile, LE);
-    c10.intoMemorySegment(s, tile + tileStride, LE);
-    c20.intoMemorySegment(s, tile + 2 * tileStride, LE);
-    c30.intoMemorySegment(s, tile + 3 * tileStride, LE);
+    c00.intoArray(t, 0);
+    c10.intoArray(t, L);
+    c20.intoArray(t, 2 * L);
+    c30.intoArray(t, 3 * L);
   }
 }

@@ -15,6 +15,7 @@ final class Slots {
   private final MemorySegment scratch;
   private final long offsetBytes;
   private final long slotBytes;
+  private final int count;
   private final AtomicLong free;
 
   /**
@@ -24,12 +25,17 @@ final class Slots {
    * @param slices how many slices the call has
    */
   Slots(MemorySegment scratch, long offsetBytes, long slotBytes, int slices) {
-    int count = count(slices);
+    this.count = count(slices);
     assert scratch.byteSize() >= offsetBytes + count * slotBytes;
     this.scratch = Segments.direct(scratch);
     this.offsetBytes = offsetBytes;
     this.slotBytes = slotBytes;
     this.free = new AtomicLong(count == 64 ? -1 : (1L << count) - 1);
+  }
+
+  /** How many parts there are. */
+  int count() {
+    return count;
   }
 
   private static int count(int slices) {

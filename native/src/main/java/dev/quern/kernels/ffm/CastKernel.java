@@ -6,15 +6,14 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
-import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Casts without gaps: F32 to F16, BF16 and Q8_0; F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K to F32.
- * Slices of {@value #ELEMENTS} elements.
+ * Casts without gaps: F32 to F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K, and from these to F32. Slices of
+ * {@value #ELEMENTS} elements.
  */
 final class CastKernel implements Kernel {
   private static final long ELEMENTS = 64 * 1024; // whole blocks of every format
@@ -33,11 +32,9 @@ final class CastKernel implements Kernel {
       return null;
     }
     DType from = s.inputs().getFirst();
-    boolean narrows =
-        from == ScalarType.F32
-            && (to == ScalarType.F16 || to == ScalarType.BF16 || to == BlockType.Q8_0);
-    boolean widens = to == ScalarType.F32 && from != to && Weights.symbol(from) != null;
-    if (!narrows && !widens) {
+    boolean known = from != to && Weights.symbol(from) != null && Weights.symbol(to) != null;
+    boolean ofF32 = from == ScalarType.F32 || to == ScalarType.F32;
+    if (!known || !ofF32) {
       return null;
     }
     String symbol = "convert_" + Weights.symbol(from) + "_" + Weights.symbol(to);

@@ -6,8 +6,8 @@ import dev.quern.transformer.decode.GenerationOptions;
 import dev.quern.transformer.decode.SamplingOptions;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.model.CausalLanguageModel;
+import dev.quern.transformer.model.FieldException;
 import dev.quern.transformer.model.ModelOptions;
-import dev.quern.transformer.tokenizer.EncodeOptions;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -38,7 +38,8 @@ final class GenerateCommand implements Callable<Integer> {
       names = {"-p", "--prompt"},
       required = true,
       paramLabel = "TEXT",
-      description = "The text to continue.")
+      description =
+          "The text to continue. The spelling of a special token, such as </s>, means that token.")
   private String prompt;
 
   @Option(
@@ -90,6 +91,11 @@ final class GenerateCommand implements Callable<Integer> {
       description = "End before this text; may be given several times.")
   private List<String> stops = new ArrayList<>();
 
+  @Option(
+      names = "--no-parse-special",
+      description = "Take the spelling of special tokens in the prompt as text like any other.")
+  private boolean plainPrompt;
+
   @Option(names = "--ignore-end", description = "Go on after the model's end token.")
   private boolean ignoreEnd;
 
@@ -99,11 +105,7 @@ final class GenerateCommand implements Callable<Integer> {
     long started = System.nanoTime();
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
       Tokenizer tokenizer = open.tokenizer();
-      int[] ids = tokenizer.encode(prompt, EncodeOptions.SPECIAL);
-      if (ids.length == 0) {
-        throw new ParameterException(
-            spec.commandLine(), "the prompt has no tokens; give a text of at least one character");
-      }
+      int[] ids = encode(open);
       int context = open.decoder().dimensions().contextLength();
       if (ids.length > context) {
         throw new ParameterException(
@@ -118,13 +120,20 @@ final class GenerateCommand implements Callable<Integer> {
       try (Session session =
           open.openSession(1, Math.max(capacity, Math.min(ids.length, context)))) {
         long loaded = System.nanoTime();
-        GenerationOptions ends =
-            options.withStopTokens(open.checkpoint().endTokens().toArray(Integer[]::new));
+        GenerationOptions ends = options.withStopTokens(open.endTokens().toArray(Integer[]::new));
         stream(
             new Generation(session, tokenizer, ids, ignoreEnd ? options : ends), started, loaded);
       }
     }
     return 0;
+  }
+
+  private int[] encode(CausalLanguageModel open) {
+    try {
+      return open.encodePrompt(prompt, !plainPrompt);
+    } catch (FieldException e) {
+      throw new ParameterException(spec.commandLine(), "--prompt: " + e.getMessage(), e);
+    }
   }
 
   private void stream(Generation generation, long started, long loaded) {

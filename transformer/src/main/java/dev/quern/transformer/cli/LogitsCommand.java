@@ -53,32 +53,37 @@ final class LogitsCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     try (Model open = model.open(ModelOptions.DEFAULT.withoutTokenizer())) {
-      float[] values =
-          switch (open) {
-            case CausalLanguageModel m -> {
-              check(m.decoder().dimensions().vocabulary());
-              try (Session session = m.openSession(1, tokens.length)) {
-                yield session.prefillAll(0, tokens);
-              }
-            }
-            case EncoderModel m -> {
-              check(m.encoder().dimensions().vocabulary());
-              yield hiddenStates(m);
-            }
-            default -> throw new NotSupportedException(open.card().name() + " has no logits");
-          };
-      NpyFile.write(
-          output,
-          TensorSpec.of(ScalarType.F32, tokens.length, values.length / tokens.length),
-          MemorySegment.ofArray(values));
+      switch (open) {
+        case CausalLanguageModel m -> writeLogits(m);
+        case EncoderModel m -> writeHiddenStates(m);
+        default -> throw new NotSupportedException(open.card().name() + " has no logits");
+      }
     }
     return 0;
   }
 
-  private float[] hiddenStates(EncoderModel open) {
+  private void writeLogits(CausalLanguageModel open) {
+    int vocabulary = open.decoder().dimensions().vocabulary();
+    check(vocabulary);
+    try (Session session = open.openSession(1, tokens.length)) {
+      NpyFile.write(
+          output,
+          TensorSpec.of(ScalarType.F32, tokens.length, vocabulary),
+          sink ->
+              session.prefill(
+                  0, tokens, 0, (_, logits) -> sink.write(MemorySegment.ofArray(logits))));
+    }
+  }
+
+  private void writeHiddenStates(EncoderModel open) {
+    check(open.encoder().dimensions().vocabulary());
     try (TensorScope _ = TensorScope.open("logits")) {
       Tensor input = open.engine().tensor(tokens, 1, tokens.length);
-      return Objects.requireNonNull(open.infer(Map.of("tokens", input)).get("hidden")).toFloats();
+      Tensor hidden = Objects.requireNonNull(open.infer(Map.of("tokens", input)).get("hidden"));
+      NpyFile.write(
+          output,
+          TensorSpec.of(ScalarType.F32, tokens.length, open.encoder().dimensions().dim()),
+          MemorySegment.ofArray(hidden.toFloats()));
     }
   }
 

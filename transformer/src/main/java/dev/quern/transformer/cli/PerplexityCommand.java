@@ -56,85 +56,44 @@ final class PerplexityCommand implements Callable<Integer> {
       description = "Only the first N windows (default: all).")
   private int chunks = Integer.MAX_VALUE;
 
-  private double nll;
-  private double nllSquared;
-  private long scored;
-
   @Override
   public Integer call() throws IOException {
     String text = Utf8.read(file);
+    Perplexity perplexity = new Perplexity();
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
       Tokenizer tokenizer = open.tokenizer();
       int[] ids = tokenizer.encode(text, EncodeOptions.ADD_SPECIAL);
       int[] plain = tokenizer.encode(text, EncodeOptions.PLAIN);
       boolean begins = ids.length > 0 && (plain.length == 0 || ids[0] != plain[0]);
       int window = Math.min(context, open.decoder().dimensions().contextLength());
-      if (window < 2 || ids.length < 2) {
+      if (window < 3 || ids.length < 2 || chunks < 1) {
         throw new ParameterException(
-            spec.commandLine(), "a text and a window of at least 2 tokens are needed");
+            spec.commandLine(),
+            "a text of at least 2 tokens, a window of at least 3, and at least 1 chunk are needed");
       }
       try (Session session = open.openSession(1, Math.min(window, ids.length))) {
-        int vocabulary = open.decoder().dimensions().vocabulary();
         if (ids.length < window) {
-          score(session, ids, 0, vocabulary);
+          perplexity.score(session, ids, 0);
         }
         int count = Math.min(chunks, ids.length / window);
         for (int w = 0; w < count; w++) {
           int[] part = Arrays.copyOfRange(ids, w * window, (w + 1) * window);
           part[0] = begins ? ids[0] : part[0];
-          score(session, part, window / 2, vocabulary);
-          progress(w + 1, count);
+          perplexity.score(session, part, window / 2);
+          progress(perplexity, w + 1, count);
         }
       }
     }
-    report();
+    spec.commandLine().getOut().println(perplexity.report());
     return 0;
   }
 
-  private void score(Session session, int[] ids, int from, int vocabulary) {
-    session.cache().truncate(0, 0);
-    float[] logits = session.prefillAll(0, ids);
-    for (int i = from; i < ids.length - 1; i++) {
-      double loss = loss(logits, i * vocabulary, vocabulary, ids[i + 1]);
-      nll += loss;
-      nllSquared += loss * loss;
-      scored++;
-    }
-  }
-
-  /** −log softmax(logits)[target]. */
-  private static double loss(float[] logits, int at, int vocabulary, int target) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < vocabulary; i++) {
-      max = Math.max(max, logits[at + i]);
-    }
-    double sum = 0;
-    for (int i = 0; i < vocabulary; i++) {
-      sum += Math.exp(logits[at + i] - max);
-    }
-    return max + Math.log(sum) - logits[at + target];
-  }
-
-  private void progress(int done, int of) {
+  private void progress(Perplexity perplexity, int done, int of) {
     if (Terminal.isInteractive()) {
       PrintWriter err = spec.commandLine().getErr();
-      err.printf(Locale.ROOT, "\r%d of %d windows, %.4f so far", done, of, Math.exp(nll / scored));
+      err.printf(Locale.ROOT, "\r%d of %d windows, %.4f so far", done, of, perplexity.value());
       err.print(done == of ? System.lineSeparator() : "");
       err.flush();
     }
-  }
-
-  private void report() {
-    double mean = nll / scored;
-    double variance = Math.max(0, nllSquared / scored - mean * mean);
-    double error = Math.exp(mean) * Math.sqrt(variance / Math.max(1, scored - 1));
-    spec.commandLine()
-        .getOut()
-        .printf(
-            Locale.ROOT,
-            "perplexity %.4f +/- %.4f over %d tokens%n",
-            Math.exp(mean),
-            error,
-            scored);
   }
 }

@@ -1,19 +1,16 @@
 package dev.quern.transformer.cli;
 
-import java.io.Console;
-
 /** Whether somebody is watching. */
 final class Terminal {
   private Terminal() {}
 
   /**
-   * Whether progress should be shown.
+   * Whether progress should be shown on standard error. {@code bin/quern} says so with {@code
+   * -Dquern.terminal}: Java's console knows of standard input and output alone.
    *
-   * @return true if the process talks to a terminal
+   * @return true if standard error is a terminal
    */
-  @SuppressWarnings("SystemConsoleNull") // it is null again since Java 25, where there is none
   static boolean isInteractive() {
-    Console console = System.console();
-    return console != null && console.isTerminal();
+    return Boolean.getBoolean("quern.terminal");
   }
 }

@@ -1,30 +1,32 @@
 package dev.quern.transformer.compress;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.ByteSink;
 import dev.quern.core.io.TensorFile;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
-import dev.quern.core.reference.BlockCodec;
-import dev.quern.core.reference.BlockCodecs;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Writes a tensor's rows in another element type, a few at a time, so that a model of any size
  * passes through little memory.
  *
- * @param engine converts scalar types, and lends its threads
+ * @param engine converts, and lends its threads
  * @param file where the tensor is
  * @param name which one
  * @param target the wanted type
  */
 record RowConverter(Engine engine, TensorFile file, String name, DType target) {
   private static final long CHUNK_ELEMENTS = 1L << 22;
+  private static final long CHECKED_ELEMENTS = 1L << 16;
 
   void writeTo(ByteSink sink) {
     TensorSpec spec = file.spec(name);
@@ -40,42 +42,50 @@ record RowConverter(Engine engine, TensorFile file, String name, DType target) {
       try (TensorScope _ = TensorScope.open("quantize " + name)) {
         Tensor chunk = rows.slice(0, r, Math.min(step, count - r));
         sink.write(
-            target instanceof BlockType block
-                ? blocks(chunk, block, r, (int) columns)
+            target instanceof BlockType
+                ? blocks(chunk, r, columns)
                 : chunk.cast(target).contiguous().segment());
       }
     }
   }
 
-  private MemorySegment blocks(Tensor chunk, BlockType block, long firstRow, int columns) {
-    BlockCodec codec = BlockCodecs.of(block);
-    float[] values = chunk.cast(ScalarType.F32).toFloats();
-    checkFinite(values, firstRow, columns);
-    long rowBytes = block.bytes(columns);
-    int rows = values.length / columns;
-    MemorySegment bytes = MemorySegment.ofArray(new byte[Math.toIntExact(rows * rowBytes)]);
-    engine
-        .pool()
-        .parallelFor(rows, r -> codec.quantize(values, r * columns, bytes, r * rowBytes, columns));
-    return bytes;
+  private MemorySegment blocks(Tensor chunk, long firstRow, long columns) {
+    Tensor values = chunk.cast(ScalarType.F32).contiguous();
+    checkFinite(values.segment(), firstRow, columns);
+    return values.cast(target).segment();
   }
 
   /**
    * A block has no way to hold NaN or infinity: it would spoil, or silently lose, its neighbours.
    */
-  private void checkFinite(float[] values, long firstRow, int columns) {
-    for (int i = 0; i < values.length; i++) {
-      if (!Float.isFinite(values[i])) {
-        throw new NotSupportedException(
-            "[quantize] %s: tensor '%s' holds %s at [%d, %d], which %s can't hold; repair or retrain the model, or take F32, F16 or BF16"
-                .formatted(
-                    file.path(),
-                    name,
-                    values[i],
-                    firstRow + i / columns,
-                    i % columns,
-                    target.name()));
-      }
+  private void checkFinite(MemorySegment values, long firstRow, long columns) {
+    long count = values.byteSize() / Float.BYTES;
+    AtomicLong first = new AtomicLong(count);
+    engine
+        .pool()
+        .parallelFor(
+            Math.toIntExact((count + CHECKED_ELEMENTS - 1) / CHECKED_ELEMENTS),
+            slice -> {
+              long from = slice * CHECKED_ELEMENTS;
+              long to = Math.min(count, from + CHECKED_ELEMENTS);
+              for (long i = from; i < to; i++) {
+                if (!Float.isFinite(values.getAtIndex(JAVA_FLOAT_UNALIGNED, i))) {
+                  first.accumulateAndGet(i, Math::min);
+                  return;
+                }
+              }
+            });
+    long bad = first.get();
+    if (bad < count) {
+      throw new NotSupportedException(
+          "[quantize] %s: tensor '%s' holds %s at [%d, %d], which %s can't hold; repair or retrain the model, or take F32, F16 or BF16"
+              .formatted(
+                  file.path(),
+                  name,
+                  values.getAtIndex(JAVA_FLOAT_UNALIGNED, bad),
+                  firstRow + bad / columns,
+                  bad % columns,
+                  target.name()));
     }
   }
 }

@@ -29,6 +29,8 @@ public final class Session implements AutoCloseable {
   public static final int IDLE = -1;
 
   private static final long CHECK_NANOS = 10_000_000;
+  private static final int BLOCK_LOGITS = (64 << 20) / Float.BYTES;
+  private static final int MOST_LOGITS = Integer.MAX_VALUE - 8;
 
   private final Engine engine;
   private final Decoder model;
@@ -158,43 +160,91 @@ public final class Session implements AutoCloseable {
    * @param tokens at least one
    * @return [tokens · vocabulary], row by row
    * @throws ContextLengthException if they don't fit
+   * @throws ShapeException if no array holds so many logits
    */
   public float[] prefillAll(int sequence, int... tokens) {
     return exclusively(() -> prefill(sequence, tokens, tokens.length));
   }
 
   private float[] prefill(int sequence, int[] tokens, int wanted) {
+    int vocabulary = model.dimensions().vocabulary();
+    long size = (long) wanted * vocabulary;
+    if (size > MOST_LOGITS) {
+      throw new ShapeException(
+          "[session] "
+              + wanted
+              + " rows of "
+              + vocabulary
+              + " logits are more than an array holds; take them in blocks, with"
+              + " prefill(sequence, tokens, from, rows)");
+    }
+    float[] logits = new float[(int) size];
+    int from = tokens.length - wanted;
+    handOut(
+        sequence,
+        tokens,
+        from,
+        (first, part) ->
+            System.arraycopy(part, 0, logits, (first - from) * vocabulary, part.length));
+    return logits;
+  }
+
+  /**
+   * Appends tokens to a sequence and hands out the logits after each from some position on, in
+   * blocks: however many there are, no block is larger than 64 MiB, unless a single row is.
+   *
+   * @param sequence 0 ≤ sequence &lt; batch
+   * @param tokens at least one
+   * @param from index in {@code tokens} of the first whose logits are wanted
+   * @param rows takes each block, in order; it may not use the session
+   * @throws ContextLengthException if they don't fit
+   */
+  public void prefill(int sequence, int[] tokens, int from, LogitRows rows) {
+    exclusively(
+        () -> {
+          handOut(sequence, tokens, from, rows);
+          return tokens.length;
+        });
+  }
+
+  private void handOut(int sequence, int[] tokens, int from, LogitRows rows) {
     if (tokens.length == 0) {
       throw new ShapeException("[session] prefill needs at least one token");
+    }
+    if (from < 0 || from > tokens.length) {
+      throw new ShapeException(
+          "[session] logits are wanted from token " + from + " of " + tokens.length);
     }
     cache.requireRoom(sequence, tokens.length);
     for (int t : tokens) {
       checkToken(t);
     }
     checkFile();
-    int vocabulary = model.dimensions().vocabulary();
-    float[] logits = new float[Math.multiplyExact(wanted, vocabulary)];
     List<? extends AttentionCache> layers = cache.layers(sequence);
-    for (int from = 0; from < tokens.length; from += options.prefillTokens()) {
-      int to = Math.min(tokens.length, from + options.prefillTokens());
+    for (int first = 0; first < tokens.length; first += options.prefillTokens()) {
+      int end = Math.min(tokens.length, first + options.prefillTokens());
       checkFileAgain();
-      int rows = Math.min(to - from, Math.max(0, to - (tokens.length - wanted)));
       try (TensorScope _ = TensorScope.open("prefill")) {
-        int start = cache.length(sequence);
         Tensor hidden =
             model.forward(
-                engine.tensor(Arrays.copyOfRange(tokens, from, to), 1, to - from),
-                context(start, to - from),
+                engine.tensor(Arrays.copyOfRange(tokens, first, end), 1, end - first),
+                context(cache.length(sequence), end - first),
                 layers);
-        if (rows > 0) {
-          float[] part = model.logits(hidden.slice(1, to - from - rows, rows)).toFloats();
-          int at = to - rows - (tokens.length - wanted);
-          System.arraycopy(part, 0, logits, at * vocabulary, part.length);
-        }
-        cache.advance(sequence, to - from);
+        handOutRows(hidden, first, Math.max(first, from), end, rows);
+        cache.advance(sequence, end - first);
       }
     }
-    return logits;
+  }
+
+  /** The logits of rows from to end − 1 of hidden states that begin with row first. */
+  private void handOutRows(Tensor hidden, int first, int from, int end, LogitRows rows) {
+    int most = Math.max(1, BLOCK_LOGITS / model.dimensions().vocabulary());
+    for (int at = from; at < end; at += most) {
+      int count = Math.min(most, end - at);
+      try (TensorScope _ = TensorScope.open("logits")) {
+        rows.accept(at, model.logits(hidden.slice(1, at - first, count)).toFloats());
+      }
+    }
   }
 
   private AttentionContext context(int start, int count) {

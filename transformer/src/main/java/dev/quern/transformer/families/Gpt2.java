@@ -4,8 +4,6 @@ import dev.quern.core.op.Tensor;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.transformer.layers.Activation;
-import dev.quern.transformer.layers.AttentionCache;
-import dev.quern.transformer.layers.AttentionContext;
 import dev.quern.transformer.layers.AttentionOptions;
 import dev.quern.transformer.layers.Embedding;
 import dev.quern.transformer.layers.FeedForward;
@@ -13,11 +11,9 @@ import dev.quern.transformer.layers.LayerNorm;
 import dev.quern.transformer.layers.LearnedPositions;
 import dev.quern.transformer.layers.Linear;
 import dev.quern.transformer.layers.MultiHeadAttention;
-import dev.quern.transformer.layers.NamedTensors;
 import dev.quern.transformer.layers.TransformerBlock;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /**
  * GPT-2 (Radford et al. 2019): learned positions and pre-norm blocks of LayerNorm, multi-head
@@ -26,7 +22,7 @@ import java.util.Map;
  * <p>q, k and v are one stored map; they become three views of it. Hugging Face stores its maps
  * transposed ([in, out]); they are turned once when the model is loaded.
  */
-public final class Gpt2 implements Decoder {
+public final class Gpt2 {
 
   /**
    * What a GPT-2 is, beside its weights.
@@ -99,27 +95,7 @@ public final class Gpt2 implements Decoder {
     }
   }
 
-  private final Dimensions dimensions;
-  private final Embedding embedding;
-  private final LearnedPositions positions;
-  private final List<TransformerBlock> blocks;
-  private final LayerNorm finalNorm;
-  private final Linear output;
-
-  private Gpt2(
-      Dimensions dimensions,
-      Embedding embedding,
-      LearnedPositions positions,
-      List<TransformerBlock> blocks,
-      LayerNorm finalNorm,
-      Linear output) {
-    this.dimensions = dimensions;
-    this.embedding = embedding;
-    this.positions = positions;
-    this.blocks = List.copyOf(blocks);
-    this.finalNorm = finalNorm;
-    this.output = output;
-  }
+  private Gpt2() {}
 
   /**
    * Loads a GPT-2.
@@ -129,11 +105,11 @@ public final class Gpt2 implements Decoder {
    * @throws FormatException if settings or tensors are missing, left over or wrong
    * @throws NotSupportedException if the settings ask for something there is not
    */
-  public static Gpt2 load(Weights w) {
+  public static Decoder load(Weights w) {
     return w.checkpoint().format() == Checkpoint.Format.GGUF ? fromGguf(w) : fromFolder(w);
   }
 
-  private static Gpt2 fromGguf(Weights w) {
+  private static Decoder fromGguf(Weights w) {
     Config c = Config.fromGguf(w);
     int d = c.dim;
     List<TransformerBlock> blocks = new ArrayList<>();
@@ -152,7 +128,7 @@ public final class Gpt2 implements Decoder {
     return finish(w, c, blocks, "token_embd", "position_embd", "output_norm", "output");
   }
 
-  private static Gpt2 fromFolder(Weights w) {
+  private static Decoder fromFolder(Weights w) {
     Config c = Config.fromJson(w.checkpoint().settings());
     int d = c.dim;
     // The headless class saves the same names without the prefix.
@@ -205,7 +181,7 @@ public final class Gpt2 implements Decoder {
         qkv.weight().slice(0, index * n, n), bias == null ? null : bias.slice(0, index * n, n));
   }
 
-  private static Gpt2 finish(
+  private static Decoder finish(
       Weights w,
       Config c,
       List<TransformerBlock> blocks,
@@ -216,9 +192,11 @@ public final class Gpt2 implements Decoder {
     int vocabulary = w.extent(embeddingName + ".weight", 0);
     Embedding embedding = new Embedding(w.stored(embeddingName + ".weight", vocabulary, c.dim));
     Linear output = c.tied ? embedding.tied() : w.linear(outputName, vocabulary, c.dim, false);
-    Gpt2 model =
-        new Gpt2(
-            new Dimensions(vocabulary, c.dim, c.layers, c.heads, c.dim / c.heads, c.contextLength),
+    Decoder model =
+        new DecoderStack(
+            "gpt2",
+            new Decoder.Dimensions(
+                vocabulary, c.dim, c.layers, c.heads, c.dim / c.heads, c.contextLength),
             embedding,
             new LearnedPositions(w.stored(positionsName + ".weight", c.contextLength, c.dim)),
             blocks,
@@ -231,39 +209,5 @@ public final class Gpt2 implements Decoder {
                 || n.endsWith(".attn.masked_bias")
                 || (c.tied && n.equals("lm_head.weight")));
     return model;
-  }
-
-  @Override
-  public String family() {
-    return "gpt2";
-  }
-
-  @Override
-  public Dimensions dimensions() {
-    return dimensions;
-  }
-
-  @Override
-  public Tensor forward(
-      Tensor tokens, AttentionContext context, List<? extends AttentionCache> caches) {
-    Tensor x = positions.forward(embedding.forward(tokens), context.positions());
-    for (int i = 0; i < blocks.size(); i++) {
-      x = blocks.get(i).forward(x, caches.isEmpty() ? context : context.with(caches.get(i)));
-    }
-    return finalNorm.forward(x);
-  }
-
-  @Override
-  public Tensor logits(Tensor hidden) {
-    return output.forward(hidden);
-  }
-
-  @Override
-  public Map<String, Tensor> parameters() {
-    NamedTensors all = new NamedTensors().add("embedding", embedding).add("positions", positions);
-    for (int i = 0; i < blocks.size(); i++) {
-      all.add("blocks." + i, blocks.get(i));
-    }
-    return all.add("finalNorm", finalNorm).add("output", output).toMap();
   }
 }

@@ -1,24 +1,17 @@
 package dev.quern.transformer.families;
 
-import dev.quern.core.op.Tensor;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.transformer.layers.Activation;
-import dev.quern.transformer.layers.AttentionCache;
-import dev.quern.transformer.layers.AttentionContext;
 import dev.quern.transformer.layers.AttentionOptions;
 import dev.quern.transformer.layers.Embedding;
 import dev.quern.transformer.layers.GatedFeedForward;
 import dev.quern.transformer.layers.Linear;
 import dev.quern.transformer.layers.MultiHeadAttention;
-import dev.quern.transformer.layers.NamedTensors;
-import dev.quern.transformer.layers.RmsNorm;
 import dev.quern.transformer.layers.Rope;
-import dev.quern.transformer.layers.RopeFrequencies;
 import dev.quern.transformer.layers.TransformerBlock;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Llama 1 to 3.2 (Touvron et al. 2023; Grattafiori et al. 2024) and Mistral (Jiang et al. 2023),
@@ -28,7 +21,7 @@ import java.util.Map;
  * <p>GGUF stores the rows of q and k so that rotary pairs are neighbours, Hugging Face so that they
  * are half a head apart; both give the same logits.
  */
-public final class Llama implements Decoder {
+public final class Llama {
 
   /**
    * What a Llama is, beside its weights.
@@ -42,7 +35,6 @@ public final class Llama implements Decoder {
    * @param eps of the norms
    * @param contextLength how many tokens a sequence may have
    * @param window how many tokens attention sees, or 0 for all
-   * @param inverseFrequencies of the rotary embedding
    * @param interleaved whether rotary pairs are neighbours
    * @param tied whether the output projection is the embedding
    * @param attentionBias whether q, k, v and the output projection have biases
@@ -58,7 +50,6 @@ public final class Llama implements Decoder {
       double eps,
       int contextLength,
       int window,
-      List<Double> inverseFrequencies,
       boolean interleaved,
       boolean tied,
       boolean attentionBias,
@@ -67,7 +58,7 @@ public final class Llama implements Decoder {
     /**
      * Reads GGUF metadata.
      *
-     * @param w the checkpoint's weights; {@code rope_freqs.weight} scales the frequencies
+     * @param w the checkpoint's weights
      * @return the configuration
      * @throws FormatException if a key is missing or wrong
      */
@@ -77,18 +68,6 @@ public final class Llama implements Decoder {
       int dim = s.positive(p + "embedding_length");
       int heads = s.positive(p + "attention.head_count");
       int headDim = s.positive(p + "attention.key_length", dim / heads);
-      int rotated = s.positive(p + "rope.dimension_count", headDim);
-      double[] f = RopeFrequencies.standard(rotated, s.number(p + "rope.freq_base", 10_000));
-      String scaling = s.text(p + "rope.scaling.type", "none");
-      double factor = s.number(p + "rope.scaling.factor", s.number(p + "rope.scale_linear", 1));
-      switch (scaling) {
-        case "none" -> {}
-        case "linear" -> f = RopeFrequencies.linear(f, factor);
-        default -> throw unknownScaling(s, scaling);
-      }
-      if (w.contains("rope_freqs.weight")) {
-        f = RopeFrequencies.divide(f, w.f32("rope_freqs.weight", rotated / 2).toFloats());
-      }
       return new Config(
           dim,
           s.positive(p + "block_count"),
@@ -99,7 +78,6 @@ public final class Llama implements Decoder {
           s.number(p + "attention.layer_norm_rms_epsilon"),
           s.positive(p + "context_length"),
           s.integer(p + "attention.sliding_window", 0),
-          boxed(f),
           true,
           !w.contains("output.weight"),
           w.contains("blk.0.attn_q.bias"),
@@ -112,7 +90,7 @@ public final class Llama implements Decoder {
      * @param s its settings
      * @return the configuration
      * @throws FormatException if a key is missing or wrong
-     * @throws NotSupportedException if it asks for an activation or rotary scaling there is not
+     * @throws NotSupportedException if it asks for an activation there is not
      */
     public static Config fromJson(Settings s) {
       int dim = s.positive("hidden_size");
@@ -123,9 +101,6 @@ public final class Llama implements Decoder {
         throw new NotSupportedException(
             s.source() + ": 'hidden_act' is \"" + activation + "\"; a Llama has \"silu\"");
       }
-      boolean newStyle = s.has("rope_parameters");
-      Settings scaling = s.object(newStyle ? "rope_parameters" : "rope_scaling");
-      double theta = (newStyle ? scaling : s).number("rope_theta", 10_000);
       return new Config(
           dim,
           s.positive("num_hidden_layers"),
@@ -136,43 +111,10 @@ public final class Llama implements Decoder {
           s.number("rms_norm_eps"),
           s.positive("max_position_embeddings"),
           s.integer("sliding_window", 0),
-          boxed(scaled(RopeFrequencies.standard(headDim, theta), scaling)),
           false,
           s.flag("tie_word_embeddings", false),
           s.flag("attention_bias", false),
           s.flag("mlp_bias", false));
-    }
-
-    private static double[] scaled(double[] f, Settings scaling) {
-      String type = scaling.text("rope_type", scaling.text("type", "default"));
-      return switch (type) {
-        case "default" -> f;
-        case "linear" -> RopeFrequencies.linear(f, scaling.number("factor"));
-        case "llama3" ->
-            RopeFrequencies.llama3(
-                f,
-                scaling.number("factor"),
-                scaling.number("low_freq_factor"),
-                scaling.number("high_freq_factor"),
-                scaling.number("original_max_position_embeddings"));
-        default -> throw unknownScaling(scaling, type);
-      };
-    }
-
-    private static NotSupportedException unknownScaling(Settings s, String type) {
-      return new NotSupportedException(
-          s.source()
-              + ": rotary scaling \""
-              + type
-              + "\" is not supported; there are none, linear, llama3 and stored factors");
-    }
-
-    private static List<Double> boxed(double[] f) {
-      List<Double> list = new ArrayList<>();
-      for (double x : f) {
-        list.add(x);
-      }
-      return List.copyOf(list);
     }
   }
 
@@ -220,24 +162,7 @@ public final class Llama implements Decoder {
             "model.layers.%d.mlp.down_proj");
   }
 
-  private final Dimensions dimensions;
-  private final Embedding embedding;
-  private final List<TransformerBlock> blocks;
-  private final RmsNorm finalNorm;
-  private final Linear output;
-
-  private Llama(
-      Dimensions dimensions,
-      Embedding embedding,
-      List<TransformerBlock> blocks,
-      RmsNorm finalNorm,
-      Linear output) {
-    this.dimensions = dimensions;
-    this.embedding = embedding;
-    this.blocks = List.copyOf(blocks);
-    this.finalNorm = finalNorm;
-    this.output = output;
-  }
+  private Llama() {}
 
   /**
    * Loads a Llama.
@@ -247,23 +172,25 @@ public final class Llama implements Decoder {
    * @throws FormatException if settings or tensors are missing, left over or wrong
    * @throws NotSupportedException if the settings ask for something there is not
    */
-  public static Llama load(Weights w) {
+  public static Decoder load(Weights w) {
     boolean gguf = w.checkpoint().format() == Checkpoint.Format.GGUF;
     Config c = gguf ? Config.fromGguf(w) : Config.fromJson(w.checkpoint().settings());
     Names n = gguf ? Names.GGUF : Names.HUGGING_FACE;
     int vocabulary = w.extent(n.embedding + ".weight", 0);
     Embedding embedding = new Embedding(w.stored(n.embedding + ".weight", vocabulary, c.dim));
-    double[] f = c.inverseFrequencies.stream().mapToDouble(Double::doubleValue).toArray();
-    Rope rope = new Rope(w.keep(w.engine().tensor(RopeFrequencies.toFloats(f))), c.interleaved);
+    Rope rope = RopeSettings.load(w, c.headDim, c.interleaved);
     List<TransformerBlock> blocks = new ArrayList<>();
     for (int i = 0; i < c.layers; i++) {
       blocks.add(block(w, c, n, rope, i));
     }
     Linear output = c.tied ? embedding.tied() : w.linear(n.output, vocabulary, c.dim, false);
-    Llama model =
-        new Llama(
-            new Dimensions(vocabulary, c.dim, c.layers, c.kvHeads, c.headDim, c.contextLength),
+    Decoder model =
+        new DecoderStack(
+            "llama",
+            new Decoder.Dimensions(
+                vocabulary, c.dim, c.layers, c.kvHeads, c.headDim, c.contextLength),
             embedding,
+            null,
             blocks,
             w.rmsNorm(n.finalNorm, c.dim, c.eps),
             output);
@@ -295,39 +222,5 @@ public final class Llama implements Decoder {
         attention,
         w.rmsNorm(n.feedForwardNorm.formatted(i), c.dim, c.eps),
         feedForward);
-  }
-
-  @Override
-  public String family() {
-    return "llama";
-  }
-
-  @Override
-  public Dimensions dimensions() {
-    return dimensions;
-  }
-
-  @Override
-  public Tensor forward(
-      Tensor tokens, AttentionContext context, List<? extends AttentionCache> caches) {
-    Tensor x = embedding.forward(tokens);
-    for (int i = 0; i < blocks.size(); i++) {
-      x = blocks.get(i).forward(x, caches.isEmpty() ? context : context.with(caches.get(i)));
-    }
-    return finalNorm.forward(x);
-  }
-
-  @Override
-  public Tensor logits(Tensor hidden) {
-    return output.forward(hidden);
-  }
-
-  @Override
-  public Map<String, Tensor> parameters() {
-    NamedTensors all = new NamedTensors().add("embedding", embedding);
-    for (int i = 0; i < blocks.size(); i++) {
-      all.add("blocks." + i, blocks.get(i));
-    }
-    return all.add("finalNorm", finalNorm).add("output", output).toMap();
   }
 }

@@ -7,6 +7,7 @@ import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.decode.SessionOptions;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.layers.AttentionContext;
+import dev.quern.transformer.tokenizer.EncodeOptions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -110,6 +111,25 @@ public final class CausalLanguageModel extends LoadedModel {
     Set<Integer> ends = new TreeSet<>(tokenizer().vocabulary().endOfGeneration());
     ends.addAll(checkpoint().endTokens());
     return ends;
+  }
+
+  /**
+   * A prompt's tokens: those that the model wants before a text, and the text's own.
+   *
+   * @param text to be continued
+   * @param parseSpecial whether the spelling of a special token, such as {@code <|im_start|>},
+   *     means that token; otherwise it is text like any other
+   * @return at least one token
+   * @throws FieldException if there is none
+   */
+  public int[] encodePrompt(String text, boolean parseSpecial) {
+    EncodeOptions options = parseSpecial ? EncodeOptions.SPECIAL : EncodeOptions.ADD_SPECIAL;
+    int[] prompt = tokenizer().encode(text, options);
+    if (prompt.length == 0) {
+      throw new FieldException(
+          "field", "text", "has no tokens, and this model has none to begin with; give some text");
+    }
+    return prompt;
   }
 
   @Override

@@ -9,7 +9,6 @@ import dev.quern.transformer.decode.GenerationOptions;
 import dev.quern.transformer.decode.SamplingOptions;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.families.Settings;
-import dev.quern.transformer.tokenizer.EncodeOptions;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -20,6 +19,10 @@ import java.util.function.Predicate;
 /**
  * The task of continuing a text: {text} → {text, tokens, finishReason}. Safe to share between
  * threads; each call has a session of its own.
+ *
+ * <p>The text is a whole prompt, a chat template's special tokens included, so their spelling means
+ * them. Whoever puts a stranger's words in sets {@code parseSpecial} to false, lest those words
+ * contain such tokens.
  */
 public final class TextGenerator {
   private static final int DEFAULT_TOKENS = 256;
@@ -197,6 +200,11 @@ public final class TextGenerator {
                 "seed", 0, Long.MIN_VALUE, Long.MAX_VALUE, "The same seed gives the same text."),
             Parameter.empty(
                 "stop", Parameter.Type.TEXTS, "The text ends before the first of these."),
+            Parameter.flag(
+                "parseSpecial",
+                true,
+                "Whether the spelling of a special token in the text means that token; otherwise it"
+                    + " is text like any other."),
             Parameter.flag("ignoreEnd", false, "Whether to go on after an end token."),
             Parameter.integer(
                 "topLogProbabilities",
@@ -240,8 +248,9 @@ public final class TextGenerator {
   public Response generate(Request request, Predicate<GeneratedToken> eachToken) {
     return model.whileOpen(
         () -> {
-          GenerationOptions options = options(request.parameters());
-          int[] prompt = encode(request.text());
+          ParameterValues parameters = signature.resolve(request.parameters());
+          GenerationOptions options = options(parameters);
+          int[] prompt = model.encodePrompt(request.text(), parameters.flag("parseSpecial"));
           int context = model.decoder().dimensions().contextLength();
           int capacity = (int) Math.min(context, (long) prompt.length + options.maxTokens());
           try (Session session = model.openSession(1, capacity)) {
@@ -260,16 +269,6 @@ public final class TextGenerator {
         });
   }
 
-  /** The prompt's tokens; a text without any becomes the token that begins a sequence. */
-  private int[] encode(String text) {
-    int[] prompt = model.tokenizer().encode(text, EncodeOptions.ADD_SPECIAL);
-    if (prompt.length == 0) {
-      throw new FieldException(
-          "field", "text", "has no tokens, and this model has none to begin with; give some text");
-    }
-    return prompt;
-  }
-
   /**
    * Parameters as the decoder takes them.
    *
@@ -278,7 +277,10 @@ public final class TextGenerator {
    * @throws FieldException naming the parameter that is unknown or out of range
    */
   public GenerationOptions options(Map<String, ?> parameters) {
-    ParameterValues p = signature.resolve(parameters);
+    return options(signature.resolve(parameters));
+  }
+
+  private GenerationOptions options(ParameterValues p) {
     boolean ignoreEnd = p.flag("ignoreEnd");
     int vocabulary = model.decoder().dimensions().vocabulary();
     Map<Integer, Double> bias = p.weights("logitBias");

@@ -78,6 +78,7 @@ final class BpeModel implements PieceModel {
   }
 
   private final class BpeEncoder extends BpeMerger implements Encoder {
+    private final WordCache.Computation merged = this::merge;
     private char[] spelling = new char[64];
     private int unknownFrom = -1;
 
@@ -99,31 +100,15 @@ final class BpeModel implements PieceModel {
     @Override
     public void encode(char[] chars, int from, int to, IntList out) {
       if (!wordByWord) {
-        encodeWord(chars, from, to, out);
+        cache.encode(chars, from, to, out, merged);
         return;
       }
       int at = from;
       while (at < to) {
         int end = SpaceMarks.wordEnd(chars, at, to);
-        encodeWord(chars, at, end, out);
+        cache.encode(chars, at, end, out, merged);
         at = end;
       }
-    }
-
-    private void encodeWord(char[] chars, int from, int to, IntList out) {
-      if (to - from > WordCache.MAX_CHARS) {
-        merge(chars, from, to, out);
-        return;
-      }
-      int hash = CharHash.of(chars, from, to);
-      int[] known = cache.get(hash, chars, from, to);
-      if (known != null) {
-        out.addAll(known);
-        return;
-      }
-      int before = out.size();
-      merge(chars, from, to, out);
-      cache.put(hash, chars, from, to, out.toArray(before));
     }
 
     private void merge(char[] chars, int from, int to, IntList out) {

@@ -12,9 +12,9 @@ public record EncodeOptions(boolean addSpecial, boolean parseSpecial) {
   /** Nothing added, nothing parsed: for text that comes from outside. */
   public static final EncodeOptions PLAIN = new EncodeOptions(false, false);
 
-  /** The model's own tokens around the text, whose content is not parsed: for a user's prompt. */
+  /** The model's own tokens around the text, whose content is not parsed: for a stranger's text. */
   public static final EncodeOptions ADD_SPECIAL = new EncodeOptions(true, false);
 
-  /** Both: for text that a template of the model's own has produced. */
+  /** Both: for a prompt whose author may use the model's special tokens, such as a template's. */
   public static final EncodeOptions SPECIAL = new EncodeOptions(true, true);
 }

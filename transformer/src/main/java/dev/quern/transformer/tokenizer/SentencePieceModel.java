@@ -46,6 +46,7 @@ final class SentencePieceModel implements PieceModel {
   }
 
   private final class SentencePieceEncoder extends BpeMerger implements Encoder {
+    private final WordCache.Computation merged = this::merge;
     private char[] text = new char[0];
     private boolean afterUnknown;
 
@@ -73,25 +74,9 @@ final class SentencePieceModel implements PieceModel {
       int at = from;
       while (at < to) {
         int end = SpaceMarks.wordEnd(chars, at, to);
-        encodeWord(chars, at, end, out);
+        cache.encode(chars, at, end, out, merged);
         at = end;
       }
-    }
-
-    private void encodeWord(char[] chars, int from, int to, IntList out) {
-      if (to - from > WordCache.MAX_CHARS) {
-        merge(chars, from, to, out);
-        return;
-      }
-      int hash = CharHash.of(chars, from, to);
-      int[] known = cache.get(hash, chars, from, to);
-      if (known != null) {
-        out.addAll(known);
-        return;
-      }
-      int before = out.size();
-      merge(chars, from, to, out);
-      cache.put(hash, chars, from, to, out.toArray(before));
     }
 
     private void merge(char[] chars, int from, int to, IntList out) {

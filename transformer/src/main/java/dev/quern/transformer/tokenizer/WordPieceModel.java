@@ -39,23 +39,12 @@ final class WordPieceModel implements PieceModel {
   }
 
   private final class WordPieceEncoder implements Encoder {
+    private final WordCache.Computation spelled = this::spell;
     private char[] word = new char[64];
 
     @Override
     public void encode(char[] chars, int from, int to, IntList out) {
-      if (to - from > WordCache.MAX_CHARS) {
-        spell(chars, from, to, out);
-        return;
-      }
-      int hash = CharHash.of(chars, from, to);
-      int[] known = cache.get(hash, chars, from, to);
-      if (known != null) {
-        out.addAll(known);
-        return;
-      }
-      int before = out.size();
-      spell(chars, from, to, out);
-      cache.put(hash, chars, from, to, out.toArray(before));
+      cache.encode(chars, from, to, out, spelled);
     }
 
     private void spell(char[] chars, int from, int to, IntList out) {

@@ -2,6 +2,7 @@ package dev.quern.transformer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,11 +10,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quern.core.io.npy.NpyFile;
 import dev.quern.transformer.Golden;
+import dev.quern.transformer.model.Model;
+import dev.quern.transformer.model.Models;
+import dev.quern.transformer.model.TextGenerator;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -59,6 +65,26 @@ class CommandLineTest {
       assertEquals(c.path("text").asText() + System.lineSeparator(), o.out);
       assertTrue(o.err.contains("tokens/s"), o.err);
     }
+  }
+
+  @Test
+  void promptsAreEncodedAsTextGeneratorDoes() {
+    String prompt = "The quern</s>";
+    List<String> printed = new ArrayList<>();
+    for (boolean parse : new boolean[] {true, false}) {
+      Stream<Object> args =
+          Stream.of("generate", "-m", llama, "-p", prompt, "-n", 6, "--ignore-end");
+      Stream<Object> more = parse ? Stream.of() : Stream.of("--no-parse-special");
+      Outcome o = done(Stream.concat(args, more).toArray());
+      printed.add(o.out);
+      try (Model model = Models.open(llama)) {
+        Map<String, Object> same = Map.of("maxTokens", 6, "ignoreEnd", true, "parseSpecial", parse);
+        var expected =
+            TextGenerator.of(model).generate(new TextGenerator.Request(prompt, same)).text();
+        assertEquals(expected + System.lineSeparator(), o.out);
+      }
+    }
+    assertNotEquals(printed.getFirst(), printed.getLast());
   }
 
   @Test
@@ -144,6 +170,23 @@ class CommandLineTest {
   }
 
   @Test
+  void progressIsShownOnlyIfStandardErrorIsATerminal(@TempDir Path dir) {
+    Object[] perplexity = {"perplexity", "-m", llama, "-f", Golden.of("corpus.txt"), "-c", 64};
+    Object[] quantize = {"quantize", llama, dir.resolve("q8.gguf"), "Q8_0"};
+    assertEquals("", done(perplexity).err);
+    assertFalse(done(quantize).err.contains("\u001b"));
+    System.setProperty("quern.terminal", "true");
+    try {
+      Outcome o = done(perplexity);
+      assertTrue(o.err.contains(" windows, "), o.err);
+      assertTrue(o.out.startsWith("perplexity "), o.out);
+      assertTrue(done(quantize).err.contains("token_embd.weight"));
+    } finally {
+      System.clearProperty("quern.terminal");
+    }
+  }
+
+  @Test
   void benchPrintsAJsonLinePerTest() throws Exception {
     String out =
         done("bench", "-m", llama, "-p", 8, "-n", 4, "-d", 2, "-t", 2, "-r", 2, "--json").out;
@@ -204,6 +247,9 @@ class CommandLineTest {
     assertEquals(2, run("quantize", llama, "out.gguf", "Q9").code);
     assertEquals(2, run("logits", "-m", llama, "--tokens", "1,99999", "-o", "x.npy").code);
     assertEquals(2, run("bench", "-m", llama, "-r", 0).code);
+    Path corpus = Golden.of("corpus.txt");
+    assertEquals(2, run("perplexity", "-m", llama, "-f", corpus, "-c", 2).code);
+    assertEquals(2, run("perplexity", "-m", llama, "-f", corpus, "--chunks", 0).code);
     assertEquals(2, run("generate", "-m", llama, "-p", "x ".repeat(5000)).code);
   }
 

@@ -20,6 +20,7 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -114,6 +115,22 @@ class QuantizationTest {
     }
     double error = Golden.nmse(read, values);
     assertTrue(error > usual * 0.9 && error < usual * 1.1, () -> name + ": NMSE " + error);
+  }
+
+  /** Rows enough for several slices of every kernel. */
+  @ParameterizedTest
+  @EnumSource(
+      value = BlockType.class,
+      names = {"Q8_0", "Q4_0", "Q4_K", "Q6_K"})
+  void theNativeKernelsWriteTheSameFile(BlockType type) throws IOException {
+    Path in = file("blk.0.ffn_up.weight", gaussian(200 * 768), 200);
+    Path expected = folder.resolve("expected.gguf");
+    Path actual = folder.resolve("actual.gguf");
+    quantize(in, expected, type);
+    try (Engine fast = Engines.of("native", Precision.EXACT)) {
+      Quantization.of(type).run(fast, in, actual, t -> {});
+    }
+    assertEquals(-1, Files.mismatch(expected, actual));
   }
 
   @ParameterizedTest

@@ -15,6 +15,7 @@ import dev.quern.transformer.decode.FinishReason;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -56,7 +57,7 @@ class TasksTest {
   void everyParameterOfGenerationHasItsPlaceInJson() {
     String json =
         "{\"text\":\"The quern\",\"frequencyPenalty\":0.1,\"ignoreEnd\":true,"
-            + "\"logitBias\":{\"5\":-1.5},\"maxTokens\":4,\"minP\":0.01,\"presencePenalty\":0.2,"
+            + "\"logitBias\":{\"5\":-1.5},\"maxTokens\":4,\"minP\":0.01,\"parseSpecial\":false,\"presencePenalty\":0.2,"
             + "\"repetitionPenalty\":1.1,\"repetitionWindow\":8,\"seed\":3,"
             + "\"stop\":[\"xyz\"],\"temperature\":0.7,\"topK\":9,\"topLogProbabilities\":2,"
             + "\"topP\":0.9}";
@@ -69,6 +70,34 @@ class TasksTest {
     assertEquals(4, response.tokens().size());
     assertEquals(FinishReason.LENGTH, response.finishReason());
     assertEquals(response, generator.generate(request));
+  }
+
+  @Test
+  void specialTokensInAPromptAreParsedUnlessForbidden() {
+    var model = (CausalLanguageModel) llama;
+    int end = model.tokenizer().vocabulary().endOfGeneration().iterator().next();
+    String spelling = model.tokenizer().vocabulary().text(end);
+    String text = "The quern" + spelling;
+    int[] parsed = model.encodePrompt(text, true);
+    int[] plain = model.encodePrompt(text, false);
+    assertEquals(end, parsed[parsed.length - 1]);
+    assertEquals(1, IntStream.of(parsed).filter(t -> t == end).count());
+    assertEquals(0, IntStream.of(plain).filter(t -> t == end).count());
+    assertTrue(plain.length > parsed.length, spelling);
+    assertEquals(parsed[0], plain[0], "both begin as the model wants");
+    TextGenerator g = TextGenerator.of(llama);
+    Map<String, Object> few = Map.of("maxTokens", 4, "ignoreEnd", true);
+    var said = g.generate(new TextGenerator.Request(text, few));
+    var explicit =
+        g.generate(
+            new TextGenerator.Request(
+                text, Map.of("maxTokens", 4, "ignoreEnd", true, "parseSpecial", true)));
+    var forbidden =
+        g.generate(
+            new TextGenerator.Request(
+                text, Map.of("maxTokens", 4, "ignoreEnd", true, "parseSpecial", false)));
+    assertEquals(explicit, said);
+    assertNotEquals(forbidden.tokens(), said.tokens());
   }
 
   @Test

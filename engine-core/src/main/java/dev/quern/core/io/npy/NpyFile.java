@@ -91,23 +91,36 @@ public final class NpyFile {
    * @throws UncheckedIOException if that fails; an old file is left as it was
    */
   public static void write(Path target, TensorSpec spec, MemorySegment bytes) {
-    if (bytes.byteSize() != spec.byteSize()) {
-      throw new FormatException(
-          "[npy] "
-              + spec
-              + " has "
-              + spec.byteSize()
-              + " bytes, but "
-              + bytes.byteSize()
-              + " were given");
-    }
+    checkSize(spec, bytes.byteSize());
+    write(target, spec, sink -> sink.write(bytes));
+  }
+
+  /**
+   * Writes an array whose elements come piece by piece, and need not be in memory together.
+   *
+   * @param target created or replaced, atomically
+   * @param spec dtype and shape
+   * @param elements writes all elements, row-major, little-endian
+   * @throws NotSupportedException for BF16 and block types, which NumPy does not have
+   * @throws FormatException if {@code elements} wrote another size than {@code spec} says
+   * @throws UncheckedIOException if that fails; an old file is left as it was
+   */
+  public static void write(Path target, TensorSpec spec, AtomicFile.Body elements) {
     byte[] header = header(spec);
     AtomicFile.write(
         target,
         sink -> {
           sink.write(header);
-          sink.write(bytes);
+          elements.writeTo(sink);
+          checkSize(spec, sink.position() - header.length);
         });
+  }
+
+  private static void checkSize(TensorSpec spec, long bytes) {
+    if (bytes != spec.byteSize()) {
+      throw new FormatException(
+          "[npy] " + spec + " has " + spec.byteSize() + " bytes, but " + bytes + " were given");
+    }
   }
 
   private static byte[] header(TensorSpec spec) {

@@ -54,6 +54,27 @@ class NpyTest {
         () -> NpyFile.write(file, TensorSpec.of(ScalarType.F32, 2), bytes(7)));
   }
 
+  @Test
+  void elementsMayComePieceByPiece() throws IOException {
+    Path file = folder.resolve("pieces.npy");
+    TensorSpec spec = TensorSpec.of(ScalarType.F32, 2, 3);
+    float[] values = {1, 2, 3, 4, 5, 6};
+    NpyFile.write(
+        file,
+        spec,
+        sink -> {
+          sink.write(MemorySegment.ofArray(values).asSlice(0, 8));
+          sink.write(MemorySegment.ofArray(values).asSlice(8));
+        });
+    assertArrayEquals(values, NpyFile.read(file).floats());
+    byte[] before = Files.readAllBytes(file);
+    for (int size : new int[] {23, 25}) {
+      assertThrows(
+          FormatException.class, () -> NpyFile.write(file, spec, sink -> sink.write(bytes(size))));
+      assertArrayEquals(before, Files.readAllBytes(file));
+    }
+  }
+
   private static MemorySegment bytes(int size) {
     return MemorySegment.ofArray(new byte[size]);
   }
