@@ -77,11 +77,11 @@ final class AttentionMath {
     if (!op.causal() && !op.hasLengths() && op.window() == 0) {
       return null;
     }
-    Tensor j = q.arange(ScalarType.I32, tk); // [tk]
+    Tensor j = q.arange(ScalarType.I64, tk); // [tk]; 64 bits, since starts may be any I32
     Tensor length =
         op.hasLengths() ? perSequence(in.get(op.lengthsIndex())) : j.scalarLike((double) tk);
     Tensor start = op.hasStarts() ? perSequence(in.get(op.startsIndex())) : length.sub((double) tq);
-    Tensor p = q.arange(ScalarType.I32, tq).unsqueeze(-1).add(start); // [b|, 1, 1, tq, 1]
+    Tensor p = q.arange(ScalarType.I64, tq).unsqueeze(-1).add(start); // [b|, 1, 1, tq, 1]
     Tensor visible = j.less(length);
     if (op.causal()) {
       visible = visible.and(j.lessEqual(p));
@@ -93,7 +93,7 @@ final class AttentionMath {
   }
 
   private static Tensor perSequence(Tensor x) {
-    return x.reshape(x.shape().dim(0), 1, 1, 1, 1);
+    return x.reshape(x.shape().dim(0), 1, 1, 1, 1).cast(ScalarType.I64);
   }
 
   /** [b, t, h, d] to [b, hkv, group, t, d]. */
