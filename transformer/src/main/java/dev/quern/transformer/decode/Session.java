@@ -1,7 +1,6 @@
 package dev.quern.transformer.decode;
 
 import dev.quern.core.engine.Engine;
-import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.plan.Slot;
@@ -11,18 +10,16 @@ import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.families.Decoder;
-import dev.quern.transformer.layers.AttentionCache;
 import dev.quern.transformer.layers.AttentionContext;
 import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A batch of sequences being decoded: prompts are computed eagerly in chunks, single tokens by
- * replaying one plan, recorded once. For one thread: a call during another thread's call is
- * refused.
+ * A batch of sequences being decoded: prompts are computed in chunks, single tokens one by one;
+ * both replay plans, recorded when they are first needed. For one thread: a call during another
+ * thread's call is refused.
  */
 public final class Session implements AutoCloseable {
   /** In {@link #step}: this sequence sits the step out. */
@@ -37,6 +34,7 @@ public final class Session implements AutoCloseable {
   private final SessionOptions options;
   private final Runnable fileCheck;
   private final KvCache cache;
+  private final PrefillPlans prefills;
   private final AtomicBoolean busy = new AtomicBoolean();
   private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable Plan plan;
@@ -51,6 +49,7 @@ public final class Session implements AutoCloseable {
     this.options = options;
     this.fileCheck = fileCheck;
     this.cache = cache;
+    this.prefills = new PrefillPlans(engine, model, cache);
   }
 
   /**
@@ -220,19 +219,12 @@ public final class Session implements AutoCloseable {
       checkToken(t);
     }
     checkFile();
-    List<? extends AttentionCache> layers = cache.layers(sequence);
     for (int first = 0; first < tokens.length; first += options.prefillTokens()) {
       int end = Math.min(tokens.length, first + options.prefillTokens());
       checkFileAgain();
-      try (TensorScope _ = TensorScope.open("prefill")) {
-        Tensor hidden =
-            model.forward(
-                engine.tensor(Arrays.copyOfRange(tokens, first, end), 1, end - first),
-                context(cache.length(sequence), end - first),
-                layers);
-        handOutRows(hidden, first, Math.max(first, from), end, rows);
-        cache.advance(sequence, end - first);
-      }
+      Tensor hidden = prefills.run(sequence, tokens, first, end, cache.length(sequence));
+      handOutRows(hidden, first, Math.max(first, from), end, rows);
+      cache.advance(sequence, end - first);
     }
   }
 
@@ -245,13 +237,6 @@ public final class Session implements AutoCloseable {
         rows.accept(at, model.logits(hidden.slice(1, at - first, count)).toFloats());
       }
     }
-  }
-
-  private AttentionContext context(int start, int count) {
-    int[] positions = new int[count];
-    Arrays.setAll(positions, i -> start + i);
-    return new AttentionContext(
-        engine.tensor(positions, 1, count), engine.tensor(new int[] {start}), null, null);
   }
 
   /**
@@ -383,7 +368,8 @@ public final class Session implements AutoCloseable {
   }
 
   private void free() {
-    try (KvCache _ = cache) {
+    try (KvCache _ = cache;
+        PrefillPlans _ = prefills) {
       if (plan != null) {
         plan.close();
       }
