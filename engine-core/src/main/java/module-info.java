@@ -1,6 +1,7 @@
 /** Tensors, operations, plans, gradients, memory, file formats and the kernel SPI. */
 module dev.quern.core {
   requires static transitive org.jspecify;
+  requires jdk.jfr;
 
   exports dev.quern.core.autograd;
   exports dev.quern.core.engine;

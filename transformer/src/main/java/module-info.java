@@ -4,6 +4,7 @@ module dev.quern.transformer {
   requires static transitive org.jspecify;
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
+  requires jdk.jfr;
 
   exports dev.quern.transformer.cli;
   exports dev.quern.transformer.compress;

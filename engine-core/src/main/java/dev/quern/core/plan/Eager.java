@@ -72,7 +72,14 @@ public record Eager(Executor executor, KernelRegistry kernels, Precision precisi
     for (TensorSpec s : results) {
       outputs.add(new Tensor(executor, s.dtype(), Layout.contiguous(s.shape()), memory.apply(s)));
     }
+    KernelEvent event = new KernelEvent();
+    event.begin();
     compute(op, choice.get().kernel(), operands, outputs, signature.precision());
+    if (event.isEnabled()) {
+      event.end();
+      event.describe(op, choice.get(), signature.precision(), operands, outputs);
+      event.commit();
+    }
     for (int i : op.writes()) {
       inputs.get(i).storage().wrote();
     }

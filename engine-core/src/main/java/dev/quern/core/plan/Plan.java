@@ -110,8 +110,12 @@ public final class Plan implements AutoCloseable {
       for (int i = 0; i < bound.uses().size(); i++) {
         uses.acquire(bound.uses().get(i));
       }
-      for (int i = 0; i < bound.calls().size(); i++) {
-        bound.calls().get(i).run();
+      if (new KernelEvent().isEnabled()) {
+        runObserved();
+      } else {
+        for (int i = 0; i < bound.calls().size(); i++) {
+          bound.calls().get(i).run();
+        }
       }
       for (int i = 0; i < bound.writes().size(); i++) {
         bound.writes().get(i).wrote();
@@ -120,6 +124,18 @@ public final class Plan implements AutoCloseable {
       uses.release();
       running.set(false);
       Reference.reachabilityFence(this);
+    }
+  }
+
+  private void runObserved() {
+    for (int i = 0; i < bound.calls().size(); i++) {
+      KernelEvent event = new KernelEvent();
+      event.begin();
+      bound.calls().get(i).run();
+      event.end();
+      Recorder.Step step = bound.steps().get(i);
+      event.describe(step.op(), step.choice(), step.signature().precision(), step.in(), step.out());
+      event.commit();
     }
   }
 

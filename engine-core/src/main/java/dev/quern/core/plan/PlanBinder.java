@@ -7,7 +7,6 @@ import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.type.Device;
-import dev.quern.core.type.TensorSpec;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -121,16 +120,12 @@ final class PlanBinder {
 
   /** What {@code explain} prints of a step. */
   static String describe(Recorder.Step s) {
-    StringBuilder line = new StringBuilder(s.op().name());
-    for (Tensor t : s.in()) {
-      line.append(' ').append(new TensorSpec(t.dtype(), t.shape()));
-    }
-    return line.append(" -> ")
-        .append(s.choice().provider())
-        .append(": ")
-        .append(s.choice().kernel().name())
-        .append(' ')
-        .append(s.signature().precision())
-        .toString();
+    return "%s %s -> %s: %s %s"
+        .formatted(
+            s.op().name(),
+            KernelEvent.specs(s.in()),
+            s.choice().provider(),
+            s.choice().kernel().name(),
+            s.signature().precision());
   }
 }

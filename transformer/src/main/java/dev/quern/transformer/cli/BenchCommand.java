@@ -66,6 +66,11 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--explain", description = "Print the kernels of a decode step first, on stderr.")
   private boolean explain;
 
+  @Option(
+      names = "--profile",
+      description = "Run each test once more and print where a token's time goes, on stderr.")
+  private boolean profile;
+
   @Override
   public Integer call() throws JsonProcessingException {
     if (prompt < 0 || generate < 0 || depth < 0 || repetitions < 1 || prompt + generate == 0) {
@@ -84,23 +89,15 @@ final class BenchCommand implements Callable<Integer> {
       }
       if (prompt > 0) {
         int[] tokens = random(prompt, vocabulary);
-        report(
-            open,
-            session,
-            "prefill",
-            prompt,
-            0,
-            measure(session, prompt, () -> session.prefill(0, tokens)));
+        Runnable run = () -> session.prefill(0, tokens);
+        report(open, session, "prefill", prompt, 0, measure(session, prompt, run));
+        profile(session, "prefill", prompt, run);
       }
       if (generate > 0) {
         int[] tokens = random(generate, vocabulary);
-        report(
-            open,
-            session,
-            "decode",
-            0,
-            generate,
-            measure(session, generate, () -> steps(session, tokens)));
+        Runnable run = () -> steps(session, tokens);
+        report(open, session, "decode", 0, generate, measure(session, generate, run));
+        profile(session, "decode", generate, run);
       }
     }
     return 0;
@@ -123,6 +120,13 @@ final class BenchCommand implements Callable<Integer> {
       }
     }
     return tokensPerSecond;
+  }
+
+  private void profile(Session session, String test, int tokens, Runnable run) {
+    if (profile) {
+      session.cache().truncate(0, depth);
+      KernelProfile.of(run).print(spec.commandLine().getErr(), test, tokens);
+    }
   }
 
   private static int[] random(int count, int vocabulary) {
