@@ -1,6 +1,7 @@
 package dev.quern.transformer.decode;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.plan.Slot;
