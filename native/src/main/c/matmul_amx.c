@@ -2,26 +2,35 @@
  * y[i, n] = sum over p of x[i, p] * w[n, p],  n in [n0, n1): BF16 activations times weights of any 16-bit or block
  * format on AMX tiles, for many rows (FAST precision, prefill).
  *
- *   x: (m, k) BF16, ldx bytes per row; w: (N, k), ldw bytes per row, at row 0; y: (m, N) F32, ldy floats.
+ *   x: BF16 in the tile order of quern_convert_f32_bf16_tiles, ldx = 2 * (k rounded up to 32) bytes per row, starting at
+ *   a multiple of 32 rows; w: (N, k), ldw bytes per row, at row 0; y: (m, N) F32, ldy floats.
  *   scratch: quern_scratch_bytes(k), 64-byte aligned.
  *
- * Loops: weights 32 rows at a time are converted to BF16 (round to nearest even) and transposed into a panel
- * (k / 2, 32 columns, pairs along k: the order that tdpbf16ps wants); activation rows by 32; k by 32: two tiles of x,
- * two of the panel, four accumulator tiles. 2 x 2 because four loads then feed four products, and a tile load from
- * the second-level cache takes about as long as a product.
- * Ragged edges: the tile configuration has fewer rows; the last k % 32 columns of x go through a zero-padded copy;
- * columns past n1 are computed from zeros and not stored. An element's bits depend on its row, its column and k only.
+ * The weights are the left operand of the tile product and the activations the right one, so it computes y's transpose:
+ * a weight's tile (16 rows, 32 along k) is then 16 pieces of its rows as they are stored, and unpacking 8-bit blocks
+ * needs no transposition. Activations are transposed once per product, results on their way out.
  *
- * Unpacking costs 5% at 512 rows (measured: the table in quern.h). Denormal inputs count as zero (tdpbf16ps).
+ * Loops: weights COLUMNS rows at a time; activations by ROWS; k by PIECE: convert COLUMNS x PIECE weights to BF16 tiles
+ * (128 KiB, second-level cache); activation rows by 32 (16 KiB of tiles, first-level cache); weight rows by 32: two
+ * tiles of w, two of x, four sums. Two by two, because four loads then feed four products, and a tile from the
+ * second-level cache takes about as long as a product: what matters is that nothing comes from farther away (measured,
+ * one core: 1,600 GFLOP/s when both operands are in the second level, 700 when one comes from the third). Sums of
+ * unfinished pieces wait in scratch, 512 KiB at most, as tiles.
+ *
+ * An element's bits depend on its row, its column and k only. Denormal inputs count as zero (tdpbf16ps).
  */
 #include "dequant.h"
 #include "quern.h"
 
 enum {
-    TILE_ROWS = 16,
-    TILE_BYTES = 64,
+    TILE = 16,        /* rows of a tile */
     TILE_K = 32,      /* BF16 elements along k in a tile row */
-    PANEL = 32        /* columns: two tiles */
+    TILE_BYTES = 64,  /* bytes of a tile row */
+    TILE_SIZE = 1024, /* bytes of a tile */
+    PAIR = 32,        /* rows or columns of two tiles */
+    PIECE = 256,      /* k between two visits of the sums: a multiple of every block length */
+    COLUMNS = 256,    /* weight rows whose tiles are in scratch at a time */
+    ROWS = 512        /* activation rows whose sums are in scratch at a time */
 };
 
 typedef struct tile_config {
@@ -32,195 +41,304 @@ typedef struct tile_config {
     uint8_t rows[16];
 } tile_config;
 
-/* Tiles 0..3: sums (row half, column half); 4, 5: x, upper and lower rows; 6, 7: panel, left and right columns. */
-static void configure(int upper, int lower) {
+/* Tiles 0..3: sums (w upper or lower, x left or right); 4, 5: w, upper and lower; 6, 7: x, left and right. */
+static void configure(void) {
     tile_config config __attribute__((aligned(64)));
     memset(&config, 0, sizeof config);
     config.palette = 1;
     for (int t = 0; t < 8; t++) {
         config.column_bytes[t] = TILE_BYTES;
+        config.rows[t] = TILE;
     }
-    config.rows[0] = config.rows[1] = config.rows[4] = (uint8_t)upper;
-    config.rows[2] = config.rows[3] = config.rows[5] = (uint8_t)(lower ? lower : 1);
-    config.rows[6] = config.rows[7] = TILE_ROWS;
     /* gcc 12 believes that the instruction reads less than 64 bytes and would drop the stores above. */
     __asm__ volatile("" : : "r"(&config) : "memory");
     _tile_loadconfig(&config);
 }
 
-/* A panel's 16 x 16 pairs: rows[j] holds 32 BF16 of column j; out (16 pairs, 32 columns) has its half of 16 columns. */
-QUERN_INLINE void transpose_pairs(const uint16_t *rows, int64_t ld, uint16_t *out) {
-    vf t[16];
-    for (int j = 0; j < 16; j++) {
-        t[j] = v_load((const float *)(const void *)(rows + j * ld));
+QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+/* Unpackers: n elements of a row from p on to BF16, 32 at a time to out, out + 512, ...: one row of consecutive tiles. */
+typedef void unpack_fn(const uint8_t *row, int64_t p, int64_t n, uint16_t *out);
+
+enum { NEXT_TILE = TILE_SIZE / (int)sizeof(uint16_t) };
+
+QUERN_INLINE void unpack_bf16(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) {
+    const uint16_t *in = (const uint16_t *)(const void *)row + p;
+    for (; n >= TILE_K; n -= TILE_K, in += TILE_K, out += NEXT_TILE) {
+        _mm512_store_si512(out, _mm512_loadu_si512(in));
     }
-    v_transpose(t);
-    for (int j = 0; j < 16; j++) {
-        v_store((float *)(void *)(out + j * 2 * PANEL), t[j]);
+    if (n > 0) {
+        _mm512_store_si512(out, _mm512_maskz_loadu_epi16((1u << n) - 1u, in));
     }
 }
 
-/* piece: 32 rows of `width` BF16, width a multiple of 32, to panel pairs. */
-QUERN_INLINE void pack_piece(const uint16_t *piece, int64_t ld, int64_t width, uint16_t *panel) {
-    for (int64_t p = 0; p < width; p += TILE_K) {
-        transpose_pairs(piece + p, ld, panel + p * PANEL);
-        transpose_pairs(piece + 16 * ld + p, ld, panel + p * PANEL + 32);
+QUERN_INLINE void unpack_f16(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) {
+    const uint16_t *in = (const uint16_t *)(const void *)row + p;
+    for (; n > 0; n -= TILE_K, in += TILE_K, out += NEXT_TILE) {
+        const uint32_t mask = n >= TILE_K ? 0xffffffffu : (1u << n) - 1u;
+        const __m512i halves = _mm512_maskz_loadu_epi16(mask, in);
+        const vf low = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
+        const vf high = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
+        _mm512_store_si512(out, narrow_pair(low, high));
     }
 }
 
-QUERN_INLINE void to_bf16(const float *x, uint16_t *y, int64_t n) {
-    for (int64_t i = 0; i < n; i += 32) {
-        __m512bh pair = _mm512_cvtne2ps_pbh(v_load(x + i + 16), v_load(x + i));
-        _mm512_storeu_si512(y + i, (__m512i)pair);
+/* The F16 at b in all lanes. */
+QUERN_INLINE vf f16_everywhere(const uint8_t *b) {
+    return _mm512_cvtph_ps(_mm256_set1_epi16((int16_t)load_u16(b)));
+}
+
+QUERN_INLINE void unpack_q8_0(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) {
+    const uint8_t *b = row + p / QUERN_BLOCK * QUERN_Q8_0_BYTES;
+    for (; n > 0; n -= QUERN_BLOCK, b += QUERN_Q8_0_BYTES, out += NEXT_TILE) {
+        const vf d = f16_everywhere(b);
+        const vf low = v_load_i8((const int8_t *)b + Q8_0_QS) * d;
+        const vf high = v_load_i8((const int8_t *)b + Q8_0_QS + 16) * d;
+        _mm512_store_si512(out, narrow_pair(low, high));
     }
 }
 
-/* n elements of a row, zero-padded to a multiple of 32. */
-QUERN_INLINE void row_to_bf16(const void *row, int64_t p, int64_t n, uint16_t *y, float *f32, load_row_fn *convert) {
-    const int64_t padded = (n + TILE_K - 1) / TILE_K * TILE_K;
-    if (convert) {
-        convert(row, p, f32, n);
-        for (int64_t i = n; i < padded; i++) {
-            f32[i] = 0.0f;
+/*
+ * Four-bit values look their BF16 up in a table of 16, which stands in the vector twice: the index has five bits, and
+ * what follows the low nibble does not matter. bytes: 16 bytes, low nibbles first, then the high ones.
+ */
+QUERN_INLINE __m512i look_up(vf values, __m512i bytes) {
+    const __m256i table = (__m256i)_mm512_cvtneps_pbh(values);
+    return _mm512_permutexvar_epi16(bytes, _mm512_broadcast_i64x4(table));
+}
+
+QUERN_INLINE vf zero_to_15(void) {
+    return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+QUERN_INLINE void unpack_q4_0(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) {
+    const vf values = zero_to_15() - v_set1(8.0f);
+    const __m512i shift = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(4), 1);
+    const uint8_t *b = row + p / QUERN_BLOCK * QUERN_Q4_0_BYTES;
+    for (; n > 0; n -= QUERN_BLOCK, b += QUERN_Q4_0_BYTES, out += NEXT_TILE) {
+        const __m128i packed = _mm_loadu_si128((const __m128i *)(const void *)(b + Q4_0_QS));
+        const __m512i bytes = _mm512_cvtepu8_epi16(_mm256_set_m128i(packed, packed));
+        _mm512_store_si512(out, look_up(values * f16_everywhere(b), _mm512_srlv_epi16(bytes, shift)));
+    }
+}
+
+QUERN_INLINE void unpack_q4_k(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) {
+    const vf values = zero_to_15();
+    const uint8_t *b = row + p / QUERN_SUPER * QUERN_Q4_K_BYTES;
+    for (; n > 0; n -= QUERN_SUPER, b += QUERN_Q4_K_BYTES) {
+        const float d = f16_to_f32(load_u16(b));
+        const float dmin = f16_to_f32(load_u16(b + Q4_K_DMIN));
+        for (int j = 0; j < 8; j += 2, out += 2 * NEXT_TILE) { /* 32 bytes: low nibbles are j's, high ones j + 1's */
+            uint8_t s[2];
+            uint8_t m[2];
+            q4_k_scale_min(b + Q4_K_SCALES, j, &s[0], &m[0]);
+            q4_k_scale_min(b + Q4_K_SCALES, j + 1, &s[1], &m[1]);
+            const __m512i bytes = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(b + Q4_K_QS + 16 * j)));
+            const vf low = values * v_set1(d * (float)s[0]) - v_set1(dmin * (float)m[0]);
+            const vf high = values * v_set1(d * (float)s[1]) - v_set1(dmin * (float)m[1]);
+            _mm512_store_si512(out, look_up(low, bytes));
+            _mm512_store_si512(out + NEXT_TILE, look_up(high, _mm512_srli_epi16(bytes, 4)));
         }
-        to_bf16(f32, y, padded);
-    } else {
-        memcpy(y, (const uint16_t *)row + p, (size_t)n * sizeof *y);
-        memset(y + n, 0, (size_t)(padded - n) * sizeof *y);
     }
 }
 
-/* w[n..n+columns), all k, into panel (ceil(k / 32) * 16 pairs, 32 columns). piece: (32, 256) BF16. */
-QUERN_INLINE void pack_panel(const uint8_t *w, int64_t ldw, int64_t columns, int64_t k, uint16_t *panel,
-                             uint16_t *piece, load_row_fn *convert) {
-    float f32[QUERN_SUPER] __attribute__((aligned(64)));
-    if (columns < PANEL) {
-        memset(piece, 0, PANEL * QUERN_SUPER * sizeof *piece);
-    }
-    for (int64_t p = 0; p < k; p += QUERN_SUPER) {
-        const int64_t n = k - p < QUERN_SUPER ? k - p : QUERN_SUPER;
-        for (int64_t j = 0; j < columns; j++) {
-            row_to_bf16(w + j * ldw, p, n, piece + j * QUERN_SUPER, f32, convert);
+QUERN_INLINE void unpack_q6_k(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) {
+    const uint8_t *b = row + p / QUERN_SUPER * QUERN_Q6_K_BYTES;
+    for (; n > 0; n -= QUERN_SUPER, b += QUERN_Q6_K_BYTES) {
+        const float d = f16_to_f32(load_u16(b + Q6_K_D));
+        const int8_t *scale = (const int8_t *)b + Q6_K_SCALES;
+        for (int h = 0; h < 2; h++) {
+            int8_t q[128] __attribute__((aligned(64)));
+            unpack_q6_k_half(b + 64 * h, b + Q6_K_QH + 32 * h, q);
+            for (int g = 0; g < 8; g += 2, out += NEXT_TILE) {
+                const vf low = v_load_i8(q + 16 * g) * v_set1(d * (float)scale[8 * h + g]);
+                const vf high = v_load_i8(q + 16 * g + 16) * v_set1(d * (float)scale[8 * h + g + 1]);
+                _mm512_store_si512(out, narrow_pair(low, high));
+            }
         }
-        pack_piece(piece, QUERN_SUPER, (n + TILE_K - 1) / TILE_K * TILE_K, panel + p * PANEL);
     }
 }
 
-/* Tiles hold y's (rows, 32) product: stores it; columns past `columns` go through bounce (16, 16). */
-#define STORE_HALF(tile, y, ldy, rows, columns, bounce)                                       \
-    do {                                                                                      \
-        if ((columns) >= TILE_ROWS) {                                                         \
-            _tile_stored(tile, y, (size_t)(ldy) * sizeof(float));                             \
-        } else if ((columns) > 0) {                                                           \
-            _tile_stored(tile, bounce, TILE_BYTES);                                           \
-            for (int r_ = 0; r_ < (rows); r_++) {                                             \
-                memcpy((y) + r_ * (ldy), (bounce) + r_ * TILE_ROWS, (size_t)(columns) * sizeof(float)); \
-            }                                                                                 \
-        }                                                                                     \
-    } while (0)
+/* Rows of w, k from p to p + n, as tiles (rows / 16, PIECE / 32): rows that fill up the last 32 are zero. */
+QUERN_INLINE void unpack_tiles(const uint8_t *w, int64_t ldw, int64_t rows, int64_t p, int64_t n, uint16_t *tiles,
+                               unpack_fn *unpack) {
+    const int64_t padded = (rows + PAIR - 1) / PAIR * PAIR;
+    for (int64_t r = 0; r < padded; r++) {
+        uint16_t *out = tiles + r / TILE * (TILE * PIECE) + r % TILE * TILE_K;
+        if (r < rows) {
+            unpack(w + r * ldw, p, n, out);
+        } else {
+            for (int64_t q = 0; q < n; q += TILE_K, out += NEXT_TILE) {
+                _mm512_store_si512(out, _mm512_setzero_si512());
+            }
+        }
+    }
+}
 
-/* x: rows upper + lower (lower may be 0), whole tiles of k from x itself, the last partial one from tail (rows, 32). */
-static inline void multiply(const uint8_t *x, int64_t ldx, const uint8_t *tail, const uint8_t *panel, float *y,
-                            int64_t ldy, int upper, int lower, int64_t columns, int64_t k, float *bounce) {
-    const int64_t whole = k / TILE_K;
-    const int64_t step = TILE_K * PANEL * (int64_t)sizeof(uint16_t);
+/* sums (4 tiles) += 32 rows of w times up to 32 rows of x, over `steps` tiles along k. */
+QUERN_INLINE void multiply(const uint8_t *w, const uint8_t *x, float *sums, int64_t steps, int first, int right) {
+    const uint8_t *lower = w + TILE * PIECE * (int64_t)sizeof(uint16_t);
     /* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
     __asm__ volatile("" : : : "memory");
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    if (lower) {
-        const uint8_t *x1 = x + TILE_ROWS * ldx;
-        for (int64_t t = 0; t < whole; t++) {
-            _tile_loadd(6, panel + t * step, 2 * TILE_BYTES);
-            _tile_loadd(7, panel + t * step + TILE_BYTES, 2 * TILE_BYTES);
-            _tile_loadd(4, x + t * TILE_BYTES, (size_t)ldx);
-            _tile_loadd(5, x1 + t * TILE_BYTES, (size_t)ldx);
+    if (first) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    } else {
+        _tile_loadd(0, sums, TILE_BYTES);
+        _tile_loadd(1, sums + 256, TILE_BYTES);
+        _tile_loadd(2, sums + 512, TILE_BYTES);
+        _tile_loadd(3, sums + 768, TILE_BYTES);
+    }
+    if (right) {
+        for (int64_t t = 0; t < steps; t++) {
+            _tile_loadd(4, w + t * TILE_SIZE, TILE_BYTES);
+            _tile_loadd(6, x + t * 2 * TILE_SIZE, TILE_BYTES);
             _tile_dpbf16ps(0, 4, 6);
+            _tile_loadd(7, x + t * 2 * TILE_SIZE + TILE_SIZE, TILE_BYTES);
             _tile_dpbf16ps(1, 4, 7);
+            _tile_loadd(5, lower + t * TILE_SIZE, TILE_BYTES);
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
         }
     } else {
-        for (int64_t t = 0; t < whole; t++) {
-            _tile_loadd(6, panel + t * step, 2 * TILE_BYTES);
-            _tile_loadd(7, panel + t * step + TILE_BYTES, 2 * TILE_BYTES);
-            _tile_loadd(4, x + t * TILE_BYTES, (size_t)ldx);
+        for (int64_t t = 0; t < steps; t++) {
+            _tile_loadd(6, x + t * 2 * TILE_SIZE, TILE_BYTES);
+            _tile_loadd(4, w + t * TILE_SIZE, TILE_BYTES);
             _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-        }
-    }
-    if (whole * TILE_K < k) {
-        _tile_loadd(6, panel + whole * step, 2 * TILE_BYTES);
-        _tile_loadd(7, panel + whole * step + TILE_BYTES, 2 * TILE_BYTES);
-        _tile_loadd(4, tail, TILE_BYTES);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 4, 7);
-        if (lower) {
-            _tile_loadd(5, tail + TILE_ROWS * TILE_BYTES, TILE_BYTES);
+            _tile_loadd(5, lower + t * TILE_SIZE, TILE_BYTES);
             _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
         }
     }
-    STORE_HALF(0, y, ldy, upper, columns, bounce);
-    STORE_HALF(1, y + TILE_ROWS, ldy, upper, columns - TILE_ROWS, bounce);
-    if (lower) {
-        float *y1 = y + TILE_ROWS * ldy;
-        STORE_HALF(2, y1, ldy, lower, columns, bounce);
-        STORE_HALF(3, y1 + TILE_ROWS, ldy, lower, columns - TILE_ROWS, bounce);
+    _tile_stored(0, sums, TILE_BYTES);
+    _tile_stored(1, sums + 256, TILE_BYTES);
+    _tile_stored(2, sums + 512, TILE_BYTES);
+    _tile_stored(3, sums + 768, TILE_BYTES);
+    __asm__ volatile("" : : : "memory");
+}
+
+/* y (rows, columns), both at most 16, from its transpose in a tile. */
+QUERN_INLINE void store_tile(const float *tile, float *y, int64_t ldy, int64_t rows, int64_t columns) {
+    if (columns <= 0) {
+        return;
+    }
+    vf t[TILE];
+    for (int i = 0; i < TILE; i++) {
+        t[i] = v_load(tile + i * TILE);
+    }
+    v_transpose(t);
+    if (rows >= TILE && columns >= TILE) {
+        for (int i = 0; i < TILE; i++) {
+            v_store(y + i * ldy, t[i]);
+        }
+    } else {
+        for (int i = 0; i < TILE && i < rows; i++) {
+            v_store_upto(y + i * ldy, t[i], columns);
+        }
     }
 }
 
-/* The last k % 32 elements of `rows` rows of x, zero-padded to 32. */
-static void copy_tail(const uint8_t *x, int64_t ldx, int64_t rows, int64_t k, uint8_t *tail) {
-    const int64_t from = k / TILE_K * TILE_K;
-    const size_t bytes = (size_t)(k - from) * sizeof(uint16_t);
-    for (int64_t r = 0; bytes && r < rows; r++) {
-        memcpy(tail + r * TILE_BYTES, x + r * ldx + from * (int64_t)sizeof(uint16_t), bytes);
-        memset(tail + r * TILE_BYTES + bytes, 0, TILE_BYTES - bytes);
+/* The next group of activations is fetched while this one is multiplied: 16 KiB, shared out over `parts`. */
+QUERN_INLINE void prefetch_part(const uint8_t *next, int64_t bytes, int64_t part, int64_t parts) {
+    const int64_t each = (bytes / 64 + parts - 1) / parts * 64;
+    for (int64_t at = part * each; at < (part + 1) * each && at < bytes; at += 64) {
+        _mm_prefetch((const char *)next + at, _MM_HINT_T1);
+    }
+}
+
+/* One piece of k for all groups of rows: x and y at the first of m rows, w's tiles and y's first of `columns`. */
+QUERN_INLINE void multiply_piece(const uint8_t *x, int64_t ldx, const uint16_t *tiles, float *sums, float *y,
+                                 int64_t ldy, int64_t m, int64_t columns, int64_t p, int64_t n, int64_t k) {
+    const int64_t groups = (columns + PAIR - 1) / PAIR;
+    const int64_t steps = (n + TILE_K - 1) / TILE_K;
+    const uint8_t *piece = x + p / TILE_K * 2 * TILE_SIZE;
+    for (int64_t i = 0; i < m; i += PAIR) {
+        const uint8_t *xi = piece + i * ldx;
+        const int64_t rows = m - i;
+        for (int64_t g = 0; g < groups; g++) {
+            float *sum = sums + (i / PAIR * (COLUMNS / PAIR) + g) * 4 * 256;
+            if (rows > PAIR) {
+                prefetch_part(xi + PAIR * ldx, steps * 2 * TILE_SIZE, g, groups);
+            }
+            const uint8_t *w = (const uint8_t *)(tiles + g * PAIR * PIECE);
+            multiply(w, xi, sum, steps, p == 0, rows > TILE);
+            if (p + n == k) {
+                float *yi = y + i * ldy + g * PAIR;
+                const int64_t left = columns - g * PAIR;
+                store_tile(sum, yi, ldy, rows, left);
+                store_tile(sum + 256, yi + TILE * ldy, ldy, rows - TILE, left);
+                store_tile(sum + 512, yi + TILE, ldy, rows, left - TILE);
+                store_tile(sum + 768, yi + TILE * ldy + TILE, ldy, rows - TILE, left - TILE);
+            }
+        }
     }
 }
 
 QUERN_INLINE void matmul(const uint8_t *x, int64_t ldx, const uint8_t *w, int64_t ldw, float *y, int64_t ldy, int64_t m,
-                         int64_t n0, int64_t n1, int64_t k, uint8_t *scratch, load_row_fn *convert) {
-    float *bounce = (float *)(void *)scratch;                             /* (16, 16) F32: 1 KiB */
-    uint8_t *tail = scratch + 1024;                                       /* (32, 32) BF16: 2 KiB */
-    uint16_t *piece = (uint16_t *)(void *)(scratch + 3072);               /* (32, 256) BF16: 16 KiB */
-    uint16_t *panel = (uint16_t *)(void *)(scratch + 3072 + 16384);       /* (k up to 32s, 32) BF16 */
-    const int64_t whole = m / (2 * TILE_ROWS) * (2 * TILE_ROWS);
-    const int rest = (int)(m - whole);
-    const int rest_upper = rest < TILE_ROWS ? rest : TILE_ROWS;
-    for (int64_t n = n0; n < n1; n += PANEL) {
-        const int64_t columns = n1 - n < PANEL ? n1 - n : PANEL;
-        pack_panel(w + n * ldw, ldw, columns, k, panel, piece, convert);
-        if (whole) {
-            configure(TILE_ROWS, TILE_ROWS);
+                         int64_t n0, int64_t n1, int64_t k, uint8_t *scratch, unpack_fn *unpack) {
+    uint16_t *tiles = (uint16_t *)(void *)scratch;                                             /* (COLUMNS, PIECE) */
+    float *sums = (float *)(void *)(scratch + COLUMNS * PIECE * (int64_t)sizeof(uint16_t));    /* (ROWS, COLUMNS) */
+    if (k == 0) {
+        for (int64_t i = 0; i < m; i++) {
+            memset(y + i * ldy + n0, 0, (size_t)(n1 - n0) * sizeof *y);
         }
-        for (int64_t i = 0; i < whole; i += 2 * TILE_ROWS) {
-            copy_tail(x + i * ldx, ldx, 2 * TILE_ROWS, k, tail);
-            multiply(x + i * ldx, ldx, tail, (const uint8_t *)panel, y + i * ldy + n, ldy, TILE_ROWS, TILE_ROWS, columns,
-                     k, bounce);
-        }
-        if (rest) {
-            configure(rest_upper, rest - rest_upper);
-            copy_tail(x + whole * ldx, ldx, rest, k, tail);
-            multiply(x + whole * ldx, ldx, tail, (const uint8_t *)panel, y + whole * ldy + n, ldy, rest_upper,
-                     rest - rest_upper, columns, k, bounce);
+        return;
+    }
+    configure();
+    for (int64_t n = n0; n < n1; n += COLUMNS) {
+        const int64_t columns = n1 - n < COLUMNS ? n1 - n : COLUMNS;
+        for (int64_t i = 0; i < m; i += ROWS) {
+            const int64_t rows = m - i < ROWS ? m - i : ROWS;
+            for (int64_t p = 0; p < k; p += PIECE) {
+                const int64_t depth = k - p < PIECE ? k - p : PIECE;
+                unpack_tiles(w + n * ldw, ldw, columns, p, depth, tiles, unpack);
+                multiply_piece(x + i * ldx, ldx, tiles, sums, y + i * ldy + n, ldy, rows, columns, p, depth, k);
+            }
         }
     }
     _tile_release();
 }
 
-#define WEIGHTS(format, convert)                                                                                  \
+/*
+ * x (rows, k) F32 to BF16 tiles: groups of 32 rows, each (k / 32, 2 halves of 16 rows, 16 pairs along k, 16 rows, 2).
+ * ldy: 2 * (k rounded up to 32) bytes per row. What fills up the last rows and columns is zero; a right half without
+ * any row is left alone.
+ */
+void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k) {
+    for (int64_t r = 0; r < rows; r += TILE) {
+        const uint8_t *in = (const uint8_t *)x + r * ldx;
+        uint8_t *out = (uint8_t *)y + r / PAIR * PAIR * ldy + r % PAIR / TILE * TILE_SIZE;
+        for (int64_t p = 0; p < k; p += TILE_K, out += 2 * TILE_SIZE) {
+            const int64_t n = k - p;
+            vf t[TILE];
+            for (int64_t j = 0; j < TILE; j++) {
+                vf low = v_zero();
+                vf high = v_zero();
+                if (r + j < rows) {
+                    const float *row = (const float *)(const void *)(in + j * ldx) + p;
+                    low = v_load_upto(row, n);
+                    high = n > VL ? v_load_upto(row + VL, n - VL) : high;
+                }
+                t[j] = _mm512_castsi512_ps(narrow_pair(low, high));
+            }
+            v_transpose(t);
+            for (int j = 0; j < TILE; j++) {
+                v_store((float *)(void *)(out + j * TILE_BYTES), t[j]);
+            }
+        }
+    }
+}
+
+#define WEIGHTS(format)                                                                                           \
     void QN(matmul_bf16_##format)(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y, int64_t ldy,  \
                                   int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {                  \
-        matmul(x, ldx, w, ldw, y, ldy, m, n0, n1, k, scratch, convert);                                           \
+        matmul(x, ldx, w, ldw, y, ldy, m, n0, n1, k, scratch, unpack_##format);                                   \
     }
 
-WEIGHTS(bf16, 0)
-WEIGHTS(f16, load_row_f16)
-WEIGHTS(q8_0, load_row_q8_0)
-WEIGHTS(q4_0, load_row_q4_0)
-WEIGHTS(q4_k, load_row_q4_k)
-WEIGHTS(q6_k, load_row_q6_k)
+WEIGHTS(bf16)
+WEIGHTS(f16)
+WEIGHTS(q8_0)
+WEIGHTS(q4_0)
+WEIGHTS(q4_k)
+WEIGHTS(q6_k)

@@ -51,7 +51,7 @@
 #define QUERN_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a meaning changes; the binding refuses another one. */
-enum { QUERN_ABI_VERSION = 1 };
+enum { QUERN_ABI_VERSION = 2 };
 
 enum {
     QUERN_CAP_BASELINE = 1,
@@ -212,6 +212,8 @@ QUERN_DECLARE_TIER(baseline)
 QUERN_DECLARE_TIER(avx2)
 QUERN_DECLARE_TIER(avx512)
 
+/* x of these products: rows of BF16 in the order of tiles, see matmul_amx.c. */
+QUERN_CONVERT(quern_convert_f32_bf16_tiles_amx)
 QUERN_MATMUL(quern_matmul_bf16_bf16_amx)
 QUERN_MATMUL(quern_matmul_bf16_f16_amx)
 QUERN_MATMUL(quern_matmul_bf16_q8_0_amx)

@@ -15,7 +15,7 @@ typedef struct entry {
     uint64_t cap;
     format x;
     format w;
-    int rounds_weights; /* weights go through BF16 */
+    int tiles; /* x in the tile order, weights go through BF16 */
     matmul_fn *run;
 } entry;
 
@@ -71,6 +71,27 @@ static void make_activations(random_source *r, format f, uint8_t *x, int64_t m, 
     free(row);
 }
 
+/* The rows of x (BF16, xb bytes each) in tile order. */
+static uint8_t *in_tiles(const uint8_t *x, int64_t xb, int64_t m, int64_t k, int64_t ldx, int at_end) {
+    uint8_t *packed = guarded((m + 31) / 32 * 32 * ldx, at_end);
+#if defined(__x86_64__)
+    float *rows = malloc((size_t)(m * k + 1) * sizeof *rows);
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t p = 0; p < k; p++) {
+            uint16_t h;
+            memcpy(&h, x + i * xb + 2 * p, sizeof h);
+            rows[i * k + p] = (float)bf16_value(h);
+        }
+    }
+    quern_convert_f32_bf16_tiles_amx(rows, k * 4, packed, ldx, m, k);
+    free(rows);
+#else
+    (void)x;
+    (void)xb;
+#endif
+    return packed;
+}
+
 static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild, int at_end) {
     random_source r = {(uint64_t)(m * 1000003 + n * 1009 + k * 7 + wild)};
     const int64_t xb = row_bytes(e->x, k);
@@ -85,7 +106,9 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
         random_row(&r, e->w, wild, w + j * wb, k);
     }
     memset(y, 0x7f, (size_t)(m * n * 4));
-    e->run(x, xb, w, wb, y, n, m, 0, n, k, scratch);
+    const int64_t ldx = e->tiles ? (k + 31) / 32 * 64 : xb;
+    const uint8_t *rows = e->tiles ? in_tiles(x, xb, m, k, ldx, at_end) : x;
+    e->run(rows, ldx, w, wb, y, n, m, 0, n, k, scratch);
 
     double *xv = malloc((size_t)(m * k + 1) * sizeof *xv);
     double *wv = malloc((size_t)(k + 1) * sizeof *wv);
@@ -96,7 +119,7 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
         row_values(e->w, w + j * wb, k, wv);
         double largest = 0;
         for (int64_t p = 0; p < k; p++) {
-            if (e->rounds_weights) {
+            if (e->tiles) {
                 wv[p] = bf16_value(bf16_of((float)wv[p]));
                 wv[p] = fabs(wv[p]) < 0x1p-126 ? 0.0 : wv[p];
             }
@@ -122,9 +145,9 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
     memset(again, 0x55, (size_t)(m * n * 4));
     for (int64_t n0 = 0, step = 1; n0 < n; n0 += step, step = step * 3 + 1) {
         const int64_t n1 = n0 + step < n ? n0 + step : n;
-        const int64_t cut = m / 3;
-        e->run(x, xb, w, wb, again, n, cut, n0, n1, k, scratch);
-        e->run(x + cut * xb, xb, w, wb, again + cut * n, n, m - cut, n0, n1, k, scratch);
+        const int64_t cut = e->tiles ? m / 3 / 32 * 32 : m / 3;
+        e->run(rows, ldx, w, wb, again, n, cut, n0, n1, k, scratch);
+        e->run(rows + cut * ldx, ldx, w, wb, again + cut * n, n, m - cut, n0, n1, k, scratch);
     }
     CHECK(memcmp(y, again, (size_t)(m * n * 4)) == 0, "%s m=%lld n=%lld k=%lld: bits depend on the cut", e->name,
           (long long)m, (long long)n, (long long)k);
@@ -135,7 +158,7 @@ int main(void) {
     static const int64_t plain_k[] = {0, 1, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 255, 256, 257, 520};
     static const int64_t small_k[] = {32, 64, 96, 256, 320, 768};
     static const int64_t large_k[] = {256, 512, 768};
-    static const int64_t ms[] = {1, 2, 3, 5, 12, 13, 16, 17, 31, 33, 47, 65};
+    static const int64_t ms[] = {1, 2, 3, 5, 12, 13, 16, 17, 31, 33, 97, 65};
     static const int64_t ns[] = {1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 65, 127, 257};
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ProductCall implements Runnable {
   private static final long ROWS = 512;
-  private static final long PANEL_COLUMNS = 128;
+  private static final long PANEL_COLUMNS = 256;
   private static final long STREAM_BYTES = 128 * 1024;
   private static final long CONVERT_ELEMENTS = 32 * 1024;
 
@@ -71,12 +71,12 @@ final class ProductCall implements Runnable {
     this.pool = pool;
     this.converted = converted;
     this.convertedStride = path.activation().rowBytes(o.k());
-    this.convertedBatch = convertedStride * o.m();
-    this.convertRows = Math.max(1, CONVERT_ELEMENTS / Math.max(1, o.k()));
+    this.convertedBatch = convertedStride * path.activation().rows(o.m());
+    this.convertRows = path.activation().rows(Math.max(1, CONVERT_ELEMENTS / Math.max(1, o.k())));
     this.convertSlices =
         path.convert() == null ? 0 : Math.toIntExact(ceilDiv(o.m(), convertRows) * batches());
     long streamed = Math.max(8, STREAM_BYTES / Math.max(1, o.wStride()) / 8 * 8);
-    this.columns = path.packs() ? PANEL_COLUMNS : streamed;
+    this.columns = path.packs() ? panelColumns(o.n()) : streamed;
     this.columnSlices = Math.toIntExact(ceilDiv(o.n(), columns));
     this.rowSlices = Math.toIntExact(ceilDiv(o.m(), ROWS));
     this.scratchBytes = path.packs() ? functions.productScratchBytes(o.k()) : 0;
@@ -84,8 +84,16 @@ final class ProductCall implements Runnable {
   }
 
   /** Bytes of {@code converted} that a call needs. */
-  static long convertedBytes(ProductPath path, int batches, long m, long k) {
-    return path.convert() == null ? 0 : path.activation().rowBytes(k) * m * batches;
+  static long convertedBytes(ProductPath path, long batches, long m, long k) {
+    return path.convert() == null
+        ? 0
+        : path.activation().rowBytes(k) * path.activation().rows(m) * batches;
+  }
+
+  /** The widest panels, but enough of them to share out. */
+  private static long panelColumns(long n) {
+    long even = Math.ceilDiv(n, 8) / 32 * 32;
+    return Math.clamp(even, 32, PANEL_COLUMNS);
   }
 
   private int batches() {

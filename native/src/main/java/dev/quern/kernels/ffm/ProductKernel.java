@@ -22,12 +22,14 @@ final class ProductKernel implements Kernel {
   private final Functions functions;
   private final DType weight;
   private final Precision precision;
+  private final boolean linear;
   private final String name;
 
   private ProductKernel(Functions functions, KernelSignature s) {
     this.functions = functions;
     this.weight = s.inputs().get(1);
     this.precision = s.precision();
+    this.linear = s.op() instanceof MatMulOp.Linear;
     ProductPath one = ProductPath.of(functions, weight, precision, 1);
     ProductPath many = ProductPath.of(functions, weight, precision, 1024);
     this.name =
@@ -71,7 +73,7 @@ final class ProductKernel implements Kernel {
 
   private record Extents(long batches, long m, long n, long k) {}
 
-  private static Extents extents(TensorView x, TensorView w, TensorView y, boolean linear) {
+  private Extents extents(TensorView x, TensorView w, TensorView y) {
     Shape s = y.shape();
     long k = x.shape().dim(-1);
     if (linear) {
@@ -88,23 +90,9 @@ final class ProductKernel implements Kernel {
 
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
-    // Which path it will be depends on the rows of one matrix; enough for either.
-    long k = in.get(0).shape().dim(-1);
-    long rows = k == 0 ? 0 : Math.max(in.get(0).shape().elements() / k, 1);
-    ProductPath few = ProductPath.of(functions, weight, precision, 1);
-    ProductPath many = ProductPath.of(functions, weight, precision, Long.MAX_VALUE);
-    return Math.max(
-            ProductCall.convertedBytes(few, 1, rows, k),
-            ProductCall.convertedBytes(many, 1, rows, k))
-        * broadcast(in, out);
-  }
-
-  /** How often rows of x are converted because they meet several matrices; at least 1. */
-  private static long broadcast(List<TensorView> in, List<TensorView> out) {
-    long xRows = Math.max(1, in.get(0).shape().elements() / Math.max(1, in.get(0).shape().dim(-1)));
-    long yRows =
-        Math.max(1, out.get(0).shape().elements() / Math.max(1, out.get(0).shape().dim(-1)));
-    return Math.max(1, (yRows + xRows - 1) / xRows);
+    Extents e = extents(in.get(0), in.get(1), out.getFirst());
+    ProductPath path = ProductPath.of(functions, weight, precision, e.m());
+    return ProductCall.convertedBytes(path, e.batches(), e.m(), e.k());
   }
 
   @Override
@@ -112,8 +100,7 @@ final class ProductKernel implements Kernel {
     TensorView x = args.input(0);
     TensorView w = args.input(1);
     TensorView y = args.output();
-    boolean linear = args.op() instanceof MatMulOp.Linear;
-    Extents e = extents(x, w, y, linear);
+    Extents e = extents(x, w, y);
     ProductPath path = ProductPath.of(functions, weight, precision, e.m());
     boolean one = e.batches() == 1;
     Shape batch = one ? Shape.SCALAR : y.shape().slice(0, y.shape().rank() - 2);

@@ -49,27 +49,36 @@ record ProductPath(
   /** Formats of activations. */
   enum Activation {
     /** As they come. */
-    F32("f32", 1, 4),
+    F32("f32", 1, 4, 1),
     /** Rounded to BF16. */
-    BF16("bf16", 1, 2),
+    BF16("bf16", 1, 2, 1),
+    /** Rounded to BF16, in the order of AMX tiles: 32 rows and 32 elements belong together. */
+    BF16_TILES("bf16_tiles", 32, 64, 32),
     /** Blocks of 32: F16 scale, 32 bytes. */
-    Q8_0("q8_0", 32, 34),
+    Q8_0("q8_0", 32, 34, 1),
     /** Blocks of 256: F32 scale, 256 bytes, 16 sums. */
-    Q8_K("q8_k", 256, 292);
+    Q8_K("q8_k", 256, 292, 1);
 
     private final String symbol;
     private final int length;
     private final int bytes;
+    private final int group;
 
-    Activation(String symbol, int length, int bytes) {
+    Activation(String symbol, int length, int bytes, int group) {
       this.symbol = symbol;
       this.length = length;
       this.bytes = bytes;
+      this.group = group;
     }
 
     /** Bytes of a row of k elements. */
     long rowBytes(long k) {
-      return k / length * bytes;
+      return Math.ceilDiv(k, length) * bytes;
+    }
+
+    /** Rows with those that fill up the last group. */
+    long rows(long m) {
+      return Math.ceilDiv(m, group) * group;
     }
   }
 
@@ -80,7 +89,7 @@ record ProductPath(
     if (precision == Precision.FAST && !wide) {
       Optional<Function> tiles = f.find("matmul_bf16_" + w);
       if (m >= TILES && tiles.isPresent()) {
-        return converted(f, tiles.get(), Activation.BF16, true);
+        return converted(f, tiles.get(), Activation.BF16_TILES, true);
       }
       if (m < DOTS || tiles.isPresent()) {
         Activation a = dotActivation(weight);
