@@ -3,8 +3,8 @@
  *
  *   x: (m, k) F32, ldx bytes from row to row; w: (N, k) rows of ldw bytes, w points at row 0; y: (m, N) F32, ldy floats.
  *
- * matvec_f32_<w>: for few rows. Loops: weight rows four at a time; activation rows two at a time; k in pieces of 256,
- *   converted to F32 on the stack (4 KiB), then a dot product whose lanes run along k, two chains per element: even
+ * matvec_f32_<w>: for few rows. Loops: weight rows four at a time, one of each quarter of the slice (four streams, see
+ *   matmul_blocks.c); activation rows two at a time; k in pieces of 256, converted to F32 on the stack (4 KiB), then a dot product whose lanes run along k, two chains per element: even
  *   and odd vectors. The weights come from memory once whatever m is (four rows stay in the first-level cache).
  * matmul_f32_<w>: for many rows. Loops: columns by NC = 256; k by KC = 256; the piece of w is converted and transposed
  *   into panels of NR columns in scratch; rows by MR; panels; the register tile of micro.h. The (MR, KC) piece of x
@@ -16,13 +16,25 @@
 #include "micro.h"
 #include "quern.h"
 
-enum { DOT_ROWS = 4 };
+enum {
+    DOT_ROWS = 4,
+    AHEAD = 2048 /* bytes */
+};
 
-/* Adds the products of 4 weight pieces with mx activation pieces to acc[weight row][activation row][chain]. */
-QUERN_INLINE void dot_piece(const int mx, const float *const *w, const float *x, int64_t ldx, int64_t n,
+/*
+ * Adds the products of 4 weight pieces with mx activation pieces to acc[weight row][activation row][chain].
+ * fetch: the pieces are the weights themselves, to be fetched ahead.
+ */
+QUERN_INLINE void dot_piece(const int mx, const int fetch, const float *const *w, const float *x, int64_t ldx, int64_t n,
                             vf acc[DOT_ROWS][2][2]) {
     int64_t p = 0;
     for (; p + 2 * VL <= n; p += 2 * VL) {
+#pragma GCC unroll 4
+        for (int r = 0; fetch && r < DOT_ROWS; r++) {
+            for (int64_t at = 0; at < 2 * VL * (int64_t)sizeof(float); at += 64) {
+                __builtin_prefetch((const uint8_t *)(w[r] + p) + AHEAD + at);
+            }
+        }
 #pragma GCC unroll 2
         for (int i = 0; i < mx; i++) {
             vf x0 = v_load(x + i * ldx + p);
@@ -59,9 +71,12 @@ QUERN_INLINE void prefetch_piece(const uint8_t *row, int64_t ldw, int64_t p, int
     }
 }
 
-/* y: (mx, 4) at column n; rows beyond `rows` repeat the last one and are not stored. convert is null for F32. */
+/*
+ * y: (mx, rows), results of neighbouring rows ly apart; rows beyond `rows` repeat the first one and are not stored.
+ * convert is null for F32.
+ */
 QUERN_INLINE void dot_rows(const int mx, const uint8_t *const *row, int64_t ldw, int rows, const float *x, int64_t ldx,
-                           float *y, int64_t ldy, int64_t k, load_row_fn *convert) {
+                           float *y, int64_t ldy, int64_t ly, int64_t k, load_row_fn *convert) {
     vf acc[DOT_ROWS][2][2];
 #pragma GCC unroll 4
     for (int r = 0; r < DOT_ROWS; r++) {
@@ -76,20 +91,20 @@ QUERN_INLINE void dot_rows(const int mx, const uint8_t *const *row, int64_t ldw,
         for (int64_t p = 0; p < k; p += KC) {
             int64_t n = k - p < KC ? k - p : KC;
             for (int r = 0; r < rows; r++) {
-                prefetch_piece(row[r] + DOT_ROWS * ldw, ldw, p, n, k);
+                prefetch_piece(row[r] + AHEAD, ldw, p, n, k);
                 convert(row[r], p, piece[r], n);
             }
             const float *w[DOT_ROWS] = {piece[0], piece[rows > 1 ? 1 : 0], piece[rows > 2 ? 2 : 0], piece[rows > 3 ? 3 : 0]};
-            dot_piece(mx, w, x + p, ldx, n, acc);
+            dot_piece(mx, 0, w, x + p, ldx, n, acc);
         }
     } else {
         const float *w[DOT_ROWS] = {(const float *)row[0], (const float *)row[1], (const float *)row[2],
                                     (const float *)row[3]};
-        dot_piece(mx, w, x, ldx, k, acc);
+        dot_piece(mx, 1, w, x, ldx, k, acc);
     }
     for (int r = 0; r < rows; r++) {
         for (int i = 0; i < mx; i++) {
-            y[i * ldy + r] = v_sum(acc[r][i][0] + acc[r][i][1]);
+            y[i * ldy + r * ly] = v_sum(acc[r][i][0] + acc[r][i][1]);
         }
     }
 }
@@ -98,18 +113,21 @@ QUERN_INLINE void matvec(const void *x, int64_t ldx, const void *w, int64_t ldw,
                          int64_t n0, int64_t n1, int64_t k, load_row_fn *convert) {
     const float *xf = x;
     const int64_t lx = ldx / (int64_t)sizeof(float);
-    for (int64_t n = n0; n < n1; n += DOT_ROWS) {
-        const int rows = n1 - n < DOT_ROWS ? (int)(n1 - n) : DOT_ROWS;
+    const int64_t quarter = (n1 - n0) / DOT_ROWS;
+    const int64_t last = (n1 - n0) % DOT_ROWS; /* rows that no quarter has: one by one */
+    for (int64_t step = 0; step < quarter + last; step++) {
+        const int rows = step < quarter ? DOT_ROWS : 1;
+        const int64_t n = step < quarter ? n0 + step : n1 - last + (step - quarter);
         const uint8_t *row[DOT_ROWS];
         for (int r = 0; r < DOT_ROWS; r++) {
-            row[r] = (const uint8_t *)w + (n + (r < rows ? r : 0)) * ldw;
+            row[r] = (const uint8_t *)w + (n + (r < rows ? r * quarter : 0)) * ldw;
         }
         int64_t i = 0;
         for (; VL == 16 && i + 2 <= m; i += 2) {
-            dot_rows(2, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, k, convert);
+            dot_rows(2, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, quarter, k, convert);
         }
         for (; i < m; i++) {
-            dot_rows(1, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, k, convert);
+            dot_rows(1, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, quarter, k, convert);
         }
     }
 }

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class ProductCall implements Runnable {
   private static final long ROWS = 512;
   private static final long PANEL_COLUMNS = 256;
-  private static final long STREAM_BYTES = 128 * 1024;
+  private static final long STREAM_BYTES = 512 * 1024;
   private static final long CONVERT_ELEMENTS = 32 * 1024;
 
   /**
@@ -75,8 +75,7 @@ final class ProductCall implements Runnable {
     this.convertRows = path.activation().rows(Math.max(1, CONVERT_ELEMENTS / Math.max(1, o.k())));
     this.convertSlices =
         path.convert() == null ? 0 : Math.toIntExact(ceilDiv(o.m(), convertRows) * batches());
-    long streamed = Math.max(8, STREAM_BYTES / Math.max(1, o.wStride()) / 8 * 8);
-    this.columns = path.packs() ? panelColumns(o.n()) : streamed;
+    this.columns = path.packs() ? panelColumns(o.n()) : streamColumns(o.n(), o.wStride());
     this.columnSlices = Math.toIntExact(ceilDiv(o.n(), columns));
     this.rowSlices = Math.toIntExact(ceilDiv(o.m(), ROWS));
     this.scratchBytes = path.packs() ? functions.productScratchBytes(o.k()) : 0;
@@ -94,6 +93,13 @@ final class ProductCall implements Runnable {
   private static long panelColumns(long n) {
     long even = Math.ceilDiv(n, 8) / 32 * 32;
     return Math.clamp(even, 32, PANEL_COLUMNS);
+  }
+
+  /** Streams as long as they can be, but enough slices to share out. */
+  private static long streamColumns(long n, long rowBytes) {
+    long most = Math.max(8, STREAM_BYTES / Math.max(1, rowBytes) / 8 * 8);
+    long even = Math.ceilDiv(n, 64) * 8; // eight slices
+    return Math.clamp(even, 8, most);
   }
 
   private int batches() {
