@@ -124,8 +124,12 @@ final class BenchCommand implements Callable<Integer> {
 
   private void profile(Session session, String test, int tokens, Runnable run) {
     if (profile) {
-      session.cache().truncate(0, depth);
-      KernelProfile.of(run).print(spec.commandLine().getErr(), test, tokens);
+      Runnable again =
+          () -> {
+            session.cache().truncate(0, depth);
+            run.run();
+          };
+      KernelProfile.of(again).print(spec.commandLine().getErr(), test, tokens);
     }
   }
 

@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -34,11 +35,13 @@ final class KernelProfile {
     this.wallNanos = wallNanos;
   }
 
-  /** Runs something under a recording. */
+  /** Runs something under a recording, after once without effect: the first events are slow. */
   static KernelProfile of(Runnable run) {
     try (Recording recording = new Recording()) {
       recording.enable(EVENT).withoutThreshold();
       recording.start();
+      run.run();
+      Instant begin = Instant.now();
       long start = System.nanoTime();
       run.run();
       KernelProfile profile = new KernelProfile(System.nanoTime() - start);
@@ -46,7 +49,7 @@ final class KernelProfile {
       Path file = Files.createTempFile("quern-profile", ".jfr");
       try {
         recording.dump(file);
-        profile.read(file);
+        profile.read(file, begin);
       } finally {
         Files.delete(file);
       }
@@ -56,11 +59,11 @@ final class KernelProfile {
     }
   }
 
-  private void read(Path file) throws IOException {
+  private void read(Path file, Instant begin) throws IOException {
     try (RecordingFile events = new RecordingFile(file)) {
       while (events.hasMoreEvents()) {
         RecordedEvent e = events.readEvent();
-        if (e.getEventType().getName().equals(EVENT)) {
+        if (e.getEventType().getName().equals(EVENT) && !e.getStartTime().isBefore(begin)) {
           add(e);
         }
       }
