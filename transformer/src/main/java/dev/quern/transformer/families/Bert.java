@@ -39,6 +39,7 @@ public final class Bert implements Encoder {
    * @param eps of the norms
    * @param contextLength how many tokens a sequence may have
    * @param activation inside the feed-forward layer and the head
+   * @param tied whether the masked-language head's output projection is the embedding
    */
   public record Config(
       int dim,
@@ -47,7 +48,8 @@ public final class Bert implements Encoder {
       int hidden,
       double eps,
       int contextLength,
-      Activation activation) {
+      Activation activation,
+      boolean tied) {
 
     /**
      * Reads GGUF metadata.
@@ -71,7 +73,8 @@ public final class Bert implements Encoder {
           s.positive(p + "feed_forward_length"),
           s.number(p + "attention.layer_norm_epsilon"),
           s.positive(p + "context_length"),
-          Activation.GELU_TANH);
+          Activation.GELU_TANH,
+          true);
     }
 
     /**
@@ -100,7 +103,8 @@ public final class Bert implements Encoder {
           s.positive("intermediate_size"),
           s.number("layer_norm_eps", 1e-12),
           s.positive("max_position_embeddings"),
-          Activations.of(s, "hidden_act", "gelu"));
+          Activations.of(s, "hidden_act", "gelu"),
+          s.flag("tie_word_embeddings", true));
     }
   }
 
@@ -221,11 +225,16 @@ public final class Bert implements Encoder {
       return null;
     }
     int vocabulary = w.extent(embeddingName, 0);
+    String output = c.tied ? embeddingName : p + "decoder.weight";
+    // An untied projection may have a bias of its own; older checkpoints share the head's.
+    boolean ownBias = !c.tied && w.contains(p + "decoder.bias");
     return new Head(
         w.linear(p + "transform.dense", c.dim, c.dim, true),
         c.activation,
         w.layerNorm(p + "transform.LayerNorm", c.dim, c.eps),
-        new Linear(w.stored(embeddingName, vocabulary, c.dim), w.f32(p + "bias", vocabulary)));
+        new Linear(
+            w.stored(output, vocabulary, c.dim),
+            w.f32(p + (ownBias ? "decoder.bias" : "bias"), vocabulary)));
   }
 
   private static TransformerBlock block(

@@ -22,7 +22,8 @@ public final class Families {
    *
    * @param weights of a checkpoint; they stay open while the model is used
    * @return a {@link Decoder} or an {@link Encoder}
-   * @throws NotSupportedException if there is no such family; names those there are
+   * @throws NotSupportedException if there is no such family; names those there are; or if the
+   *     folder's weights are quantised
    * @throws dev.quern.core.type.FormatException if settings or tensors are missing or wrong
    */
   public static Family load(Weights weights) {
@@ -35,6 +36,14 @@ public final class Families {
               + architecture
               + "' is not supported; there are "
               + String.join(", ", LOADERS.keySet()));
+    }
+    Settings settings = weights.checkpoint().settings();
+    if (weights.checkpoint().format() == Checkpoint.Format.HUGGING_FACE
+        && settings.has("quantization_config")) {
+      throw new NotSupportedException(
+          settings.source()
+              + ": it has a 'quantization_config'; quantised folders are not supported, take the"
+              + " original weights or a GGUF file");
     }
     return loader.apply(weights);
   }

@@ -83,6 +83,11 @@ public final class Gpt2 {
               s.source() + ": '" + key + "' is true; only plain GPT-2 attention is supported");
         }
       }
+      if (!s.flag("scale_attn_weights", true)) {
+        throw new NotSupportedException(
+            s.source()
+                + ": 'scale_attn_weights' is false; only plain GPT-2 attention is supported");
+      }
       return new Config(
           dim,
           s.positive("n_layer"),

@@ -61,10 +61,25 @@ public final class Llama {
      * @param w the checkpoint's weights
      * @return the configuration
      * @throws FormatException if a key is missing or wrong
+     * @throws NotSupportedException if it is a mixture of experts, or not causal
      */
     public static Config fromGguf(Weights w) {
       Settings s = w.checkpoint().settings();
       String p = w.checkpoint().architecture() + ".";
+      int experts = s.integer(p + "expert_count", 0);
+      if (experts > 0) {
+        throw new NotSupportedException(
+            s.source()
+                + ": '"
+                + p
+                + "expert_count' is "
+                + experts
+                + "; mixtures of experts are not supported, take a dense model");
+      }
+      if (!s.flag(p + "attention.causal", true)) {
+        throw new NotSupportedException(
+            s.source() + ": '" + p + "attention.causal' is false; a Llama is a causal model");
+      }
       int dim = s.positive(p + "embedding_length");
       int heads = s.positive(p + "attention.head_count");
       int headDim = s.positive(p + "attention.key_length", dim / heads);
@@ -85,7 +100,7 @@ public final class Llama {
     }
 
     /**
-     * Reads {@code config.json}.
+     * Reads {@code config.json}. As in Transformers, only a Mistral has a sliding window.
      *
      * @param s its settings
      * @return the configuration
@@ -97,7 +112,7 @@ public final class Llama {
       int heads = s.positive("num_attention_heads");
       int headDim = s.positive("head_dim", dim / heads);
       String activation = s.text("hidden_act", "silu");
-      if (!activation.equals("silu")) {
+      if (!activation.equals("silu") && !activation.equals("swish")) {
         throw new NotSupportedException(
             s.source() + ": 'hidden_act' is \"" + activation + "\"; a Llama has \"silu\"");
       }
@@ -110,7 +125,7 @@ public final class Llama {
           s.positive("intermediate_size"),
           s.number("rms_norm_eps"),
           s.positive("max_position_embeddings"),
-          s.integer("sliding_window", 0),
+          s.text("model_type", "llama").equals("mistral") ? s.integer("sliding_window", 0) : 0,
           false,
           s.flag("tie_word_embeddings", false),
           s.flag("attention_bias", false),

@@ -20,8 +20,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Opens models. */
 public final class Models {
-  private static final int POOLING_CLS = 2;
-
   private Models() {}
 
   /**
@@ -30,7 +28,8 @@ public final class Models {
    * @param path a GGUF file, or a Hugging Face folder (config.json, safetensors, tokenizer.json)
    * @return the model, to be closed
    * @throws FormatException if it is neither, or damaged
-   * @throws dev.quern.core.type.NotSupportedException if its architecture is not supported
+   * @throws dev.quern.core.type.NotSupportedException if its architecture, or what its settings ask
+   *     for, is not supported
    */
   public static Model open(Path path) {
     return open(path, ModelOptions.DEFAULT);
@@ -43,7 +42,8 @@ public final class Models {
    * @param options engine, cache, tokenizer
    * @return a {@link CausalLanguageModel} or an {@link EncoderModel}, to be closed
    * @throws FormatException if it is neither, or damaged
-   * @throws dev.quern.core.type.NotSupportedException if its architecture is not supported
+   * @throws dev.quern.core.type.NotSupportedException if its architecture, or what its settings ask
+   *     for, is not supported
    */
   public static Model open(Path path, ModelOptions options) {
     Checkpoint checkpoint = null;
@@ -63,7 +63,8 @@ public final class Models {
                 parts, card(checkpoint, d.family(), Task.TEXT_GENERATION), d, options.cacheDType());
         case Encoder e -> {
           Task task = e.hasLogits() ? Task.MASK_FILLING : Task.TEXT_EMBEDDING;
-          yield new EncoderModel(parts, card(checkpoint, e.family(), task), e, pooling(checkpoint));
+          yield new EncoderModel(
+              parts, card(checkpoint, e.family(), task), e, Pooling.of(checkpoint));
         }
         default ->
             throw new IllegalStateException(
@@ -142,20 +143,5 @@ public final class Models {
   private static @Nullable String optional(Settings s, String key) {
     String text = s.text(key, "");
     return text.isEmpty() ? null : text;
-  }
-
-  /**
-   * How the checkpoint's makers pooled: GGUF's pooling type, or sentence-transformers' settings.
-   */
-  private static String pooling(Checkpoint checkpoint) {
-    if (checkpoint.format() == Checkpoint.Format.GGUF) {
-      String key = checkpoint.architecture() + ".pooling_type";
-      return checkpoint.settings().integer(key, 1) == POOLING_CLS ? "cls" : "mean";
-    }
-    Path file = checkpoint.path().resolve("1_Pooling").resolve("config.json");
-    boolean cls =
-        Files.isRegularFile(file)
-            && Checkpoint.readJson(file).flag("pooling_mode_cls_token", false);
-    return cls ? "cls" : "mean";
   }
 }

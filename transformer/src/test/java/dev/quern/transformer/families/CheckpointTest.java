@@ -169,6 +169,18 @@ class CheckpointTest {
         NotSupportedException.class,
         gguf(Map.of("llama.rope.scaling.type", GgufValue.of("yarn")), Set.of(), Map.of()),
         "\"yarn\" is not supported");
+    refused(
+        NotSupportedException.class,
+        gguf(Map.of("llama.rope.scaling.attn_factor", GgufValue.float32(2)), Set.of(), Map.of()),
+        "'llama.rope.scaling.attn_factor' is 2");
+    refused(
+        NotSupportedException.class,
+        gguf(Map.of("llama.expert_count", GgufValue.uint32(8)), Set.of(), Map.of()),
+        "'llama.expert_count' is 8; mixtures of experts are not supported");
+    refused(
+        NotSupportedException.class,
+        gguf(Map.of("llama.attention.causal", GgufValue.of(false)), Set.of(), Map.of()),
+        "'llama.attention.causal' is false");
     Path text = folder("\"hidden_size\":64", "\"hidden_size\":\"64\"");
     refusedIn(FormatException.class, text, "'hidden_size' must be a positive whole number");
     Path gelu = folder("\"silu\"", "\"gelu\"");
@@ -203,6 +215,17 @@ class CheckpointTest {
     assertTrue(Golden.maxError(fromGguf, fromFolder) < 1e-5);
     float[] plain = logits(Golden.of("llama/llama-F32.gguf"));
     assertTrue(Golden.maxError(fromGguf, plain) > 1e-2, "scaling must do something");
+    for (String key : List.of("llama.rope.scaling.factor", "llama.rope.scale_linear")) {
+      Map<String, GgufValue> untyped = Map.of(key, GgufValue.float32(2));
+      assertArrayEquals(fromGguf, logits(gguf(untyped, Set.of(), Map.of())), key);
+      Map<String, GgufValue> zero = Map.of(key, GgufValue.float32(0));
+      assertArrayEquals(plain, logits(gguf(zero, Set.of(), Map.of())), key);
+      Map<String, GgufValue> none =
+          Map.of(key, GgufValue.float32(2), "llama.rope.scaling.type", GgufValue.of("none"));
+      assertArrayEquals(plain, logits(gguf(none, Set.of(), Map.of())), key);
+      Map<String, GgufValue> negative = Map.of(key, GgufValue.float32(-2));
+      refused(FormatException.class, gguf(negative, Set.of(), Map.of()), key, "positive number");
+    }
     String modern =
         "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2.0,\"rope_theta\":10000.0},\"x\"";
     assertArrayEquals(fromFolder, logits(folder("\"rope_theta\"", modern)));
@@ -223,6 +246,8 @@ class CheckpointTest {
                 "\"model_type\":\"llama\"", "\"model_type\":\"mistral\",\"sliding_window\":null"));
     assertArrayEquals(plain, wide);
     assertArrayEquals(plain, none);
+    float[] llama = logits(folder("\"head_dim\"", "\"sliding_window\":4,\"head_dim\""));
+    assertArrayEquals(plain, llama, "a Llama has no window, whatever its settings say");
     int seen = 4 * 320;
     assertArrayEquals(Arrays.copyOf(plain, seen), Arrays.copyOf(window, seen));
     assertFalse(Arrays.equals(plain, window));
