@@ -6,6 +6,7 @@ import dev.quern.core.op.CreateOp.Arange;
 import dev.quern.core.op.CreateOp.Full;
 import dev.quern.core.op.CreateOp.RandomNormal;
 import dev.quern.core.op.CreateOp.RandomUniform;
+import dev.quern.core.op.Philox;
 import dev.quern.core.spi.KernelArgs;
 import java.util.function.LongConsumer;
 

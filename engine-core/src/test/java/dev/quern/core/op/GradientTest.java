@@ -28,13 +28,14 @@ class GradientTest {
    *
    * @param op the operation
    * @param shapes of the F64 inputs
+   * @param integers I32 inputs of one axis after them
    */
-  private record Check(Op op, List<Shape> shapes) {}
+  private record Check(Op op, List<Shape> shapes, List<int[]> integers) {}
 
   private final Engine engine = Engine.builder().kernels().threads(1).build();
 
   private static Check check(Op op, Shape... shapes) {
-    return new Check(op, List.of(shapes));
+    return new Check(op, List.of(shapes), List.of());
   }
 
   private static List<Check> checks() {
@@ -67,8 +68,21 @@ class GradientTest {
       all.add(check(attention(causal, 0, false), q, k, v));
       all.add(check(attention(causal, 2, false), q, k, v));
       all.add(check(attention(causal, 0, true), q, k, v, Shape.of(4, 3, 5)));
+      int[] starts = {0, 2}; // sequence 0 begins, sequence 1 goes on
+      int[] lengths = {3, 5};
+      for (int window : new int[] {0, 2}) {
+        all.add(placed(new Attention(causal, 0.5f, 0, window, false, true, false), starts));
+        all.add(placed(new Attention(causal, 0.5f, 0, window, false, false, true), lengths));
+        all.add(placed(new Attention(causal, 0.5f, 0, window, false, true, true), starts, lengths));
+      }
     }
     return all;
+  }
+
+  /** Attention with starts or lengths, over keys of which some are seen by no query. */
+  private static Check placed(Attention op, int[]... integers) {
+    List<Shape> shapes = List.of(Shape.of(2, 3, 4, 2), Shape.of(2, 6, 2, 2), Shape.of(2, 6, 2, 3));
+    return new Check(op, shapes, List.of(integers));
   }
 
   private static Attention attention(boolean causal, int window, boolean mask) {
@@ -99,7 +113,7 @@ class GradientTest {
         Tape tape = engine.tape()) {
       Tensor[] x = tensors(c, values);
       boolean mask = c.op() instanceof Attention a && a.hasMask();
-      Tensor[] watched = mask ? Arrays.copyOf(x, 3) : x;
+      Tensor[] watched = Arrays.copyOf(x, mask ? 3 : c.shapes().size());
       tape.watch(watched);
       List<Tensor> gradients = tape.gradients(loss(c, x, weight), watched);
       for (int i = 0; i < watched.length; i++) {
@@ -129,9 +143,13 @@ class GradientTest {
   }
 
   private Tensor[] tensors(Check c, List<double[]> values) {
-    Tensor[] x = new Tensor[values.size()];
-    for (int i = 0; i < x.length; i++) {
+    Tensor[] x = new Tensor[values.size() + c.integers().size()];
+    for (int i = 0; i < values.size(); i++) {
       x[i] = engine.tensor(values.get(i), c.shapes().get(i).dims());
+    }
+    for (int i = 0; i < c.integers().size(); i++) {
+      int[] integers = c.integers().get(i);
+      x[values.size() + i] = engine.tensor(integers, integers.length);
     }
     return x;
   }

@@ -2,6 +2,7 @@ package dev.quern.core.op;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.op.OpVectors.Vector;
 import dev.quern.core.reference.ReferenceProvider;
@@ -21,6 +22,9 @@ import org.junit.jupiter.api.Test;
 
 /** Walks the sealed family: what an operation must have, every operation has. */
 class OpCompletenessTest {
+  /** How many operations may lack a gradient; each new gradient lowers it by one. */
+  private static final int MOST_WITHOUT_GRADIENT = 38;
+
   /** Differentiable, and not written yet. This list only shrinks. */
   private static final Set<String> NO_GRADIENT_YET =
       Set.of(
@@ -141,6 +145,7 @@ class OpCompletenessTest {
         gradients.add(r.getKey());
       }
     }
+    assertTrue(NO_GRADIENT_YET.size() <= MOST_WITHOUT_GRADIENT, "this list only shrinks");
     Set<String> without = difference(OpFamily.records().keySet(), gradients);
     Set<String> listed = new TreeSet<>(NO_GRADIENT_YET);
     listed.addAll(NOT_DIFFERENTIABLE);

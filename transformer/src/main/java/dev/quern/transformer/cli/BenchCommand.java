@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -181,7 +182,8 @@ final class BenchCommand implements Callable<Integer> {
     row.put("median_tokens_per_second", median);
     row.put("model", String.valueOf(open.checkpoint().path().getFileName()));
     row.put("dtype", mainType(open.checkpoint().tensors()));
-    row.put("kernels", String.join(",", session.plan().providers()));
+    Set<String> providers = prompts > 0 ? session.prefillProviders() : session.plan().providers();
+    row.put("kernels", String.join(",", providers));
     row.put("precision", precision(open));
     PrintWriter out = spec.commandLine().getOut();
     if (json) {

@@ -3,16 +3,17 @@ package dev.quern.transformer.cli;
 import dev.quern.transformer.decode.GeneratedToken;
 import dev.quern.transformer.decode.Generation;
 import dev.quern.transformer.decode.GenerationOptions;
-import dev.quern.transformer.decode.SamplingOptions;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.FieldException;
 import dev.quern.transformer.model.ModelOptions;
-import dev.quern.transformer.tokenizer.Tokenizer;
+import dev.quern.transformer.model.TextGenerator;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -22,12 +23,21 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code quern generate}: a prompt, continued. */
+/**
+ * {@code quern generate}: a prompt, continued.
+ *
+ * <p>Its options are {@link TextGenerator}'s parameters, with the defaults of that signature, which
+ * takes them from the model's {@code generation_config.json}. One differs: without a sampling
+ * option the temperature is 0, so that the same command prints the same text; and with one it is 1
+ * where the model's own default is 0.
+ */
 @Command(
     name = "generate",
     description = {
       "Continues a text. The continuation alone goes to standard output, as it is made;",
-      "timings go to standard error. Without sampling options it is greedy."
+      "timings go to standard error. Without --temp, --top-k, --top-p and --min-p it is",
+      "greedy: it takes the likeliest token. With any of them it samples, and what is not",
+      "given takes the model's default (generation_config.json, as in the library)."
     })
 final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -45,45 +55,54 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = {"-n", "--tokens"},
       paramLabel = "N",
-      description = "At most this many tokens (default: ${DEFAULT-VALUE}).")
-  private int tokens = 128;
+      description =
+          "At most this many tokens (default: "
+              + TextGenerator.DEFAULT_TOKENS
+              + "), until the context is full.")
+  private @Nullable Integer tokens;
 
   @Option(
       names = "--temp",
       paramLabel = "T",
       description =
-          "Temperature; 0 is greedy (default: 0, or 1 if another sampling option is set).")
+          "Temperature; 0 is greedy (default: 0, or if another sampling option is set the model's"
+              + " own, else 1).")
   private @Nullable Double temperature;
 
   @Option(
       names = "--top-k",
       paramLabel = "K",
-      description = "Keep the K likeliest tokens; 0 for all (default).")
+      description = "Keep the K likeliest tokens; 0 for all (default: the model's own, else 0).")
   private @Nullable Integer topK;
 
   @Option(
       names = "--top-p",
       paramLabel = "P",
-      description = "Keep the likeliest tokens up to probability P; 1 for all (default).")
+      description =
+          "Keep the likeliest tokens up to probability P; 1 for all (default: the model's own,"
+              + " else 1).")
   private @Nullable Double topP;
 
   @Option(
       names = "--min-p",
       paramLabel = "P",
-      description = "Keep tokens at least P times as likely as the likeliest; 0 for all (default).")
+      description =
+          "Keep tokens at least P times as likely as the likeliest; 0 for all (default: 0).")
   private @Nullable Double minP;
 
   @Option(
       names = "--seed",
       paramLabel = "S",
-      description = "Of the chance; the same seed gives the same text (default: ${DEFAULT-VALUE}).")
-  private long seed;
+      description = "Of the chance; the same seed gives the same text (default: 0).")
+  private @Nullable Long seed;
 
   @Option(
       names = "--repetition-penalty",
       paramLabel = "R",
-      description = "Divides the logits of tokens that came before; 1 for none (default).")
-  private double repetitionPenalty = 1;
+      description =
+          "Divides the logits of tokens that came before; 1 for none (default: the model's own,"
+              + " else 1).")
+  private @Nullable Double repetitionPenalty;
 
   @Option(
       names = "--stop",
@@ -101,12 +120,11 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    GenerationOptions options = options();
     long started = System.nanoTime();
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
-      Tokenizer tokenizer = open.tokenizer();
-      int[] ids = encode(open);
       int context = open.decoder().dimensions().contextLength();
+      GenerationOptions options = options(TextGenerator.of(open), context);
+      int[] ids = encode(open);
       if (ids.length > context) {
         throw new ParameterException(
             spec.commandLine(),
@@ -117,12 +135,9 @@ final class GenerateCommand implements Callable<Integer> {
                 + "; shorten it");
       }
       int capacity = (int) Math.min(context, ids.length + (long) options.maxTokens());
-      try (Session session =
-          open.openSession(1, Math.max(capacity, Math.min(ids.length, context)))) {
+      try (Session session = open.openSession(1, capacity)) {
         long loaded = System.nanoTime();
-        GenerationOptions ends = options.withStopTokens(open.endTokens().toArray(Integer[]::new));
-        stream(
-            new Generation(session, tokenizer, ids, ignoreEnd ? options : ends), started, loaded);
+        stream(new Generation(session, open.tokenizer(), ids, options), started, loaded);
       }
     }
     return 0;
@@ -167,19 +182,37 @@ final class GenerateCommand implements Callable<Integer> {
         String.valueOf(generation.finishReason()).toLowerCase(Locale.ROOT));
   }
 
-  private GenerationOptions options() {
-    boolean sampled = topK != null || topP != null || minP != null;
-    double t = temperature == null ? (sampled ? 1 : 0) : temperature;
+  private GenerationOptions options(TextGenerator generator, int context) {
+    Map<String, Object> given = new HashMap<>();
+    put(given, "topK", topK);
+    put(given, "topP", topP);
+    put(given, "minP", minP);
+    boolean sampled = !given.isEmpty();
+    put(given, "temperature", temperature);
+    if (temperature == null && (!sampled || isGreedy(generator))) {
+      given.put("temperature", sampled ? 1.0 : 0.0);
+    }
+    put(given, "seed", seed);
+    put(given, "repetitionPenalty", repetitionPenalty);
+    if (tokens != null) {
+      given.put("maxTokens", Math.min(tokens, context));
+    }
+    given.put("stop", stops);
+    given.put("ignoreEnd", ignoreEnd);
     try {
-      SamplingOptions sampling =
-          SamplingOptions.of(t, seed)
-              .withCuts(topK == null ? 0 : topK, topP == null ? 1 : topP, minP == null ? 0 : minP)
-              .withPenalties(repetitionPenalty, 0, 0, 0);
-      GenerationOptions options =
-          GenerationOptions.of(tokens, sampling).withStopStrings(stops.toArray(String[]::new));
-      return ignoreEnd ? options.ignoringEnd() : options;
-    } catch (IllegalArgumentException e) {
+      return generator.options(given);
+    } catch (FieldException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private static boolean isGreedy(TextGenerator generator) {
+    return generator.options(Map.of()).sampling().temperature() == 0;
+  }
+
+  private static void put(Map<String, Object> given, String name, @Nullable Object value) {
+    if (value != null) {
+      given.put(name, value);
     }
   }
 }

@@ -63,8 +63,8 @@ final class PerplexityCommand implements Callable<Integer> {
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
       Tokenizer tokenizer = open.tokenizer();
       int[] ids = tokenizer.encode(text, EncodeOptions.ADD_SPECIAL);
-      int[] plain = tokenizer.encode(text, EncodeOptions.PLAIN);
-      boolean begins = ids.length > 0 && (plain.length == 0 || ids[0] != plain[0]);
+      int[] added = tokenizer.encode("", EncodeOptions.ADD_SPECIAL);
+      boolean begins = added.length > 0 && ids.length > 0 && ids[0] == added[0];
       int window = Math.min(context, open.decoder().dimensions().contextLength());
       if (window < 3 || ids.length < 2 || chunks < 1) {
         throw new ParameterException(

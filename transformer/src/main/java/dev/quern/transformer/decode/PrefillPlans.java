@@ -10,7 +10,10 @@ import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.layers.AttentionContext;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Plans for chunks of prompts, recorded when a length is first met. A plan's workspace is as large
@@ -79,6 +82,13 @@ final class PrefillPlans implements AutoCloseable {
           AttentionContext context = new AttentionContext(positions, start, null, null);
           r.output("hidden", model.forward(tokens, context, cache.layers(chunk.sequence)));
         });
+  }
+
+  /** Whose kernels the latest chunks ran, the latest one's first. */
+  Set<String> providers() {
+    Set<String> names = new LinkedHashSet<>();
+    List.copyOf(plans.values()).reversed().forEach(p -> names.addAll(p.providers()));
+    return names;
   }
 
   private void trim(int kept) {

@@ -1,5 +1,6 @@
 package dev.quern.transformer.decode;
 
+import dev.quern.core.op.Philox;
 import java.util.ArrayList;
 import java.util.List;
 

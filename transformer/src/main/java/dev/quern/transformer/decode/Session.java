@@ -13,6 +13,7 @@ import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.layers.AttentionContext;
 import java.util.Arrays;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -130,6 +131,15 @@ public final class Session implements AutoCloseable {
    */
   public Plan plan() {
     return exclusively(this::recorded);
+  }
+
+  /**
+   * Whose kernels the latest prefills ran.
+   *
+   * @return provider names; none before the first prefill
+   */
+  public Set<String> prefillProviders() {
+    return exclusively(prefills::providers);
   }
 
   private Plan recorded() {

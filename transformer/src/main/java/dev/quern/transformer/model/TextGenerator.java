@@ -23,9 +23,15 @@ import java.util.function.Predicate;
  * <p>The text is a whole prompt, a chat template's special tokens included, so their spelling means
  * them. Whoever puts a stranger's words in sets {@code parseSpecial} to false, lest those words
  * contain such tokens.
+ *
+ * <p>Temperature, top-k, top-p and repetition penalty default to what the model's makers recommend
+ * in {@code generation_config.json}; a model that has none, or does not sample, is greedy. {@code
+ * quern generate} takes the same parameters and defaults, but samples only if it is told to.
  */
 public final class TextGenerator {
-  private static final int DEFAULT_TOKENS = 256;
+  /** The default of {@code maxTokens}, where the model's context is not shorter. */
+  public static final int DEFAULT_TOKENS = 256;
+
   private static final int MAX_TOP_LOG_PROBABILITIES = 20;
   private static final double MAX_TEMPERATURE = 100;
 

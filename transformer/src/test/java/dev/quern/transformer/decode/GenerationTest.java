@@ -37,9 +37,7 @@ class GenerationTest {
   @BeforeAll
   static void open() {
     engine = Engines.of("reference", Precision.EXACT);
-    model =
-        (CausalLanguageModel)
-            Models.open(Golden.of("llama/llama-F32.gguf"), ModelOptions.of(engine));
+    model = Models.openCausal(Golden.of("llama/llama-F32.gguf"), ModelOptions.of(engine));
     prompt = model.tokenizer().encode("The quern", EncodeOptions.ADD_SPECIAL);
   }
 
@@ -87,6 +85,16 @@ class GenerationTest {
     assertEquals(WHOLE, run(GenerationOptions.greedy(90).withStopStrings("turns!")).text());
     assertEquals(WHOLE, run(GenerationOptions.greedy(90).withStopStrings(". Two")).text());
     assertEquals("", run(GenerationOptions.greedy(90).withStopStrings(" ")).text());
+  }
+
+  @Test
+  void aPrefillRecordsNoPlanForSteps() {
+    try (Session s = model.openSession(1, 100)) {
+      assertEquals(Set.of(), s.prefillProviders());
+      s.prefill(0, prompt);
+      assertFalse(s.prefillProviders().isEmpty());
+      assertEquals(0, s.recordings());
+    }
   }
 
   @Test

@@ -29,9 +29,7 @@ class KvCacheTest {
   @BeforeEach
   void open() {
     engine = Engines.of("reference", Precision.EXACT);
-    model =
-        (CausalLanguageModel)
-            Models.open(Golden.of("llama/llama-F32.gguf"), ModelOptions.of(engine));
+    model = Models.openCausal(Golden.of("llama/llama-F32.gguf"), ModelOptions.of(engine));
     tokens = Golden.ints(Golden.json(Golden.of("llama/tokens.json")));
   }
 

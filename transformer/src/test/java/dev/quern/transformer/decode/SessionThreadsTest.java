@@ -34,9 +34,7 @@ class SessionThreadsTest {
   @BeforeEach
   void open() {
     engine = Engines.of("reference", Precision.EXACT);
-    model =
-        (CausalLanguageModel)
-            Models.open(Golden.of("llama/llama-F32.gguf"), ModelOptions.of(engine));
+    model = Models.openCausal(Golden.of("llama/llama-F32.gguf"), ModelOptions.of(engine));
   }
 
   @AfterEach

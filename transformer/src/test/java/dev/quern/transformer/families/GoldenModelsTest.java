@@ -63,8 +63,7 @@ class GoldenModelsTest {
     int[] tokens = Golden.ints(Golden.json(Golden.of(c.tokens)));
     float[] golden = Golden.npy(Golden.of(c.logits));
     try (Engine engine = Engines.of(tier, precision);
-        var model =
-            (CausalLanguageModel) Models.open(Golden.of(c.model), ModelOptions.of(engine))) {
+        var model = Models.openCausal(Golden.of(c.model), ModelOptions.of(engine))) {
       check(eager(model, tokens), golden, precision, c.fastNmse);
       check(replayed(model, tokens), golden, precision, c.fastNmse);
     }
@@ -138,7 +137,7 @@ class GoldenModelsTest {
 
   private static void greedy(String tier, Precision precision, String file, JsonNode golden) {
     try (Engine engine = Engines.of(tier, precision);
-        var model = (CausalLanguageModel) Models.open(Golden.of(file), ModelOptions.of(engine))) {
+        var model = Models.openCausal(Golden.of(file), ModelOptions.of(engine))) {
       int[] prompt =
           model.tokenizer().encode(golden.get("prompt").asText(), EncodeOptions.ADD_SPECIAL);
       assertEquals(

@@ -16,7 +16,6 @@ import dev.quern.transformer.decode.Generation;
 import dev.quern.transformer.decode.GenerationOptions;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.layers.AttentionContext;
-import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.model.Models;
 import dev.quern.transformer.tokenizer.EncodeOptions;
@@ -164,7 +163,7 @@ class OutsideModelsTest {
     Path file = Golden.outside("models/stories260K/" + name);
     JsonNode golden = Golden.json(Golden.outside("models/stories260K/greedy.json"));
     try (Engine engine = Engines.of(tier, Precision.EXACT);
-        var model = (CausalLanguageModel) Models.open(file, ModelOptions.of(engine))) {
+        var model = Models.openCausal(file, ModelOptions.of(engine))) {
       for (JsonNode c : golden.get("cases")) {
         int[] prompt =
             model.tokenizer().encode(c.get("prompt").asText(), EncodeOptions.ADD_SPECIAL);

@@ -24,7 +24,12 @@ import org.junit.jupiter.api.io.TempDir;
 /** A file of 2.9 GB, all holes, is opened without reading it. */
 class LargeModelTest {
   private static final Path STATUS = Path.of("/proc/self/status");
+  private static final Path MAPPINGS = Path.of("/proc/self/smaps");
   private static final long SLACK_KIB = 64 << 10;
+
+  /** The header, and the pages around it that the system maps along. */
+  private static final long TOUCHED_KIB = 1 << 10;
+
   private static final int DIM = 4096;
   private static final int HIDDEN = 14336;
   private static final int LAYERS = 3;
@@ -121,6 +126,23 @@ class LargeModelTest {
     }
   }
 
+  /** How much of a mapped file was touched. */
+  private static long touchedKib(Path file) throws IOException {
+    long sum = 0;
+    boolean mapped = false;
+    boolean ours = false;
+    for (String line : Files.readAllLines(MAPPINGS)) {
+      if (line.matches("[0-9a-f]+-[0-9a-f]+ .*")) {
+        ours = line.endsWith("/" + file.getParent().getFileName() + "/" + file.getFileName());
+        mapped |= ours;
+      } else if (ours && line.startsWith("Rss:")) {
+        sum += Long.parseLong(line.replaceAll("\\D", ""));
+      }
+    }
+    assertTrue(mapped, "the file is mapped");
+    return sum;
+  }
+
   @Test
   void openingReadsNoWeights(@TempDir Path temp) throws IOException {
     Assumptions.assumeTrue(Files.exists(STATUS), "skipped: there is no /proc here");
@@ -128,9 +150,11 @@ class LargeModelTest {
     Path file = sparse(temp);
     assertTrue(Files.size(file) > 2_500_000_000L);
     long before = residentKib();
-    try (var model = (CausalLanguageModel) Models.open(file)) {
+    try (var model = Models.openCausal(file, ModelOptions.DEFAULT)) {
       long grown = residentKib() - before;
       assertTrue(grown < SLACK_KIB, "resident memory grew by " + grown + " KiB");
+      long touched = touchedKib(file);
+      assertTrue(touched < TOUCHED_KIB, touched + " KiB of the file were touched");
       assertEquals(LAYERS, model.decoder().dimensions().layers());
       assertEquals(128, model.decoder().dimensions().headDim());
     }

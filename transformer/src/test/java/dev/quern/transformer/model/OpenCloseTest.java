@@ -26,7 +26,7 @@ class OpenCloseTest {
 
   /** Opens, uses and closes a model with a session. */
   private static void use(Path path) {
-    try (var model = (CausalLanguageModel) Models.open(path);
+    try (var model = Models.openCausal(path, ModelOptions.DEFAULT);
         Session s = model.openSession(1, 8)) {
       s.prefill(0, 1, 2);
       s.step(3);
@@ -121,7 +121,7 @@ class OpenCloseTest {
 
   @Test
   void aSessionOfAClosedModelIsRefused() {
-    var model = (CausalLanguageModel) Models.open(Golden.of("llama/llama-F32.gguf"));
+    var model = Models.openCausal(Golden.of("llama/llama-F32.gguf"), ModelOptions.DEFAULT);
     try (Session s = model.openSession(1, 8)) {
       s.step(1);
       model.close();
@@ -135,7 +135,7 @@ class OpenCloseTest {
   void aFileThatShrankIsNoticedBeforeAPrefillOrStep(@TempDir Path temp) throws Exception {
     Path file = temp.resolve("shrinking.gguf");
     Files.copy(Golden.of("llama/llama-F32.gguf"), file);
-    try (var model = (CausalLanguageModel) Models.open(file);
+    try (var model = Models.openCausal(file, ModelOptions.DEFAULT);
         Session s = model.openSession(1, 8)) {
       s.prefill(0, 1);
       s.step(2);
@@ -175,7 +175,7 @@ class OpenCloseTest {
 
   @SuppressWarnings("resource")
   private static void forget() {
-    var model = (CausalLanguageModel) Models.open(Golden.of("llama/llama-Q4_K.gguf"));
+    var model = Models.openCausal(Golden.of("llama/llama-Q4_K.gguf"), ModelOptions.DEFAULT);
     model.openSession(1, 8).step(1);
   }
 }

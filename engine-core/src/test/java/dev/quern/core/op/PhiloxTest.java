@@ -1,7 +1,8 @@
-package dev.quern.core.reference;
+package dev.quern.core.op;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
@@ -21,5 +22,17 @@ class PhiloxTest {
   @Test
   void oneWordIsOneOfFour() {
     assertEquals(0xe169c58d, Philox.word(0, 0, 1));
+  }
+
+  @Test
+  void aUniformNumberIsMadeOfTheFirstTwoWords() {
+    assertEquals((0x6627e8d5e169c58dL >>> 11) * 0x1p-53, Philox.uniform(0, 0));
+    double sum = 0;
+    for (int i = 0; i < 10_000; i++) {
+      double u = Philox.uniform(7, i);
+      assertTrue(u >= 0 && u < 1, "" + u);
+      sum += u;
+    }
+    assertEquals(0.5, sum / 10_000, 0.015); // five standard deviations of the mean
   }
 }
