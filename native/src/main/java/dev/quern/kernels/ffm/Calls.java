@@ -41,6 +41,7 @@ final class Calls {
   private static final MethodHandle RMS_NORM = handle(procedure("plpplpllf"));
   private static final MethodHandle LAYER_NORM = handle(procedure("plppplllf"));
   private static final MethodHandle UNARY = handle(procedure("ppl"));
+  private static final MethodHandle BINARY = handle(procedure("pppl"));
   private static final MethodHandle GATED = handle(procedure("plplplll"));
   private static final MethodHandle ROPE = handle(procedure("pppplllll"));
 
@@ -243,6 +244,16 @@ final class Calls {
   static void unary(MemorySegment function, MemorySegment x, MemorySegment y, long n) {
     try {
       UNARY.invokeExact(function, x, y, n);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_add_...}, {@code quern_mul_...}: y[i] = f(a[i], b[i]), i &lt; n. */
+  static void binary(
+      MemorySegment function, MemorySegment a, MemorySegment b, MemorySegment y, long n) {
+    try {
+      BINARY.invokeExact(function, a, b, y, n);
     } catch (Throwable t) {
       throw failed(t);
     }

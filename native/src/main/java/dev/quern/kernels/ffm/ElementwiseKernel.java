@@ -15,10 +15,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Exp, sigmoid, silu, gelu, and the gated units swiGlu and geGlu; F32 without gaps. Operands of
- * gated units that broadcast are spread out first. Slices of {@value #ELEMENTS} elements.
+ * Exp, sigmoid, silu, gelu; sums, products, and the gated units swiGlu and geGlu; F32 without gaps.
+ * Operands that broadcast are spread out first. Slices of {@value #ELEMENTS} elements.
  *
- * <p>Sums and products are not here: they are bound by memory, and Java's vectors do them as fast.
+ * <p>Sums and products are bound by memory, and Java's vectors do them as fast. They are here so
+ * that the first token of a Transformer waits for no Java kernel to be compiled.
  */
 final class ElementwiseKernel implements Kernel {
   private static final long ELEMENTS = 16 * 1024;
@@ -39,6 +40,8 @@ final class ElementwiseKernel implements Kernel {
           case UnaryOp.Sigmoid _ -> "sigmoid";
           case UnaryOp.Silu _ -> "silu";
           case UnaryOp.Gelu(boolean tanh) -> tanh ? "gelu_tanh" : "gelu_erf";
+          case BinaryOp.Add _ -> "add";
+          case BinaryOp.Mul _ -> "mul";
           case BinaryOp.SwiGlu _ -> "swiglu";
           case BinaryOp.GeGlu(boolean tanh) -> tanh ? "geglu_tanh" : "geglu_erf";
           default -> null;
@@ -71,14 +74,20 @@ final class ElementwiseKernel implements Kernel {
     return new Call(function.address(), args);
   }
 
+  private enum Form {
+    UNARY,
+    BINARY,
+    GATED
+  }
+
   private static final class Call implements Runnable {
     private final MemorySegment function;
     private final KernelArgs args;
     private final MemorySegment x; // (n)
-    private final MemorySegment up; // (n), gated units only
+    private final MemorySegment x2; // (n), with two operands only
     private final MemorySegment y; // (n)
     private final long n;
-    private final boolean gated;
+    private final Form form;
     private final TaskPool.Task task = this::compute;
 
     Call(MemorySegment function, KernelArgs args) {
@@ -86,9 +95,14 @@ final class ElementwiseKernel implements Kernel {
       this.args = args;
       y = args.output().base();
       n = args.output().shape().elements();
-      gated = args.inputs().size() > 1;
+      form =
+          switch (args.op()) {
+            case BinaryOp.Add _, BinaryOp.Mul _ -> Form.BINARY;
+            case BinaryOp _ -> Form.GATED;
+            default -> Form.UNARY;
+          };
       x = operand(0);
-      up = gated ? operand(1) : MemorySegment.NULL;
+      x2 = args.inputs().size() > 1 ? operand(1) : MemorySegment.NULL;
     }
 
     private MemorySegment operand(int i) {
@@ -104,24 +118,35 @@ final class ElementwiseKernel implements Kernel {
     public void run() {
       for (int i = 0; i < args.inputs().size(); i++) {
         if (spread(args.input(i), args.output()) != 0) {
-          broadcast(args.input(i), i == 0 ? x : up);
+          broadcast(args.input(i), i == 0 ? x : x2);
         }
       }
       args.pool().parallelFor(Math.toIntExact((n + ELEMENTS - 1) / ELEMENTS), task);
     }
 
+    /** Row by row: copied, or filled with one element. */
     private void broadcast(TensorView from, MemorySegment to) {
       Layout l = from.layout().expand(args.output().shape());
       long[] dims = l.shape().dims();
+      int last = dims.length - 1;
+      long row = last < 0 ? 1 : dims[last];
+      boolean fill = last < 0 || l.stride(last) == 0;
       long[] index = new long[dims.length];
-      for (long i = 0; i < n; i++) {
+      for (long i = 0; i < n; i += row) {
         long at = l.offset();
-        for (int a = 0; a < dims.length; a++) {
+        for (int a = 0; a < last; a++) {
           at += index[a] * l.stride(a);
         }
-        to.setAtIndex(
-            ValueLayout.JAVA_FLOAT, i, from.segment().getAtIndex(ValueLayout.JAVA_FLOAT, at));
-        for (int a = dims.length - 1; a >= 0 && ++index[a] == dims[a]; a--) {
+        if (fill) {
+          float value = from.segment().getAtIndex(ValueLayout.JAVA_FLOAT, at);
+          for (long j = 0; j < row; j++) {
+            to.setAtIndex(ValueLayout.JAVA_FLOAT, i + j, value);
+          }
+        } else {
+          MemorySegment.copy(
+              from.segment(), at * Float.BYTES, to, i * Float.BYTES, row * Float.BYTES);
+        }
+        for (int a = last - 1; a >= 0 && ++index[a] == dims[a]; a--) {
           index[a] = 0;
         }
       }
@@ -132,10 +157,10 @@ final class ElementwiseKernel implements Kernel {
       long count = Math.min(ELEMENTS, n - at);
       MemorySegment from = part(x, at);
       MemorySegment to = part(y, at);
-      if (gated) {
-        Calls.gated(function, from, part(up, at), to, count);
-      } else {
-        Calls.unary(function, from, to, count);
+      switch (form) {
+        case UNARY -> Calls.unary(function, from, to, count);
+        case BINARY -> Calls.binary(function, from, part(x2, at), to, count);
+        case GATED -> Calls.gated(function, from, part(x2, at), to, count);
       }
     }
 

@@ -1,6 +1,8 @@
 package dev.quern.kernels.ffm;
 
 import dev.quern.core.op.AttentionOp;
+import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.DataOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelProvider;
@@ -53,6 +55,8 @@ public final class NativeKernels implements KernelProvider {
       }
       case AttentionOp.Attention _ -> AttentionKernel.of(functions, s);
       case AttentionOp.Rope _ -> RopeKernel.of(functions, s);
+      case DataOp.Embedding _ -> EmbeddingKernel.of(functions, s);
+      case BufferOp.CacheWrite _ -> CacheWriteKernel.of(functions, s);
       default -> {
         Kernel k = RowKernel.of(functions, s);
         k = k != null ? k : ElementwiseKernel.of(functions, s);

@@ -2,6 +2,7 @@ package dev.quern.kernels.ffm;
 
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormOp;
@@ -90,7 +91,12 @@ class NativeConformanceTest {
         case NormOp.LayerNorm _ -> plain(s) && !s.residuals();
         case AttentionOp.Rope _ -> s.inputs().getFirst() == ScalarType.F32 && s.allContiguous();
         case UnaryOp.Exp _, UnaryOp.Sigmoid _, UnaryOp.Silu _, UnaryOp.Gelu _ -> plain(s);
-        case BinaryOp.SwiGlu _, BinaryOp.GeGlu _ -> plain(s);
+        case BinaryOp.Add _, BinaryOp.Mul _, BinaryOp.SwiGlu _, BinaryOp.GeGlu _ -> plain(s);
+        case DataOp.Embedding _ ->
+            WEIGHTS.contains(s.inputs().getFirst())
+                && rows(s.layouts().getFirst())
+                && s.layouts().get(1) == LayoutClass.CONTIGUOUS;
+        case BufferOp.CacheWrite _ -> rows(s.layouts().get(0)) && rows(s.layouts().get(1));
         case DataOp.Cast(DType to) -> s.allContiguous() && cast(s.inputs().getFirst(), to);
         default -> false;
       });

@@ -1,0 +1,152 @@
+package dev.quern.kernels.ffm;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.ShapeException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], copied, or rounded by the C conversions.
+ *
+ * <p>Both with rows without gaps along d. The starts are checked before anything is written. Slices
+ * of about {@value #ELEMENTS} elements, whole positions.
+ */
+final class CacheWriteKernel implements Kernel {
+  private static final long ELEMENTS = 32 * 1024;
+
+  private final Functions.@Nullable Function convert;
+  private final String name;
+
+  private CacheWriteKernel(Functions.@Nullable Function convert, DType cache) {
+    this.convert = convert;
+    this.name =
+        "cacheWrite "
+            + cache.name().toLowerCase(Locale.ROOT)
+            + (convert == null ? "" : " " + convert.tier().suffix());
+  }
+
+  /** The kernel for a signature, or null if there is none. */
+  static @Nullable CacheWriteKernel of(Functions functions, KernelSignature s) {
+    DType cache = s.inputs().get(0);
+    DType rows = s.inputs().get(1);
+    boolean known =
+        s.layouts().get(0).compareTo(LayoutClass.ROWS) <= 0
+            && s.layouts().get(1).compareTo(LayoutClass.ROWS) <= 0
+            && (cache == rows || rows == ScalarType.F32);
+    if (!known) {
+      return null;
+    }
+    String symbol = "convert_f32_" + Weights.symbol(cache);
+    return new CacheWriteKernel(cache == rows ? null : functions.get(symbol), cache);
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public Runnable bind(KernelArgs args) {
+    return new Call(args, convert == null ? null : convert.address());
+  }
+
+  private static final class Call implements Runnable {
+    private final TaskPool pool;
+    private final @Nullable MemorySegment convert;
+    private final TensorView cache; // (batch, capacity, heads, dim)
+    private final TensorView rows; // (batch, times, heads, dim)
+    private final TensorView starts; // (batch)
+    private final MemorySegment to;
+    private final MemorySegment from;
+    private final long toBytes;
+    private final long fromBytes;
+    private final long batch;
+    private final long times;
+    private final long heads;
+    private final long dim;
+    private final long each;
+    private final TaskPool.Task task = this::positions;
+
+    Call(KernelArgs args, @Nullable MemorySegment convert) {
+      this.pool = args.pool();
+      this.convert = convert;
+      cache = args.input(0);
+      rows = args.input(1);
+      starts = args.input(2);
+      to = cache.base();
+      from = rows.base();
+      batch = rows.shape().dim(0);
+      times = rows.shape().dim(1);
+      heads = rows.shape().dim(2);
+      dim = rows.shape().dim(3);
+      toBytes = cache.dtype().bytes(dim);
+      fromBytes = rows.dtype().bytes(dim);
+      each = Math.max(1, ELEMENTS / Math.max(1, heads * dim));
+    }
+
+    private long start(long b) {
+      return starts
+          .segment()
+          .get(ValueLayout.JAVA_INT, starts.offsetBytes() + b * starts.strideBytes(0));
+    }
+
+    @Override
+    public void run() {
+      long capacity = cache.shape().dim(1);
+      for (long b = 0; b < batch; b++) {
+        long first = start(b);
+        if (first < 0 || first + times > capacity) {
+          throw new ShapeException(
+              "[cacheWrite] sequence "
+                  + b
+                  + ": rows "
+                  + first
+                  + ".."
+                  + (first + times - 1)
+                  + " do not fit in a cache of capacity "
+                  + capacity
+                  + "; start at "
+                  + Math.max(0, capacity - times)
+                  + " at most, truncate the cache, or make it larger");
+        }
+      }
+      if (dim > 0) {
+        pool.parallelFor(Math.toIntExact(Math.ceilDiv(batch * times, each)), task);
+      }
+    }
+
+    private void positions(int slice) {
+      long end = Math.min(batch * times, (slice + 1) * each);
+      for (long i = slice * each; i < end; i++) {
+        long b = i / times;
+        long t = i % times;
+        long source = b * rows.strideBytes(0) + t * rows.strideBytes(1);
+        long target = b * cache.strideBytes(0) + (start(b) + t) * cache.strideBytes(1);
+        write(source, target);
+      }
+    }
+
+    /** All heads of a position. */
+    private void write(long source, long target) {
+      if (convert == null) {
+        for (long h = 0; h < heads; h++) {
+          long at = source + h * rows.strideBytes(2);
+          MemorySegment.copy(from, at, to, target + h * cache.strideBytes(2), toBytes);
+        }
+      } else {
+        MemorySegment x = from.asSlice(source);
+        MemorySegment y = to.asSlice(target);
+        Calls.rows(convert, x, rows.strideBytes(2), y, cache.strideBytes(2), heads, dim);
+      }
+    }
+  }
+}
