@@ -68,7 +68,6 @@ final class CacheWriteKernel implements Kernel {
     private final MemorySegment to;
     private final MemorySegment from;
     private final long toBytes;
-    private final long fromBytes;
     private final long batch;
     private final long times;
     private final long heads;
@@ -89,7 +88,6 @@ final class CacheWriteKernel implements Kernel {
       heads = rows.shape().dim(2);
       dim = rows.shape().dim(3);
       toBytes = cache.dtype().bytes(dim);
-      fromBytes = rows.dtype().bytes(dim);
       each = Math.max(1, ELEMENTS / Math.max(1, heads * dim));
     }
 
