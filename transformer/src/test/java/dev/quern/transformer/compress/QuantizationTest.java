@@ -24,6 +24,9 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -115,6 +118,66 @@ class QuantizationTest {
     }
     double error = Golden.nmse(read, values);
     assertTrue(error > usual * 0.9 && error < usual * 1.1, () -> name + ": NMSE " + error);
+  }
+
+  /** Byte for byte what llama.cpp's quantiser makes of the same Gaussian. */
+  @ParameterizedTest
+  @CsvSource({
+    "Q8_0, ea055373dbaa1cf4b6a87c4f636fc4f4133d155ae3db20b3b9ab25191813d8f9",
+    "Q4_0, 9203b4dabc2514c4206194ced07e3fa6a081b31071809052cb8b7e85005b92b3",
+    "Q4_K, ab36af05944624b1eca77cb370063b68055baaf4cfa760de58879687d41a3c26",
+    "Q6_K, ebb68d74f8cdc308d00087bd896c43e33aab05b725eab80479dcf9962b6a75ed"
+  })
+  void aGaussianMatrixBecomesTheseBytes(String name, String digest) throws Exception {
+    Path out = folder.resolve("out.gguf");
+    quantize(file("blk.0.ffn_up.weight", gaussian(64 * 512), 64), out, BlockType.valueOf(name));
+    try (GgufFile made = GgufFile.open(out)) {
+      byte[] bytes = made.storage("blk.0.ffn_up.weight").segment().toArray(JAVA_BYTE);
+      byte[] sha256 = MessageDigest.getInstance("SHA-256").digest(bytes);
+      assertEquals(digest, HexFormat.of().formatHex(sha256));
+    }
+  }
+
+  /**
+   * Files that llama.cpp quantised: each matrix equals ours of the same type. (llama.cpp gives some
+   * matrices a larger type than the file's, so every file is held against all types.)
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "models/stories260K/stories260K, Q8_0, 36",
+    "models/stories260K/stories260K, Q4_0, 36",
+    "models/tiny/llama-gqa/llama-gqa, Q8_0, 15",
+    "models/tiny/llama-gqa/llama-gqa, Q4_0, 15",
+    "models/tiny/llama-gqa/llama-gqa, Q4_K_M, 15",
+    "models/tiny/llama-gqa/llama-gqa, Q6_K, 15"
+  })
+  void matricesEqualThoseOfLlamaCpp(String model, String type, int matrices) {
+    Path plain = Golden.outside(model + "-F32.gguf");
+    Path golden = Golden.outside(model + "-" + type + ".gguf");
+    Map<DType, GgufFile> ours = new HashMap<>();
+    int equal = 0;
+    try (GgufFile theirs = GgufFile.open(golden)) {
+      for (String name : theirs.names()) {
+        DType dtype = theirs.spec(name).dtype();
+        if (dtype != ScalarType.F32) {
+          GgufFile made =
+              ours.computeIfAbsent(
+                  dtype,
+                  d -> {
+                    Path out = folder.resolve(d.name() + ".gguf");
+                    quantize(plain, out, d);
+                    return GgufFile.open(out);
+                  });
+          assertEquals(theirs.spec(name), made.spec(name), name);
+          assertEquals(
+              -1, theirs.storage(name).segment().mismatch(made.storage(name).segment()), name);
+          equal++;
+        }
+      }
+    } finally {
+      ours.values().forEach(GgufFile::close);
+    }
+    assertEquals(matrices, equal);
   }
 
   /** Rows enough for several slices of every kernel. */
