@@ -119,36 +119,42 @@ static void bench_attention(void) {
 #if defined(__x86_64__)
         {"attention_avx2", QUERN_CAP_AVX2, quern_attention_avx2},
         {"attention_avx512", QUERN_CAP_AVX512, quern_attention_avx512},
+        {"attention_amx", QUERN_CAP_AMX, quern_attention_amx},
 #endif
     };
-    static const int64_t shapes[][3] = {{1, 4, 2048}, {1, 1, 2048}, {64, 4, 512}, {64, 1, 2048}};
+    static const int64_t shapes[][4] = { /* queries, group, keys, head_dim */
+        {1, 4, 2048, 64},   {1, 1, 2048, 64},   {2, 4, 2048, 64},    {4, 4, 2048, 64},    {64, 4, 512, 64},   {64, 1, 2048, 64},
+        {128, 4, 512, 64},  {128, 4, 2048, 64}, {512, 4, 512, 64},   {512, 4, 2048, 64},  {512, 4, 2048, 128},
+    };
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
-        for (int s = 0; s < 4 && !skip(tiers[i].name, tiers[i].cap); s++) {
+        for (int s = 0; s < (int)(sizeof shapes / sizeof *shapes) && !skip(tiers[i].name, tiers[i].cap); s++) {
             quern_attention_args a;
             memset(&a, 0, sizeof a);
             a.queries = shapes[s][0];
             a.group = shapes[s][1];
             a.keys = shapes[s][2];
-            a.head_dim = a.value_dim = a.q_head = a.k_key = a.v_key = a.out_head = 64;
-            a.q_query = a.out_query = a.group * 64;
+            const int64_t d = shapes[s][3];
+            a.head_dim = a.value_dim = a.q_head = a.k_key = a.v_key = a.out_head = d;
+            a.q_query = a.out_query = a.group * d;
             a.first_position = a.keys - a.queries;
             a.causal = 1;
             a.scale = 0.125f;
             a.k_format = a.v_format = QUERN_KV_F16;
-            void *q = memory(a.queries * a.group * 64 * 4);
-            void *out = memory(a.queries * a.group * 64 * 4);
-            void *scratch = memory(quern_attention_scratch_bytes(a.queries * a.group, 64, 64));
+            void *q = memory(a.queries * a.group * d * 4);
+            void *out = memory(a.queries * a.group * d * 4);
+            void *scratch = memory(quern_attention_scratch_bytes(a.queries * a.group, d, d));
             double best = 1e9;
             for (const double until = seconds() + 0.2; seconds() < until;) {
                 const double t = seconds();
-                tiers[i].run(q, big, (const uint16_t *)big + a.keys * 64, NULL, out, NULL, &a, scratch);
+                tiers[i].run(q, big, (const uint16_t *)big + a.keys * d, NULL, out, NULL, &a, scratch);
                 const double d = seconds() - t;
                 best = d < best ? d : best;
             }
             const double keys = (double)a.keys;
-            printf("%-28s tq %3lld group %lld keys %5lld d 64 f16  %8.1f GFLOP/s  %6.2f GB/s of K, V\n", tiers[i].name,
-                   (long long)a.queries, (long long)a.group, (long long)a.keys,
-                   4e-9 * (double)(a.queries * a.group) * keys * 64 / best, 1e-9 * keys * 256 / best);
+            const double seen = keys - 0.5 * (double)(a.queries - 1); /* keys of a query on average */
+            printf("%-20s tq %3lld group %lld keys %4lld d %3lld f16  %7.1f GFLOP/s  %6.2f GB/s of K, V\n", tiers[i].name,
+                   (long long)a.queries, (long long)a.group, (long long)a.keys, (long long)d,
+                   4e-9 * (double)(a.queries * a.group * d) * seen / best, 4e-9 * keys * (double)d / best);
             free(q);
             free(out);
             free(scratch);

@@ -88,11 +88,18 @@ int64_t quern_scratch_bytes(int64_t k) {
     return 640 * 1024;
 }
 
-/* attention.c, with the largest NR (32) and MR (12) of the tiers and 128 keys at a time. */
+/*
+ * The larger of two. attention.c, with the largest NR (32) and MR (12) of the tiers and 128 keys at a time.
+ * attention_amx.c: BF16 tiles of 512 keys, 128 keys' exponentials (BF16) and scores of 32 rows, rows up to 32.
+ */
 int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim) {
     const int64_t d = (head_dim + 15) / 16 * 16;
     const int64_t dv = (value_dim + 31) / 32 * 32;
     const int64_t widest = d > dv ? d : dv;
     const int64_t floats = 128 * (d + dv) + 32 * widest + 12 * 128 + rows * (d + dv) + 2 * ((rows + 15) / 16 * 16);
-    return (floats * (int64_t)sizeof(float) + 4095) / 4096 * 4096;
+    const int64_t panels = floats * (int64_t)sizeof(float);
+    const int64_t d32 = (head_dim + 31) / 32 * 32;
+    const int64_t rows32 = (rows + 31) / 32 * 32;
+    const int64_t tiles = 512 * 2 * (d32 + dv) + 128 * 32 * (2 + 4) + rows32 * (2 * d32 + 4 * dv + 8);
+    return ((panels > tiles ? panels : tiles) + 4095) / 4096 * 4096;
 }

@@ -221,4 +221,8 @@ QUERN_MATMUL(quern_matmul_bf16_q4_0_amx)
 QUERN_MATMUL(quern_matmul_bf16_q4_k_amx)
 QUERN_MATMUL(quern_matmul_bf16_q6_k_amx)
 
+/* Rounds queries, keys, values and exponentials to BF16: attention_amx.c. */
+QUERN_API void quern_attention_amx(const float *q, const void *k, const void *v, const float *mask, float *out,
+                                   float *lse, const quern_attention_args *args, void *scratch);
+
 #endif

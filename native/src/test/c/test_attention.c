@@ -1,7 +1,10 @@
 /*
  * Attention of every tier against the formula in F64: grouped heads, causal, window, mask, soft cap, 16-bit K and V,
- * rows that see nothing, lengths around the kernel's piece of 128 keys; guard pages; the same bits for every cut in
- * queries.
+ * rows that see nothing, lengths around the kernels' pieces of 128 and 512 keys; guard pages; the same bits for every
+ * cut in queries.
+ *
+ * The AMX tier rounds Q (times a factor), K and V to BF16 first, and so does the reference that it is held against.
+ * What is left is the rounding of the exponentials p, each by at most 2^-9 of itself: 2^-9 sum(p |v|) / sum(p).
  */
 #include "reference.h"
 
@@ -15,11 +18,13 @@ static const struct tier {
     const char *name;
     uint64_t cap;
     attention_fn *run;
+    int rounds; /* to BF16 */
 } tiers[] = {
-    {"baseline", QUERN_CAP_BASELINE, quern_attention_baseline},
+    {"baseline", QUERN_CAP_BASELINE, quern_attention_baseline, 0},
 #if defined(__x86_64__)
-    {"avx2", QUERN_CAP_AVX2, quern_attention_avx2},
-    {"avx512", QUERN_CAP_AVX512, quern_attention_avx512},
+    {"avx2", QUERN_CAP_AVX2, quern_attention_avx2, 0},
+    {"avx512", QUERN_CAP_AVX512, quern_attention_avx512, 0},
+    {"amx", QUERN_CAP_AMX, quern_attention_amx, 1},
 #endif
 };
 
@@ -32,8 +37,11 @@ typedef struct scenario {
 
 static double cap_score(double s, double cap) { return cap > 0 ? cap * tanh(s / cap) : s; }
 
-static void expected_row(const scenario *c, const float *q, const double *k, const double *v, const float *mask, int64_t t,
-                         float scale, double *out, double *lse) {
+static double rounded(double x) { return bf16_value(bf16_of((float)x)); }
+
+/* spread: sum(p |v|) / sum(p), of each element. */
+static void expected_row(const scenario *c, const double *q, const double *k, const double *v, const float *mask, int64_t t,
+                         float scale, double *out, double *spread, double *lse) {
     double *s = malloc((size_t)(c->keys + 1) * sizeof *s);
     double top = -INFINITY;
     double total = 0;
@@ -42,23 +50,26 @@ static void expected_row(const scenario *c, const float *q, const double *k, con
         const int seen = (!c->causal || j <= position) && (c->window == 0 || j > position - c->window);
         double dot = 0;
         for (int64_t i = 0; i < c->head_dim; i++) {
-            dot += (double)q[i] * k[j * c->head_dim + i];
+            dot += q[i] * k[j * c->head_dim + i];
         }
         s[j] = seen ? cap_score(dot * scale, c->soft_cap) + (mask ? mask[j] : 0) : -INFINITY;
         top = fmax(top, s[j]);
     }
     for (int64_t i = 0; i < c->value_dim; i++) {
         out[i] = 0;
+        spread[i] = 0;
     }
     for (int64_t j = 0; j < c->keys && top > -INFINITY; j++) {
         const double p = exp(s[j] - top);
         total += p;
         for (int64_t i = 0; i < c->value_dim; i++) {
             out[i] += p * v[j * c->value_dim + i];
+            spread[i] += p * fabs(v[j * c->value_dim + i]);
         }
     }
     for (int64_t i = 0; i < c->value_dim && total > 0; i++) {
         out[i] /= total;
+        spread[i] /= total;
     }
     *lse = total > 0 ? top + log(total) : -INFINITY;
     free(s);
@@ -86,6 +97,17 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
         random_row(&r, c->kv, 0, v + j * vb, c->value_dim);
         row_values(c->kv, k + j * kb, c->head_dim, kd + j * c->head_dim);
         row_values(c->kv, v + j * vb, c->value_dim, vd + j * c->value_dim);
+    }
+    for (int64_t i = 0; tier->rounds && i < c->keys * c->head_dim; i++) {
+        kd[i] = rounded(kd[i]);
+    }
+    for (int64_t i = 0; tier->rounds && i < c->keys * c->value_dim; i++) {
+        vd[i] = rounded(vd[i]);
+    }
+    const float factor = c->soft_cap > 0 ? scale / c->soft_cap : scale * 0x1.715476p+0f;
+    double *qd = malloc((size_t)(rows * c->head_dim + 1) * sizeof *qd);
+    for (int64_t i = 0; i < rows * c->head_dim; i++) {
+        qd[i] = tier->rounds ? rounded(q[i] * factor) / factor : q[i];
     }
     for (int64_t i = 0; i < c->queries * c->keys; i++) {
         mask[i] = next_bits(&r) % 3 == 0 || i / c->keys == 1 ? -INFINITY : next_float(&r); /* query 1 sees nothing */
@@ -117,14 +139,16 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
     tier->run(q, k, v, used_mask, out, lse, &a, scratch);
 
     double *expected = malloc((size_t)(c->value_dim + 1) * sizeof *expected);
+    double *spread = malloc((size_t)(c->value_dim + 1) * sizeof *spread);
     for (int64_t t = 0; t < c->queries; t++) {
         for (int64_t g = 0; g < c->group; g++) {
             const int64_t row = t * c->group + g;
             double l;
-            expected_row(c, q + row * c->head_dim, kd, vd, used_mask ? used_mask + t * c->keys : NULL, t, scale, expected, &l);
+            expected_row(c, qd + row * c->head_dim, kd, vd, used_mask ? used_mask + t * c->keys : NULL, t, scale, expected,
+                         spread, &l);
             for (int64_t i = 0; i < c->value_dim; i++) {
                 const double e = fabs(out[row * c->value_dim + i] - expected[i]);
-                CHECK(e <= 3e-6, "%s tq=%lld g=%lld d=%lld/%lld tk=%lld first=%lld window=%lld %s row %lld: %g, not %g",
+                CHECK(e <= 3e-6 + (tier->rounds ? 0x1p-9 * spread[i] : 0), "%s tq=%lld g=%lld d=%lld/%lld tk=%lld first=%lld window=%lld %s row %lld: %g, not %g",
                       tier->name, (long long)c->queries, (long long)c->group, (long long)c->head_dim, (long long)c->value_dim,
                       (long long)c->keys, (long long)c->first, (long long)c->window, format_name(c->kv), (long long)row,
                       (double)out[row * c->value_dim + i], expected[i]);
@@ -133,6 +157,8 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
         }
     }
     free(expected);
+    free(spread);
+    free(qd);
     free(kd);
     free(vd);
 
@@ -157,6 +183,8 @@ int main(void) {
         {20, 2, 1, 3, 255, 235, 0, 1, 0, BF16, 0},   {20, 2, 80, 80, 384, 364, 0, 1, 0, F32, 5.0f},
         {5, 1, 8, 8, 0, 0, 0, 1, 0, F32, 0},         {6, 2, 8, 8, 40, -3, 0, 1, 0, F32, 0},
         {12, 1, 24, 24, 140, 139, 100, 0, 1, F16, 30.0f}, {130, 1, 64, 64, 130, 0, 0, 1, 0, F32, 0},
+        {70, 4, 64, 64, 700, 630, 0, 1, 0, F16, 0},  {33, 3, 96, 80, 1100, 1067, 400, 1, 0, BF16, 0},
+        {50, 1, 32, 40, 640, 590, 0, 0, 1, F32, 8.0f},
     };
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {

@@ -1,0 +1,466 @@
+/*
+ * The attention of attention.c (formula, layouts and arguments are there) on AMX tiles, for many query rows: queries,
+ * keys, values and the exponentials are rounded to BF16, everything else is F32 (FAST precision, prefill).
+ *
+ *   scratch: quern_attention_scratch_bytes(), 64-byte aligned.
+ *
+ * Both products are computed transposed, so that nothing is shuffled between them:
+ *   S^T = K Q^T: the left operand is K as it is stored (16 keys, 32 of head_dim), the right one Q, put into the tile's
+ *   pair order once per call. A row of the sum is one key's scores for 16 query rows: maxima and sums over keys are
+ *   lane by lane, and the mask of causality is a comparison of vectors.
+ *   O^T += V^T P^T: two keys' exponentials, rounded and interleaved, are a row of the right operand. The left one is V
+ *   transposed, once per block of keys. What is accumulated shrinks lane by lane too.
+ *
+ * Loops: keys in blocks of BLOCK (cut at absolute multiples), converted to tiles once for all query rows: 128 KiB at
+ * head_dim 64, second-level cache; query rows (query-major, group inside) by PAIR; the block's keys in pieces of PIECE,
+ * while the 32 rows' sums stay in the first-level cache: scores, softmax, sums. Pieces are cut down to the 32s of keys
+ * that some row sees, and only rows that do not see all of them are masked.
+ *
+ * exp(x) = 2^(x log2 e): the factor is part of what Q is multiplied by before it is rounded, so maxima are in units
+ * of log 2.
+ */
+#include "quern.h"
+#include "vmath.h"
+
+#include <math.h>
+
+enum {
+    TILE = 16,        /* rows of a tile */
+    TILE_K = 32,      /* BF16 elements along k in a tile row */
+    TILE_BYTES = 64,  /* bytes of a tile row */
+    TILE_SIZE = 1024, /* bytes of a tile */
+    PAIR = 32,        /* rows of two tiles */
+    PIECE = 128,      /* keys between two visits of the sums */
+    BLOCK = 512       /* keys whose tiles are in scratch at a time */
+};
+
+static const float LOG2_E = 0x1.715476p+0f;
+static const float LN_2 = 0x1.62e43p-1f;
+
+typedef struct tile_config {
+    uint8_t palette;
+    uint8_t start_row;
+    uint8_t reserved[14];
+    uint16_t column_bytes[16];
+    uint8_t rows[16];
+} tile_config;
+
+/* Tiles 0..3: sums (left operand's upper or lower, right one's left or right); 4, 5: left operands; 6, 7: right ones. */
+static void configure(void) {
+    tile_config config __attribute__((aligned(64)));
+    memset(&config, 0, sizeof config);
+    config.palette = 1;
+    for (int t = 0; t < 8; t++) {
+        config.column_bytes[t] = TILE_BYTES;
+        config.rows[t] = TILE;
+    }
+    /* gcc 12 believes that the instruction reads less than 64 bytes and would drop the stores above. */
+    __asm__ volatile("" : : "r"(&config) : "memory");
+    _tile_loadconfig(&config);
+}
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+typedef struct workspace {
+    uint8_t *k;     /* tiles (BLOCK / 16, head_dim / 32) of (16 keys, 32) */
+    uint8_t *v;     /* tiles (value_dim / 16, BLOCK / 32) of (16, 32 keys) */
+    uint8_t *p;     /* tiles (PIECE / 32, 2 halves) of (16 pairs of keys, 16 rows, 2) */
+    float *score;   /* (2 halves, PIECE keys, 16 rows) */
+    uint8_t *q;     /* (rows / 32) tiles (head_dim / 32, 2 halves) of (16 pairs, 16 rows, 2) */
+    float *sum;     /* (rows / 32) tiles (value_dim / 16, 2 halves) of (16, 16 rows): not yet divided */
+    float *top;     /* (rows) running maximum */
+    float *total;   /* (rows) running sum of exponentials */
+    int64_t d;      /* head_dim, rounded up to 32 */
+    int64_t dv;     /* value_dim, rounded up to 32 */
+} workspace;
+
+static workspace divide(uint8_t *scratch, int64_t rows, int64_t head_dim, int64_t value_dim) {
+    const int64_t half = (int64_t)sizeof(uint16_t);
+    const int64_t full = (int64_t)sizeof(float);
+    const int64_t all = round_up(rows, PAIR);
+    workspace w;
+    w.d = round_up(head_dim, TILE_K);
+    w.dv = round_up(value_dim, PAIR);
+    w.k = scratch;
+    w.v = w.k + BLOCK * w.d * half;
+    w.p = w.v + BLOCK * w.dv * half;
+    w.score = (float *)(void *)(w.p + PIECE * PAIR * half);
+    w.q = (uint8_t *)w.score + PIECE * PAIR * full;
+    w.sum = (float *)(void *)(w.q + all * w.d * half);
+    w.top = w.sum + all * w.dv;
+    w.total = w.top + all;
+    return w;
+}
+
+QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+/* Lane i: the BF16 of even's lane i, then that of odd's. */
+QUERN_INLINE __m512i interleave(vf even, vf odd) {
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                           5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(order, narrow_pair(even, odd));
+}
+
+/* min(n, 16) elements from `offset` on, the rest zero; n may be negative. */
+QUERN_INLINE vf load_elements(const void *base, int64_t offset, int32_t format, int64_t n) {
+    const __mmask16 mask = n >= VL ? 0xffff : n <= 0 ? 0 : v_mask_n((int)n);
+    if (format == QUERN_KV_F32) {
+        return _mm512_maskz_loadu_ps(mask, (const float *)base + offset);
+    }
+    const __m256i halves = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)base + offset);
+    if (format == QUERN_KV_F16) {
+        return _mm512_cvtph_ps(halves);
+    }
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+/* Query rows in tile order, times `factor`; rows that fill up the last pair of tiles are zero. */
+static void pack_queries(const float *q, const quern_attention_args *a, float factor, const workspace *w) {
+    const int64_t rows = a->queries * a->group;
+    for (int64_t r = 0; r < round_up(rows, PAIR); r += TILE) {
+        uint8_t *out = w->q + r / PAIR * PAIR * w->d * 2 + r % PAIR / TILE * TILE_SIZE;
+        for (int64_t i = 0; i < w->d; i += TILE_K, out += 2 * TILE_SIZE) {
+            vf t[TILE];
+            for (int64_t j = 0; j < TILE; j++) {
+                vf low = v_zero();
+                vf high = v_zero();
+                if (r + j < rows) {
+                    const int64_t at = (r + j) / a->group * a->q_query + (r + j) % a->group * a->q_head + i;
+                    low = load_elements(q, at, QUERN_KV_F32, a->head_dim - i);
+                    high = load_elements(q, at + VL, QUERN_KV_F32, a->head_dim - i - VL);
+                }
+                t[j] = _mm512_castsi512_ps(narrow_pair(low * v_set1(factor), high * v_set1(factor)));
+            }
+            v_transpose(t);
+            for (int j = 0; j < TILE; j++) {
+                v_store((float *)(void *)(out + j * TILE_BYTES), t[j]);
+            }
+        }
+    }
+}
+
+/* Keys [j0, j0 + n) as tiles; those that fill up the last 32 are zero. */
+QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
+                            int32_t format) {
+    for (int64_t j = 0; j < round_up(n, PAIR); j++) {
+        uint8_t *out = w->k + j / TILE * TILE * w->d * 2 + j % TILE * TILE_BYTES;
+        const int64_t at = (j0 + j) * a->k_key;
+        const int64_t d = j < n ? a->head_dim : 0;
+        for (int64_t i = 0; i < w->d; i += TILE_K, out += TILE_SIZE) {
+            const vf low = load_elements(k, at + i, format, d - i);
+            const vf high = load_elements(k, at + i + VL, format, d - i - VL);
+            _mm512_store_si512(out, narrow_pair(low, high));
+        }
+    }
+}
+
+QUERN_INLINE void pack_values(const void *v, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
+                              int32_t format) {
+    for (int64_t j = 0; j < n; j += TILE_K) {
+        for (int64_t c = 0; c < w->dv; c += TILE) {
+            uint8_t *out = w->v + (c / TILE * (BLOCK / TILE_K) + j / TILE_K) * TILE_SIZE;
+            vf t[TILE];
+            for (int64_t i = 0; i < TILE; i++) {
+                const int64_t key = j + 2 * i;
+                const int64_t at = (j0 + key) * a->v_key + c;
+                const vf even = load_elements(v, at, format, key < n ? a->value_dim - c : 0);
+                const vf odd = load_elements(v, at + a->v_key, format, key + 1 < n ? a->value_dim - c : 0);
+                t[i] = _mm512_castsi512_ps(interleave(even, odd));
+            }
+            v_transpose(t);
+            for (int i = 0; i < TILE; i++) {
+                v_store((float *)(void *)(out + i * TILE_BYTES), t[i]);
+            }
+        }
+    }
+}
+
+static void pack_block(const void *k, const void *v, const quern_attention_args *a, int64_t j0, int64_t n,
+                       const workspace *w) {
+    if (a->k_format == QUERN_KV_F32) {
+        pack_keys(k, a, j0, n, w, QUERN_KV_F32);
+    } else if (a->k_format == QUERN_KV_F16) {
+        pack_keys(k, a, j0, n, w, QUERN_KV_F16);
+    } else {
+        pack_keys(k, a, j0, n, w, QUERN_KV_BF16);
+    }
+    if (a->v_format == QUERN_KV_F32) {
+        pack_values(v, a, j0, n, w, QUERN_KV_F32);
+    } else if (a->v_format == QUERN_KV_F16) {
+        pack_values(v, a, j0, n, w, QUERN_KV_F16);
+    } else {
+        pack_values(v, a, j0, n, w, QUERN_KV_BF16);
+    }
+}
+
+/* First key that query t sees, and one past the last. */
+static int64_t first_key(const quern_attention_args *a, int64_t t) {
+    const int64_t first = a->window > 0 ? a->first_position + t - a->window + 1 : 0;
+    return first > 0 ? first : 0;
+}
+
+static int64_t end_key(const quern_attention_args *a, int64_t t) {
+    const int64_t end = a->causal ? a->first_position + t + 1 : a->keys;
+    return end < a->keys ? end : a->keys;
+}
+
+/*
+ * Four sums of (16, 16): left (2 tiles, `below` bytes apart, then every TILE_SIZE) times right (2 tiles side by side,
+ * then every 2 TILE_SIZE) over `steps`. add: sums go on, else they begin.
+ */
+QUERN_INLINE void multiply(const uint8_t *left, int64_t below, const uint8_t *right, int64_t steps, float *sum0,
+                           float *sum1, float *sum2, float *sum3, int add) {
+    /* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
+    __asm__ volatile("" : : : "memory");
+    if (add) {
+        _tile_loadd(0, sum0, TILE_BYTES);
+        _tile_loadd(1, sum1, TILE_BYTES);
+        _tile_loadd(2, sum2, TILE_BYTES);
+        _tile_loadd(3, sum3, TILE_BYTES);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int64_t s = 0; s < steps; s++) {
+        _tile_loadd(4, left + s * TILE_SIZE, TILE_BYTES);
+        _tile_loadd(6, right + s * 2 * TILE_SIZE, TILE_BYTES);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, right + s * 2 * TILE_SIZE + TILE_SIZE, TILE_BYTES);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, left + below + s * TILE_SIZE, TILE_BYTES);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, sum0, TILE_BYTES);
+    _tile_stored(1, sum1, TILE_BYTES);
+    _tile_stored(2, sum2, TILE_BYTES);
+    _tile_stored(3, sum3, TILE_BYTES);
+    __asm__ volatile("" : : : "memory");
+}
+
+/* 2^x for x <= 0, -inf included: 2^floor(x) times a polynomial in the rest (Chebyshev nodes on [0, 1], 1.5e-7). */
+QUERN_INLINE vf exp2_negative(vf x) {
+    const vf r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    vf p = v_set1(0x1.ec3222p-10f);
+    p = v_fma(p, r, v_set1(0x1.269014p-7f));
+    p = v_fma(p, r, v_set1(0x1.c95440p-5f));
+    p = v_fma(p, r, v_set1(0x1.ebd5aap-3f));
+    p = v_fma(p, r, v_set1(0x1.62e4f6p-1f));
+    p = v_fma(p, r, v_set1(1.0f));
+    return _mm512_scalef_ps(p, x);
+}
+
+/* The keys that each of 16 rows sees, as indices into a piece: [from, to). */
+typedef struct limits {
+    int32_t from[TILE];
+    int32_t to[TILE];
+    int64_t from_all; /* keys [from_all, to_all) are seen by every row */
+    int64_t to_all;
+} limits;
+
+static limits limits_of(const quern_attention_args *a, int64_t r0, int64_t j0, int64_t n) {
+    const int64_t last = a->queries * a->group - 1;
+    limits l;
+    l.from_all = 0;
+    l.to_all = n;
+    for (int64_t i = 0; i < TILE; i++) {
+        const int64_t t = (r0 + i < last ? r0 + i : last) / a->group;
+        const int64_t first = first_key(a, t) - j0;
+        const int64_t end = end_key(a, t) - j0;
+        const int64_t from = first < 0 ? 0 : first < n ? first : n;
+        const int64_t to = end < 0 ? 0 : end < n ? end : n;
+        l.from[i] = (int32_t)from;
+        l.to[i] = (int32_t)to;
+        l.from_all = from > l.from_all ? from : l.from_all;
+        l.to_all = to < l.to_all ? to : l.to_all;
+    }
+    return l;
+}
+
+/* Scores of keys [j, end) become -inf where a row does not see them. */
+QUERN_INLINE void hide(float *score, const limits *l, int64_t j, int64_t end) {
+    const __m512i from = _mm512_loadu_si512(l->from);
+    const __m512i to = _mm512_loadu_si512(l->to);
+    for (; j < end; j++) {
+        const __m512i key = _mm512_set1_epi32((int32_t)j);
+        const __mmask16 seen = _mm512_cmple_epi32_mask(from, key) & _mm512_cmplt_epi32_mask(key, to);
+        v_store(score + j * TILE, _mm512_mask_mov_ps(v_set1(-INFINITY), seen, v_load(score + j * TILE)));
+    }
+}
+
+static void cap_scores(float *score, float cap, int64_t n) {
+    for (int64_t j = 0; j < n; j++) {
+        v_store(score + j * TILE, v_tanh(v_load(score + j * TILE)) * v_set1(cap * LOG2_E));
+    }
+}
+
+/* Adds the mask of rows r0... at keys [j0, j0 + n). */
+static void add_mask(float *score, const float *mask, const quern_attention_args *a, int64_t r0, int64_t j0, int64_t n) {
+    const int64_t rows = a->queries * a->group - r0;
+    for (int64_t j = 0; j < n; j += TILE) {
+        const int64_t width = n - j < TILE ? n - j : TILE;
+        float block[TILE][TILE] = {{0}};
+        vf t[TILE];
+        for (int64_t i = 0; i < TILE && i < rows; i++) {
+            const float *row = mask + (r0 + i) / a->group * a->mask_query + (r0 + i) % a->group * a->mask_head +
+                               (j0 + j) * a->mask_key;
+            for (int64_t c = 0; c < width; c++) {
+                block[i][c] = row[c * a->mask_key];
+            }
+        }
+        for (int i = 0; i < TILE; i++) {
+            t[i] = v_load(block[i]);
+        }
+        v_transpose(t);
+        for (int64_t c = 0; c < width; c++) {
+            float *s = score + (j + c) * TILE;
+            v_store(s, v_fma(t[c], v_set1(LOG2_E), v_load(s)));
+        }
+    }
+}
+
+/*
+ * 16 rows' scores of n keys (a multiple of 32; hidden ones are -inf) become exponentials in tiles (n / 32, every 2);
+ * the running maximum and sum move on; returns the factors by which what was accumulated must shrink.
+ */
+QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *top, float *total) {
+    const vf old = v_load(top);
+    vf high0 = old;
+    vf high1 = old;
+    vf high2 = old;
+    vf high3 = old;
+    for (int64_t j = 0; j < n; j += 4) {
+        high0 = v_max(v_load(score + j * TILE), high0);
+        high1 = v_max(v_load(score + (j + 1) * TILE), high1);
+        high2 = v_max(v_load(score + (j + 2) * TILE), high2);
+        high3 = v_max(v_load(score + (j + 3) * TILE), high3);
+    }
+    const vf now = v_max(v_max(high0, high1), v_max(high2, high3));
+    const vf none = v_set1(-INFINITY);
+    const vf shift = _mm512_mask_mov_ps(now, _mm512_cmp_ps_mask(now, none, _CMP_EQ_OQ), v_zero());
+    vf sum0 = v_zero();
+    vf sum1 = v_zero();
+    for (int64_t j = 0; j < n; j += TILE_K, p += 2 * TILE_SIZE) {
+        for (int i = 0; i < TILE; i++) {
+            const vf even = exp2_negative(v_load(score + (j + 2 * i) * TILE) - shift);
+            const vf odd = exp2_negative(v_load(score + (j + 2 * i + 1) * TILE) - shift);
+            sum0 = sum0 + even;
+            sum1 = sum1 + odd;
+            _mm512_store_si512(p + i * TILE_BYTES, interleave(even, odd));
+        }
+    }
+    const __mmask16 same = _mm512_cmp_ps_mask(old, now, _CMP_EQ_OQ);
+    const vf shrink = _mm512_mask_mov_ps(exp2_negative(old - shift), same, v_set1(1.0f));
+    v_store(top, now);
+    v_store(total, v_fma(v_load(total), shrink, sum0 + sum1));
+    return shrink;
+}
+
+/* Rows [r0, r0 + 32) against keys [j0 + from, j0 + to) of the block at j0: from and to are multiples of 32. */
+static void attend(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n, int64_t from,
+                   int64_t to, const workspace *w) {
+    const int64_t keys = to - from;
+    const int64_t steps = w->d / TILE_K;
+    const uint8_t *q = w->q + r0 * w->d * 2;
+    float *sum = w->sum + r0 * w->dv;
+    for (int64_t j = 0; j < keys; j += PAIR) {
+        float *s = w->score + j * TILE;
+        multiply(w->k + (from + j) * w->d * 2, TILE * w->d * 2, q, steps, s, s + PIECE * TILE, s + 256,
+                 s + 256 + PIECE * TILE, 0);
+    }
+    for (int half = 0; half < 2; half++) {
+        const int64_t r = r0 + half * TILE;
+        float *s = w->score + half * PIECE * TILE;
+        const limits l = limits_of(a, r, j0 + from, n - from < keys ? n - from : keys);
+        if (a->soft_cap > 0.0f) {
+            cap_scores(s, a->soft_cap, keys);
+        }
+        if (mask) {
+            add_mask(s, mask, a, r, j0 + from, n - from < keys ? n - from : keys);
+        }
+        hide(s, &l, 0, l.from_all);
+        hide(s, &l, l.to_all, keys);
+        const vf shrink = softmax_step(s, w->p + half * TILE_SIZE, keys, w->top + r, w->total + r);
+        if (_mm512_cmp_ps_mask(shrink, v_set1(1.0f), _CMP_NEQ_UQ)) {
+            for (int64_t c = 0; c < w->dv; c++) {
+                float *o = sum + (c / TILE * 2 + half) * 256 + c % TILE * TILE;
+                v_store(o, v_load(o) * shrink);
+            }
+        }
+    }
+    for (int64_t c = 0; c < w->dv; c += PAIR) {
+        float *o = sum + c / TILE * 512;
+        multiply(w->v + (c / TILE * (BLOCK / TILE_K) + from / TILE_K) * TILE_SIZE, BLOCK / TILE_K * TILE_SIZE, w->p,
+                 keys / TILE_K, o, o + 256, o + 512, o + 768, 1);
+    }
+}
+
+/* Rows [r0, r0 + 32) against the block [j0, j0 + n). */
+static void attend_block(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n,
+                         const workspace *w) {
+    const int64_t rows = a->queries * a->group;
+    const int64_t last = r0 + PAIR < rows ? r0 + PAIR - 1 : rows - 1;
+    const int64_t seen_from = first_key(a, r0 / a->group) - j0;
+    const int64_t seen_to = end_key(a, last / a->group) - j0;
+    const int64_t from = seen_from < 0 ? 0 : seen_from / PAIR * PAIR;
+    const int64_t to = round_up(seen_to < n ? seen_to : n, PAIR);
+    for (int64_t j = from; j < to;) {
+        const int64_t next = j / PIECE * PIECE + PIECE;
+        attend(a, mask, r0, j0, n, j, next < to ? next : to, w);
+        j = next;
+    }
+}
+
+/* Divides rows [r0, r0 + 16) and writes them. */
+static void finish(const quern_attention_args *a, float *out, float *lse, int64_t r0, const workspace *w) {
+    const int64_t rows = a->queries * a->group - r0;
+    const vf total = v_load(w->total + r0);
+    const __mmask16 seen = _mm512_cmp_ps_mask(total, v_zero(), _CMP_NEQ_UQ);
+    const vf factor = _mm512_maskz_mov_ps(seen, v_set1(1.0f) / total);
+    for (int64_t c = 0; c < a->value_dim; c += TILE) {
+        const float *sum = w->sum + r0 / PAIR * PAIR * w->dv + (c / TILE * 2 + r0 % PAIR / TILE) * 256;
+        vf t[TILE];
+        for (int i = 0; i < TILE; i++) {
+            t[i] = v_load(sum + i * TILE) * factor;
+        }
+        v_transpose(t);
+        for (int64_t i = 0; i < TILE && i < rows; i++) {
+            float *to = out + (r0 + i) / a->group * a->out_query + (r0 + i) % a->group * a->out_head;
+            v_store_upto(to + c, t[i], a->value_dim - c);
+        }
+    }
+    for (int64_t i = 0; lse && i < TILE && i < rows; i++) {
+        const float sum = w->total[r0 + i];
+        lse[(r0 + i) / a->group * a->lse_query + (r0 + i) % a->group * a->lse_head] =
+            sum == 0.0f ? -INFINITY : w->top[r0 + i] * LN_2 + logf(sum);
+    }
+}
+
+void QN(attention)(const float *q, const void *k, const void *v, const float *mask, float *out, float *lse,
+                   const quern_attention_args *args, void *scratch) {
+    const quern_attention_args *a = args;
+    const int64_t rows = a->queries * a->group;
+    const int64_t all = round_up(rows, PAIR);
+    const workspace w = divide(scratch, rows, a->head_dim, a->value_dim);
+    pack_queries(q, a, a->soft_cap > 0.0f ? a->scale / a->soft_cap : a->scale * LOG2_E, &w);
+    memset(w.sum, 0, (size_t)(all * w.dv) * sizeof(float));
+    for (int64_t r = 0; r < all; r++) {
+        w.top[r] = -INFINITY;
+        w.total[r] = 0.0f;
+    }
+    const int64_t end = rows > 0 ? end_key(a, a->queries - 1) : 0;
+    configure();
+    for (int64_t j0 = first_key(a, 0) / BLOCK * BLOCK; j0 < end; j0 += BLOCK) {
+        const int64_t n = end - j0 < BLOCK ? end - j0 : BLOCK;
+        pack_block(k, v, a, j0, n, &w);
+        for (int64_t r = 0; r < all; r += PAIR) {
+            attend_block(a, mask, r, j0, n, &w);
+        }
+    }
+    _tile_release();
+    for (int64_t r = 0; r < rows; r += TILE) {
+        finish(a, out, lse, r, &w);
+    }
+}
