@@ -108,6 +108,17 @@ static void bench_matmul(const entry *e, int64_t m, int64_t n, int64_t k) {
     free(scratch);
 }
 
+/* n floats in [-scale, scale): a running maximum must have something to do. */
+static float *random_floats(int64_t n, float scale) {
+    float *x = memory(n * 4);
+    uint32_t bits = 1;
+    for (int64_t i = 0; i < n; i++) {
+        bits = bits * 1664525u + 1013904223u;
+        x[i] = (float)(int32_t)bits * 0x1p-31f * scale;
+    }
+    return x;
+}
+
 static void bench_attention(void) {
     static const struct {
         const char *name;
@@ -140,13 +151,16 @@ static void bench_attention(void) {
             a.causal = 1;
             a.scale = 0.125f;
             a.k_format = a.v_format = QUERN_KV_F16;
-            void *q = memory(a.queries * a.group * d * 4);
+            float *q = random_floats(a.queries * a.group * d, 2.0f);
+            float *wide = random_floats(2 * a.keys * d, 2.0f);
+            uint16_t *kv = memory(2 * a.keys * d * 2);
+            quern_convert_f32_f16_baseline(wide, 0, kv, 0, 1, 2 * a.keys * d);
             void *out = memory(a.queries * a.group * d * 4);
             void *scratch = memory(quern_attention_scratch_bytes(a.queries * a.group, d, d));
             double best = 1e9;
             for (const double until = seconds() + 0.2; seconds() < until;) {
                 const double t = seconds();
-                tiers[i].run(q, big, (const uint16_t *)big + a.keys * d, NULL, out, NULL, &a, scratch);
+                tiers[i].run(q, kv, kv + a.keys * d, NULL, out, NULL, &a, scratch);
                 const double d = seconds() - t;
                 best = d < best ? d : best;
             }
@@ -156,6 +170,8 @@ static void bench_attention(void) {
                    (long long)a.queries, (long long)a.group, (long long)a.keys, (long long)d,
                    4e-9 * (double)(a.queries * a.group * d) * seen / best, 4e-9 * keys * (double)d / best);
             free(q);
+            free(wide);
+            free(kv);
             free(out);
             free(scratch);
         }
@@ -182,13 +198,8 @@ static void bench_convert(const char *name, uint64_t cap, convert_fn *run) {
     if (skip(name, cap)) {
         return;
     }
-    float *x = memory(32768 * 4);
+    float *x = strstr(name, "convert_f32") ? random_floats(32768, 1.0f) : memory(32768 * 4);
     void *y = memory(32768 * 4);
-    uint32_t bits = 1;
-    for (int i = 0; i < 32768 && strstr(name, "convert_f32"); i++) {
-        bits = bits * 1664525u + 1013904223u;
-        x[i] = (float)(int32_t)bits * 0x1p-31f;
-    }
     BEST(best, run(x, 0, y, 0, 1, 32768))
     report(name, 32768, best);
     free(x);

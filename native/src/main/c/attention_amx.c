@@ -1,6 +1,9 @@
 /*
- * The attention of attention.c (formula, layouts and arguments are there) on AMX tiles, for many query rows: queries,
- * keys, values and the exponentials are rounded to BF16, everything else is F32 (FAST precision, prefill).
+ * The attention of attention.c (formula, layouts and arguments are there) on AMX tiles (FAST precision): values and
+ * exponentials are rounded to BF16, so a result is off by at most 2^-7 sum(p |v|) / sum(p). Queries and keys are sums of
+ * two BF16, q = q' + q", and scores are k' q' + k" q' + k' q", off by 3 * 2^-16 of sum |k q| at most: exp would make
+ * much of more.
+ * Keys that are BF16 have no k".
  *
  *   scratch: quern_attention_scratch_bytes(), 64-byte aligned.
  *
@@ -11,13 +14,20 @@
  *   O^T += V^T P^T: two keys' exponentials, rounded and interleaved, are a row of the right operand. The left one is V
  *   transposed, once per block of keys. What is accumulated shrinks lane by lane too.
  *
- * Loops: keys in blocks of BLOCK (cut at absolute multiples), converted to tiles once for all query rows: 128 KiB at
+ * Loops: keys in blocks of BLOCK (cut at absolute multiples), converted to tiles once for all query rows: 192 KiB at
  * head_dim 64, second-level cache; query rows (query-major, group inside) by PAIR; the block's keys in pieces of PIECE,
  * while the 32 rows' sums stay in the first-level cache: scores, softmax, sums. Pieces are cut down to the 32s of keys
  * that some row sees, and only rows that do not see all of them are masked.
  *
  * exp(x) = 2^(x log2 e): the factor is part of what Q is multiplied by before it is rounded, so maxima are in units
- * of log 2.
+ * of log 2. What keys beyond a row's own add to its sums is exactly zero, so its bits do not depend on its neighbours.
+ *
+ * Measured (quern_bench: one core of a Xeon at 2.1 GHz, processor time, other processes running beside it; K and V F16,
+ * causal, only pairs that are seen count), GFLOP/s, in brackets attention_avx512:
+ *   head_dim 64, 4 heads: 64 queries of 512 keys 372 (99), 128: 371 (99), 512: 324 (86); 512 of 2048 433 (119)
+ *   head_dim 128, 4 heads: 512 of 2048 keys 520 (130)
+ *   1 query, 2048 keys: 7.6 GB/s of K and V (5.8); with 4 heads 7.8 (5.5)
+ * With a single term for Q and K: 470, 480, 430 and 560 for head_dim 64, 9.8 GB/s for 1 query.
  */
 #include "quern.h"
 #include "vmath.h"
@@ -62,11 +72,11 @@ static void configure(void) {
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 typedef struct workspace {
-    uint8_t *k;     /* tiles (BLOCK / 16, head_dim / 32) of (16 keys, 32) */
+    uint8_t *k;     /* tiles (2 terms, BLOCK / 16, head_dim / 32) of (16 keys, 32) */
     uint8_t *v;     /* tiles (value_dim / 16, BLOCK / 32) of (16, 32 keys) */
     uint8_t *p;     /* tiles (PIECE / 32, 2 halves) of (16 pairs of keys, 16 rows, 2) */
     float *score;   /* (2 halves, PIECE keys, 16 rows) */
-    uint8_t *q;     /* (rows / 32) tiles (head_dim / 32, 2 halves) of (16 pairs, 16 rows, 2) */
+    uint8_t *q;     /* (rows / 32) tiles (2 terms, head_dim / 32, 2 halves) of (16 pairs, 16 rows, 2) */
     float *sum;     /* (rows / 32) tiles (value_dim / 16, 2 halves) of (16, 16 rows): not yet divided */
     float *top;     /* (rows) running maximum */
     float *total;   /* (rows) running sum of exponentials */
@@ -82,17 +92,24 @@ static workspace divide(uint8_t *scratch, int64_t rows, int64_t head_dim, int64_
     w.d = round_up(head_dim, TILE_K);
     w.dv = round_up(value_dim, PAIR);
     w.k = scratch;
-    w.v = w.k + BLOCK * w.d * half;
+    w.v = w.k + 2 * BLOCK * w.d * half;
     w.p = w.v + BLOCK * w.dv * half;
     w.score = (float *)(void *)(w.p + PIECE * PAIR * half);
     w.q = (uint8_t *)w.score + PIECE * PAIR * full;
-    w.sum = (float *)(void *)(w.q + all * w.d * half);
+    w.sum = (float *)(void *)(w.q + 2 * all * w.d * half);
     w.top = w.sum + all * w.dv;
     w.total = w.top + all;
     return w;
 }
 
 QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+/* What rounding low and high to the BF16 of `pair` left, rounded to BF16. */
+QUERN_INLINE __m512i rest_pair(vf low, vf high, __m512i pair) {
+    const __m512i first = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(pair)), 16);
+    const __m512i second = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(pair, 1)), 16);
+    return narrow_pair(low - _mm512_castsi512_ps(first), high - _mm512_castsi512_ps(second));
+}
 
 /* Lane i: the BF16 of even's lane i, then that of odd's. */
 QUERN_INLINE __m512i interleave(vf even, vf odd) {
@@ -114,32 +131,37 @@ QUERN_INLINE vf load_elements(const void *base, int64_t offset, int32_t format, 
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
-/* Query rows in tile order, times `factor`; rows that fill up the last pair of tiles are zero. */
+/* Query rows in tile order, times `factor`, as two terms; rows that fill up the last pair of tiles are zero. */
 static void pack_queries(const float *q, const quern_attention_args *a, float factor, const workspace *w) {
     const int64_t rows = a->queries * a->group;
     for (int64_t r = 0; r < round_up(rows, PAIR); r += TILE) {
-        uint8_t *out = w->q + r / PAIR * PAIR * w->d * 2 + r % PAIR / TILE * TILE_SIZE;
+        uint8_t *out = w->q + r / PAIR * PAIR * w->d * 4 + r % PAIR / TILE * TILE_SIZE;
         for (int64_t i = 0; i < w->d; i += TILE_K, out += 2 * TILE_SIZE) {
             vf t[TILE];
+            vf u[TILE];
             for (int64_t j = 0; j < TILE; j++) {
                 vf low = v_zero();
                 vf high = v_zero();
                 if (r + j < rows) {
                     const int64_t at = (r + j) / a->group * a->q_query + (r + j) % a->group * a->q_head + i;
-                    low = load_elements(q, at, QUERN_KV_F32, a->head_dim - i);
-                    high = load_elements(q, at + VL, QUERN_KV_F32, a->head_dim - i - VL);
+                    low = load_elements(q, at, QUERN_KV_F32, a->head_dim - i) * v_set1(factor);
+                    high = load_elements(q, at + VL, QUERN_KV_F32, a->head_dim - i - VL) * v_set1(factor);
                 }
-                t[j] = _mm512_castsi512_ps(narrow_pair(low * v_set1(factor), high * v_set1(factor)));
+                const __m512i pair = narrow_pair(low, high);
+                t[j] = _mm512_castsi512_ps(pair);
+                u[j] = _mm512_castsi512_ps(rest_pair(low, high, pair));
             }
             v_transpose(t);
+            v_transpose(u);
             for (int j = 0; j < TILE; j++) {
                 v_store((float *)(void *)(out + j * TILE_BYTES), t[j]);
+                v_store((float *)(void *)(out + PAIR * w->d * 2 + j * TILE_BYTES), u[j]);
             }
         }
     }
 }
 
-/* Keys [j0, j0 + n) as tiles; those that fill up the last 32 are zero. */
+/* Keys [j0, j0 + n) as tiles, in two terms but for BF16; those that fill up the last 32 are zero. */
 QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
                             int32_t format) {
     for (int64_t j = 0; j < round_up(n, PAIR); j++) {
@@ -149,7 +171,11 @@ QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_
         for (int64_t i = 0; i < w->d; i += TILE_K, out += TILE_SIZE) {
             const vf low = load_elements(k, at + i, format, d - i);
             const vf high = load_elements(k, at + i + VL, format, d - i - VL);
-            _mm512_store_si512(out, narrow_pair(low, high));
+            const __m512i pair = narrow_pair(low, high);
+            _mm512_store_si512(out, pair);
+            if (format != QUERN_KV_BF16) {
+                _mm512_store_si512(out + BLOCK * w->d * 2, rest_pair(low, high, pair));
+            }
         }
     }
 }
@@ -204,40 +230,71 @@ static int64_t end_key(const quern_attention_args *a, int64_t t) {
     return end < a->keys ? end : a->keys;
 }
 
-/*
- * Four sums of (16, 16): left (2 tiles, `below` bytes apart, then every TILE_SIZE) times right (2 tiles side by side,
- * then every 2 TILE_SIZE) over `steps`. add: sums go on, else they begin.
- */
-QUERN_INLINE void multiply(const uint8_t *left, int64_t below, const uint8_t *right, int64_t steps, float *sum0,
-                           float *sum1, float *sum2, float *sum3, int add) {
-    /* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
-    __asm__ volatile("" : : : "memory");
-    if (add) {
-        _tile_loadd(0, sum0, TILE_BYTES);
-        _tile_loadd(1, sum1, TILE_BYTES);
-        _tile_loadd(2, sum2, TILE_BYTES);
-        _tile_loadd(3, sum3, TILE_BYTES);
-    } else {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
+/* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
+QUERN_INLINE void fence(void) { __asm__ volatile("" : : : "memory"); }
+
+QUERN_INLINE void load_left(const uint8_t *upper, const uint8_t *lower) {
+    _tile_loadd(4, upper, TILE_BYTES);
+    _tile_loadd(5, lower, TILE_BYTES);
+}
+
+QUERN_INLINE void load_right(const uint8_t *both) {
+    _tile_loadd(6, both, TILE_BYTES);
+    _tile_loadd(7, both + TILE_SIZE, TILE_BYTES);
+}
+
+QUERN_INLINE void multiply(void) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+}
+
+/* score: (32 keys, 16 rows), and the other half of the rows PIECE keys on. k: 32 keys, `rest` bytes before their k". */
+static void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, float *score, const quern_attention_args *a,
+                          const workspace *w) {
+    const int64_t row = TILE * w->d * 2;
+    const uint8_t *q_rest = q + PAIR * w->d * 2;
+    fence();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t i = 0; i < w->d / TILE_K; i++) {
+        load_right(q + i * 2 * TILE_SIZE);
+        if (a->k_format != QUERN_KV_BF16) {
+            load_left(k + rest + i * TILE_SIZE, k + rest + row + i * TILE_SIZE);
+            multiply();
+        }
+        load_left(k + i * TILE_SIZE, k + row + i * TILE_SIZE);
+        multiply();
+        load_right(q_rest + i * 2 * TILE_SIZE);
+        multiply();
     }
-    for (int64_t s = 0; s < steps; s++) {
-        _tile_loadd(4, left + s * TILE_SIZE, TILE_BYTES);
-        _tile_loadd(6, right + s * 2 * TILE_SIZE, TILE_BYTES);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, right + s * 2 * TILE_SIZE + TILE_SIZE, TILE_BYTES);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, left + below + s * TILE_SIZE, TILE_BYTES);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
+    _tile_stored(0, score, TILE_BYTES);
+    _tile_stored(1, score + PIECE * TILE, TILE_BYTES);
+    _tile_stored(2, score + 256, TILE_BYTES);
+    _tile_stored(3, score + 256 + PIECE * TILE, TILE_BYTES);
+    fence();
+}
+
+/* sum (32 of value_dim as 2 x 2 tiles) += v (the same, `keys`) times p. */
+static void multiply_values(const uint8_t *v, const uint8_t *p, float *sum, int64_t keys) {
+    fence();
+    _tile_loadd(0, sum, TILE_BYTES);
+    _tile_loadd(1, sum + 256, TILE_BYTES);
+    _tile_loadd(2, sum + 512, TILE_BYTES);
+    _tile_loadd(3, sum + 768, TILE_BYTES);
+    for (int64_t j = 0; j < keys / TILE_K; j++) {
+        load_right(p + j * 2 * TILE_SIZE);
+        load_left(v + j * TILE_SIZE, v + (BLOCK / TILE_K + j) * TILE_SIZE);
+        multiply();
     }
-    _tile_stored(0, sum0, TILE_BYTES);
-    _tile_stored(1, sum1, TILE_BYTES);
-    _tile_stored(2, sum2, TILE_BYTES);
-    _tile_stored(3, sum3, TILE_BYTES);
-    __asm__ volatile("" : : : "memory");
+    _tile_stored(0, sum, TILE_BYTES);
+    _tile_stored(1, sum + 256, TILE_BYTES);
+    _tile_stored(2, sum + 512, TILE_BYTES);
+    _tile_stored(3, sum + 768, TILE_BYTES);
+    fence();
 }
 
 /* 2^x for x <= 0, -inf included: 2^floor(x) times a polynomial in the rest (Chebyshev nodes on [0, 1], 1.5e-7). */
@@ -362,13 +419,11 @@ QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *t
 static void attend(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n, int64_t from,
                    int64_t to, const workspace *w) {
     const int64_t keys = to - from;
-    const int64_t steps = w->d / TILE_K;
-    const uint8_t *q = w->q + r0 * w->d * 2;
+    const uint8_t *k = w->k + from * w->d * 2;
+    const uint8_t *q = w->q + r0 * w->d * 4;
     float *sum = w->sum + r0 * w->dv;
     for (int64_t j = 0; j < keys; j += PAIR) {
-        float *s = w->score + j * TILE;
-        multiply(w->k + (from + j) * w->d * 2, TILE * w->d * 2, q, steps, s, s + PIECE * TILE, s + 256,
-                 s + 256 + PIECE * TILE, 0);
+        multiply_keys(k + j * w->d * 2, BLOCK * w->d * 2, q, w->score + j * TILE, a, w);
     }
     for (int half = 0; half < 2; half++) {
         const int64_t r = r0 + half * TILE;
@@ -391,9 +446,8 @@ static void attend(const quern_attention_args *a, const float *mask, int64_t r0,
         }
     }
     for (int64_t c = 0; c < w->dv; c += PAIR) {
-        float *o = sum + c / TILE * 512;
-        multiply(w->v + (c / TILE * (BLOCK / TILE_K) + from / TILE_K) * TILE_SIZE, BLOCK / TILE_K * TILE_SIZE, w->p,
-                 keys / TILE_K, o, o + 256, o + 512, o + 768, 1);
+        const uint8_t *v = w->v + (c / TILE * (BLOCK / TILE_K) + from / TILE_K) * TILE_SIZE;
+        multiply_values(v, w->p, sum + c / TILE * 512, keys);
     }
 }
 

@@ -90,7 +90,8 @@ int64_t quern_scratch_bytes(int64_t k) {
 
 /*
  * The larger of two. attention.c, with the largest NR (32) and MR (12) of the tiers and 128 keys at a time.
- * attention_amx.c: BF16 tiles of 512 keys, 128 keys' exponentials (BF16) and scores of 32 rows, rows up to 32.
+ * attention_amx.c: BF16 tiles of 512 keys (two terms) and values, 128 keys' exponentials (BF16) and scores
+ * of 32 rows, rows up to 32 with queries in two terms.
  */
 int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim) {
     const int64_t d = (head_dim + 15) / 16 * 16;
@@ -100,6 +101,6 @@ int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t va
     const int64_t panels = floats * (int64_t)sizeof(float);
     const int64_t d32 = (head_dim + 31) / 32 * 32;
     const int64_t rows32 = (rows + 31) / 32 * 32;
-    const int64_t tiles = 512 * 2 * (d32 + dv) + 128 * 32 * (2 + 4) + rows32 * (2 * d32 + 4 * dv + 8);
+    const int64_t tiles = 512 * 2 * (2 * d32 + dv) + 128 * 32 * (2 + 4) + rows32 * (4 * d32 + 4 * dv + 8);
     return ((panels > tiles ? panels : tiles) + 4095) / 4096 * 4096;
 }

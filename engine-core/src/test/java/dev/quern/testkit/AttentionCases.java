@@ -33,8 +33,12 @@ final class AttentionCases {
       attention(to, t, t);
       rope(to, t);
     }
-    attention(to, ScalarType.F32, ScalarType.F16);
-    attention(to, ScalarType.F32, ScalarType.BF16);
+    for (ScalarType kv : List.of(ScalarType.F16, ScalarType.BF16)) {
+      List<KernelCase> exact = new ArrayList<>();
+      attention(exact, ScalarType.F32, kv);
+      to.addAll(exact);
+      exact.forEach(c -> to.add(c.fast()));
+    }
   }
 
   private static void attention(List<KernelCase> to, ScalarType t, ScalarType kv) {

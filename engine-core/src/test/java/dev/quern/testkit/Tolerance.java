@@ -71,6 +71,9 @@ public record Tolerance(
    */
   private static final double FAST_SCALED = 0.04 / 0x1p-23;
 
+  /** Exponentials and values rounded to BF16: 2^-8 of each at most. */
+  private static final double FAST_ATTENTION = 0x1p-7 / 0x1p-23;
+
   private static Tolerance of(double ulps, double scaled, double absolute) {
     return new Tolerance(ulps, scaled, absolute, false, false, false);
   }
@@ -106,7 +109,7 @@ public record Tolerance(
       case LayerNorm _ -> of(8, 64, 0);
       case MatMulOp _ -> precision == Precision.FAST ? of(1, FAST_SCALED, 0) : of(1, 32, 0);
       case Rope _ -> of(4, 16, 0);
-      case Attention _ -> of(8, 128, 0);
+      case Attention _ -> precision == Precision.FAST ? of(8, FAST_ATTENTION, 0) : of(8, 128, 0);
       case LossOp _ -> of(16, 8, 8);
       case RandomNormal _ -> of(2, 0, 2);
       default -> BITS;

@@ -1,5 +1,6 @@
 package dev.quern.core.spi;
 
+import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
@@ -37,7 +38,8 @@ public record KernelSignature(
    * @param inputs its operands
    * @param outputs specs of its results, residuals included
    * @param residuals whether residuals are wanted
-   * @param precision the engine's choice; what AUTO means follows from the weight of a product
+   * @param precision the engine's choice; what AUTO means follows from the weight of a product and
+   *     from the keys of attention
    * @return the signature
    */
   public static KernelSignature of(
@@ -46,7 +48,8 @@ public record KernelSignature(
       List<TensorSpec> outputs,
       boolean residuals,
       Precision precision) {
-    DType weight = op instanceof MatMulOp ? inputs.get(1).dtype() : ScalarType.F32;
+    boolean stored = op instanceof MatMulOp || op instanceof AttentionOp.Attention;
+    DType weight = stored ? inputs.get(1).dtype() : ScalarType.F32;
     return new KernelSignature(
         op,
         inputs.stream().map(Tensor::dtype).toList(),

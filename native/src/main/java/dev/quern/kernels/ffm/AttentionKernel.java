@@ -15,6 +15,7 @@ import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.IndexException;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import java.lang.foreign.MemorySegment;
@@ -24,7 +25,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * Attention with streaming softmax; q F32, k and v F32, F16 or BF16, mask F32 or BOOL (rewritten as
  * 0 and −∞ before each run). A slice is a sequence, a K/V head with its group of query heads, and
- * about {@value #ROWS} query rows.
+ * about {@value #ROWS} query rows: the C kernels convert K and V once per slice.
+ *
+ * <p>FAST takes AMX tiles, which round to BF16, if K and V have 16 bits; F32 is not rounded, as in
+ * products. Tiles win from one query on (keys of 64 elements, F16, one core): 1 query 7.6 GB/s of K
+ * and V, against 5.8 with AVX-512; 64 queries × 4 heads 372 GFLOP/s, against 99.
  */
 final class AttentionKernel implements Kernel {
   private static final long ROWS = 256;
@@ -35,9 +40,10 @@ final class AttentionKernel implements Kernel {
   private final Functions functions;
   private final Functions.Function function;
 
-  private AttentionKernel(Functions functions) {
+  private AttentionKernel(Functions functions, boolean tiles) {
     this.functions = functions;
-    this.function = functions.get("attention");
+    Functions allowed = tiles ? functions : functions.capped(Tier.AVX512);
+    this.function = allowed.get("attention");
   }
 
   /** The kernel for a signature, or null if its formats or layouts are others. */
@@ -58,7 +64,11 @@ final class AttentionKernel implements Kernel {
     for (int i : new int[] {op.startsIndex(), op.lengthsIndex()}) {
       formats &= i < 0 || s.layouts().get(i) == LayoutClass.CONTIGUOUS;
     }
-    return formats ? new AttentionKernel(functions) : null;
+    boolean tiles =
+        s.precision() == Precision.FAST
+            && kv != ScalarType.F32
+            && s.inputs().get(2) != ScalarType.F32;
+    return formats ? new AttentionKernel(functions, tiles) : null;
   }
 
   @Override

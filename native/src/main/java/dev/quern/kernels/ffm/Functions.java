@@ -81,7 +81,7 @@ final class Functions {
   }
 
   /**
-   * A kernel that every tier but AMX has.
+   * A kernel that every tier has, AMX perhaps excepted.
    *
    * @throws IllegalStateException if the library lacks it
    */

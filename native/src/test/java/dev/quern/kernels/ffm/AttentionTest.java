@@ -12,11 +12,14 @@ import dev.quern.core.type.ScalarType;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** Attention against the formula in F64, in every tier. */
 class AttentionTest {
+  /** What exponentials and values rounded to BF16 may cost, for values of about 1. */
+  private static final double ROUNDED = 0x1p-7;
 
   /** Extents: batch, queries, keys, heads, K/V heads, head size, value size. */
   private record Extents(int b, int tq, int tk, int h, int hkv, int d, int dv) {}
@@ -77,6 +80,18 @@ class AttentionTest {
 
   private static void check(
       Functions tier, Attention op, Extents e, DType kv, int[] starts, int[] lengths) {
+    check(tier, op, e, kv, Precision.EXACT, starts, lengths);
+    check(tier, op, e, kv, Precision.FAST, starts, lengths);
+  }
+
+  private static void check(
+      Functions tier,
+      Attention op,
+      Extents e,
+      DType kv,
+      Precision precision,
+      int[] starts,
+      int[] lengths) {
     Random random = new Random(e.hashCode());
     TensorView q = Harness.floats(random, e.b, e.tq, e.h, e.d);
     // K and V are slices of a longer cache, as in decoding.
@@ -102,15 +117,18 @@ class AttentionTest {
     if (op.hasLengths()) {
       in.add(Harness.ints(lengths));
     }
-    List<TensorView> results = Harness.run(tier, op, true, Precision.EXACT, in);
+    List<TensorView> results = Harness.run(tier, op, true, precision, in);
     Expected x =
         expected(
             op, e, Harness.values(q), Harness.values(k), Harness.values(v), mask, starts, lengths);
-    String what = tier.describe() + " " + op + " " + e + " " + kv;
-    assertTrue(Harness.maxError(Harness.values(results.get(0)), x.out) < 3e-6, what);
+    String what = tier.describe() + " " + op + " " + e + " " + kv + " " + precision;
+    boolean rounded =
+        precision == Precision.FAST && kv != ScalarType.F32 && tier.tiers().contains(Tier.AMX);
+    double error = Harness.maxError(Harness.values(results.get(0)), x.out);
+    assertTrue(error < (rounded ? ROUNDED : 3e-6), what + ": " + error);
     double[] lse = Harness.values(results.get(1));
     for (int i = 0; i < lse.length; i++) {
-      assertEquals(x.lse[i], lse[i], 1e-5, what);
+      assertEquals(x.lse[i], lse[i], rounded ? 1e-4 : 1e-5, what);
     }
   }
 
@@ -155,9 +173,16 @@ class AttentionTest {
           NONE);
       check(
           tier,
+          op(true, 0, 0, false, false, false),
+          new Extents(1, 300, 600, 2, 1, 40, 24),
+          ScalarType.F16,
+          NONE,
+          NONE);
+      check(
+          tier,
           op(false, 0, 0, true, false, false),
           new Extents(2, 5, 33, 4, 4, 17, 9),
-          ScalarType.F32,
+          ScalarType.BF16,
           NONE,
           NONE);
       check(
@@ -174,6 +199,29 @@ class AttentionTest {
           ScalarType.F32,
           new int[] {-2, 7},
           new int[] {0, 10});
+    }
+  }
+
+  @Test
+  void onlyFastAttentionToSixteenBitsIsRounded() {
+    TensorView q = Harness.empty(ScalarType.F32, 1, 40, 4, 64);
+    for (Functions tier : Harness.tiers()) {
+      for (ScalarType kv : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+        TensorView k = Harness.empty(kv, 1, 40, 2, 64);
+        for (Precision precision : List.of(Precision.EXACT, Precision.FAST)) {
+          Attention op = op(true, 0, 0, false, false, false);
+          String name =
+              Objects.requireNonNull(
+                      NativeKernels.find(
+                          tier, Harness.signature(op, List.of(q, k, k), false, precision)))
+                  .name();
+          boolean tiles =
+              tier.tiers().contains(Tier.AMX)
+                  && precision == Precision.FAST
+                  && kv != ScalarType.F32;
+          assertEquals(tiles, name.equals("attention amx"), name + " " + kv + " " + precision);
+        }
+      }
     }
   }
 

@@ -2,8 +2,6 @@ package dev.quern.transformer.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.quern.core.io.TensorFile;
-import dev.quern.core.io.TensorInfo;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.decode.Session;
@@ -11,7 +9,6 @@ import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.ModelOptions;
 import java.io.PrintWriter;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -143,21 +140,9 @@ final class BenchCommand implements Callable<Integer> {
   private static String precision(CausalLanguageModel open) {
     Precision chosen = open.engine().precision();
     if (chosen == Precision.AUTO) {
-      chosen = chosen.resolve(DType.of(mainType(open.checkpoint().tensors())));
+      chosen = chosen.resolve(DType.of(open.checkpoint().mainType()));
     }
     return chosen.name().toLowerCase(Locale.ROOT);
-  }
-
-  /** The element type that most bytes of a model are in. */
-  private static String mainType(TensorFile file) {
-    Map<String, Long> bytes = new HashMap<>();
-    for (TensorInfo t : file.tensors().values()) {
-      bytes.merge(t.typeName(), t.byteSize(), Long::sum);
-    }
-    return bytes.entrySet().stream()
-        .max(Map.Entry.comparingByValue())
-        .map(Map.Entry::getKey)
-        .orElse("none");
   }
 
   private void report(
@@ -181,10 +166,11 @@ final class BenchCommand implements Callable<Integer> {
     row.put("samples_tokens_per_second", samples);
     row.put("median_tokens_per_second", median);
     row.put("model", String.valueOf(open.checkpoint().path().getFileName()));
-    row.put("dtype", mainType(open.checkpoint().tensors()));
+    row.put("dtype", open.checkpoint().mainType());
     Set<String> providers = prompts > 0 ? session.prefillProviders() : session.plan().providers();
     row.put("kernels", String.join(",", providers));
     row.put("precision", precision(open));
+    row.put("cache", session.cache().dtype().name());
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       out.println(new ObjectMapper().writeValueAsString(row));

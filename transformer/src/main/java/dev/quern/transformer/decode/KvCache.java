@@ -101,6 +101,15 @@ public final class KvCache implements AutoCloseable {
   }
 
   /**
+   * How keys and values are stored.
+   *
+   * @return F32, F16 or BF16
+   */
+  public ScalarType dtype() {
+    return dtype;
+  }
+
+  /**
    * How many tokens each sequence may have.
    *
    * @return tokens

@@ -92,8 +92,9 @@ public final class Session implements AutoCloseable {
               + d.contextLength()
               + "; ask for less");
     }
-    KvCache cache =
-        new KvCache(engine, d, options.cacheDType(), options.batch(), options.capacity());
+    ScalarType asked = options.cacheDType();
+    ScalarType dtype = asked == null ? ScalarType.F32 : asked;
+    KvCache cache = new KvCache(engine, d, dtype, options.batch(), options.capacity());
     return new Session(engine, model, options, fileCheck, cache);
   }
 

@@ -2,16 +2,19 @@ package dev.quern.transformer.decode;
 
 import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a session works.
  *
  * @param batch number of sequences
  * @param capacity how many tokens each sequence may have
- * @param cacheDType F32|F16|BF16: how keys and values are stored
+ * @param cacheDType F32|F16|BF16: how keys and values are stored; null leaves it to the model that
+ *     opens the session, and means F32 without one
  * @param prefillTokens how many tokens of a prompt are computed at once
  */
-public record SessionOptions(int batch, int capacity, ScalarType cacheDType, int prefillTokens) {
+public record SessionOptions(
+    int batch, int capacity, @Nullable ScalarType cacheDType, int prefillTokens) {
   private static final int PREFILL_TOKENS = 512;
 
   /**
@@ -21,7 +24,8 @@ public record SessionOptions(int batch, int capacity, ScalarType cacheDType, int
    * @throws IllegalArgumentException if a number is not positive
    */
   public SessionOptions {
-    if (cacheDType != ScalarType.F32
+    if (cacheDType != null
+        && cacheDType != ScalarType.F32
         && cacheDType != ScalarType.F16
         && cacheDType != ScalarType.BF16) {
       throw new DTypeException(
@@ -40,14 +44,14 @@ public record SessionOptions(int batch, int capacity, ScalarType cacheDType, int
   }
 
   /**
-   * An F32 cache and prefill in chunks of 512 tokens.
+   * The model's cache type and prefill in chunks of 512 tokens.
    *
    * @param batch number of sequences
    * @param capacity how many tokens each sequence may have
    * @return the options
    */
   public static SessionOptions of(int batch, int capacity) {
-    return new SessionOptions(batch, capacity, ScalarType.F32, PREFILL_TOKENS);
+    return new SessionOptions(batch, capacity, null, PREFILL_TOKENS);
   }
 
   /**

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quern.core.io.TensorFile;
+import dev.quern.core.io.TensorInfo;
 import dev.quern.core.io.gguf.GgufFile;
 import dev.quern.core.io.gguf.GgufMetadata;
 import dev.quern.core.io.gguf.GgufValue;
@@ -13,6 +14,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -134,6 +136,22 @@ public final class Checkpoint implements AutoCloseable {
         settings,
         generationSettings,
         SafetensorsFolder.open(path));
+  }
+
+  /**
+   * The element type that most bytes of the tensors are in.
+   *
+   * @return its name in the file's format, such as {@code Q4_K}; "none" without tensors
+   */
+  public String mainType() {
+    Map<String, Long> bytes = new HashMap<>();
+    for (TensorInfo t : tensors.tensors().values()) {
+      bytes.merge(t.typeName(), t.byteSize(), Long::sum);
+    }
+    return bytes.entrySet().stream()
+        .max(Map.Entry.comparingByValue())
+        .map(Map.Entry::getKey)
+        .orElse("none");
   }
 
   /**

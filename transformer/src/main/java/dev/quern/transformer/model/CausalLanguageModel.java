@@ -88,18 +88,20 @@ public final class CausalLanguageModel extends LoadedModel {
    * @return the session, for one thread
    */
   public Session openSession(int batch, int capacity) {
-    return openSession(SessionOptions.of(batch, capacity).withCache(cacheDType));
+    return openSession(SessionOptions.of(batch, capacity));
   }
 
   /**
    * Opens a session for decoding; close it before the model.
    *
-   * @param options batch, capacity, cache
+   * @param options batch, capacity, cache; without a type of cache, the one that the model was
+   *     opened with
    * @return the session, for one thread
    */
   public Session openSession(SessionOptions options) {
+    SessionOptions whole = options.cacheDType() == null ? options.withCache(cacheDType) : options;
     return whileOpen(
-        () -> Session.open(engine(), decoder, options, checkpoint().tensors()::checkLength));
+        () -> Session.open(engine(), decoder, whole, checkpoint().tensors()::checkLength));
   }
 
   /**

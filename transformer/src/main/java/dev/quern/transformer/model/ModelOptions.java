@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param engine runs it and is not closed with it; null for an engine of its own
  * @param threads of its own engine; null for that engine's default
  * @param precision of its own engine
- * @param cacheDType F32|F16|BF16: how sessions store keys and values
+ * @param cacheDType F32|F16|BF16: how sessions store keys and values; null for F16 if most of the
+ *     weights have 16 bits or fewer and precision is not EXACT, else F32
  * @param withTokenizer whether the tokenizer is opened too; a model without one takes and gives
  *     token ids alone
  */
@@ -19,11 +20,11 @@ public record ModelOptions(
     @Nullable Engine engine,
     @Nullable Integer threads,
     Precision precision,
-    ScalarType cacheDType,
+    @Nullable ScalarType cacheDType,
     boolean withTokenizer) {
-  /** An engine of its own with the defaults, F32 caches, and the tokenizer. */
+  /** An engine of its own with the defaults, caches that suit the weights, and the tokenizer. */
   public static final ModelOptions DEFAULT =
-      new ModelOptions(null, null, Precision.AUTO, ScalarType.F32, true);
+      new ModelOptions(null, null, Precision.AUTO, null, true);
 
   /**
    * Checks that an engine is either given or described.
@@ -44,7 +45,7 @@ public record ModelOptions(
    * @return the options
    */
   public static ModelOptions of(Engine engine) {
-    return new ModelOptions(engine, null, Precision.AUTO, ScalarType.F32, true);
+    return new ModelOptions(engine, null, Precision.AUTO, null, true);
   }
 
   /**

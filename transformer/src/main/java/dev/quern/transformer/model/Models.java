@@ -3,6 +3,8 @@ package dev.quern.transformer.model;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.gguf.GgufFile;
 import dev.quern.core.type.FormatException;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.families.Checkpoint;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.families.Encoder;
@@ -16,10 +18,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Opens models. */
 public final class Models {
+  private static final Set<String> WIDE = Set.of("F32", "F64");
+
   private Models() {}
 
   /**
@@ -60,7 +65,10 @@ public final class Models {
       return switch (family) {
         case Decoder d ->
             new CausalLanguageModel(
-                parts, card(checkpoint, d.family(), Task.TEXT_GENERATION), d, options.cacheDType());
+                parts,
+                card(checkpoint, d.family(), Task.TEXT_GENERATION),
+                d,
+                cacheDType(options, engine, checkpoint));
         case Encoder e -> {
           Task task = e.hasLogits() ? Task.MASK_FILLING : Task.TEXT_EMBEDDING;
           yield new EncoderModel(
@@ -121,6 +129,16 @@ public final class Models {
   private static Tokenizer tokenizer(Checkpoint checkpoint) {
     GgufFile file = checkpoint.gguf();
     return file == null ? Tokenizers.fromFolder(checkpoint.path()) : Tokenizers.fromGguf(file);
+  }
+
+  /** The type that was asked for, or F16 where weights have 16 bits or fewer and may be rounded. */
+  private static ScalarType cacheDType(ModelOptions options, Engine engine, Checkpoint checkpoint) {
+    ScalarType asked = options.cacheDType();
+    if (asked != null) {
+      return asked;
+    }
+    boolean wide = WIDE.contains(checkpoint.mainType());
+    return wide || engine.precision() == Precision.EXACT ? ScalarType.F32 : ScalarType.F16;
   }
 
   private static ModelCard card(Checkpoint checkpoint, String family, Task task) {

@@ -244,7 +244,8 @@ class CommandLineTest {
             "model",
             "dtype",
             "kernels",
-            "precision")) {
+            "precision",
+            "cache")) {
       assertTrue(JSON.readTree(lines.getFirst()).has(field), field);
     }
     assertEquals(2, JSON.readTree(lines.getLast()).path("samples_tokens_per_second").size());

@@ -10,11 +10,13 @@ import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.decode.Generation;
 import dev.quern.transformer.decode.GenerationOptions;
 import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.decode.SessionOptions;
 import dev.quern.transformer.layers.AttentionContext;
 import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.model.Models;
@@ -112,9 +114,11 @@ class OutsideModelsTest {
     Path file = Golden.outside(c.model);
     int[] tokens = Golden.ints(Golden.json(Golden.outside(c.tokens)).get(c.sequence));
     float[] exact = Golden.npy(Golden.outside(c.exact));
-    float[][] logits = logits(tier, Precision.EXACT, file, tokens);
-    assertTrue(Golden.maxError(logits[0], exact) <= EXACT, "" + Golden.maxError(logits[0], exact));
-    assertTrue(Golden.maxError(logits[1], exact) <= EXACT, "" + Golden.maxError(logits[1], exact));
+    List<float[]> logits = logits(tier, Precision.EXACT, file, tokens);
+    assertTrue(
+        Golden.maxError(logits.get(0), exact) <= EXACT, "" + Golden.maxError(logits.get(0), exact));
+    assertTrue(
+        Golden.maxError(logits.get(1), exact) <= EXACT, "" + Golden.maxError(logits.get(1), exact));
     if (!c.fast.isEmpty()) {
       int columns = exact.length / tokens.length;
       for (float[] l : logits(tier, Precision.FAST, file, tokens)) {
@@ -128,8 +132,11 @@ class OutsideModelsTest {
     }
   }
 
-  /** Logits of all positions: eagerly, and step by step from a plan. */
-  private static float[][] logits(String tier, Precision precision, Path file, int[] tokens) {
+  /**
+   * Logits of all positions: eagerly, and step by step from a plan; under FAST and with narrow
+   * weights also at once and step by step with an F16 cache, the default then.
+   */
+  private static List<float[]> logits(String tier, Precision precision, Path file, int[] tokens) {
     try (Engine engine = Engines.of(tier, precision);
         Checkpoint checkpoint = Checkpoint.open(file);
         Weights weights = new Weights(engine, checkpoint)) {
@@ -140,16 +147,29 @@ class OutsideModelsTest {
         eager =
             model.logits(model.forward(input, AttentionContext.whole(input), List.of())).toFloats();
       }
-      float[] stepped = new float[eager.length];
-      var options = dev.quern.transformer.decode.SessionOptions.of(1, tokens.length);
-      try (Session session = Session.open(engine, model, options)) {
-        int columns = eager.length / tokens.length;
-        for (int i = 0; i < tokens.length; i++) {
-          System.arraycopy(session.step(tokens[i])[0], 0, stepped, i * columns, columns);
+      SessionOptions options = SessionOptions.of(1, tokens.length);
+      List<float[]> all = new ArrayList<>(List.of(eager, stepped(engine, model, options, tokens)));
+      if (precision == Precision.FAST && !checkpoint.mainType().equals("F32")) {
+        SessionOptions narrow = options.withCache(ScalarType.F16);
+        all.add(stepped(engine, model, narrow, tokens));
+        try (Session session = Session.open(engine, model, narrow)) {
+          all.add(session.prefillAll(0, tokens));
         }
       }
-      return new float[][] {eager, stepped};
+      return all;
     }
+  }
+
+  private static float[] stepped(
+      Engine engine, Decoder model, SessionOptions options, int[] tokens) {
+    int columns = model.dimensions().vocabulary();
+    float[] stepped = new float[tokens.length * columns];
+    try (Session session = Session.open(engine, model, options)) {
+      for (int i = 0; i < tokens.length; i++) {
+        System.arraycopy(session.step(tokens[i])[0], 0, stepped, i * columns, columns);
+      }
+    }
+    return stepped;
   }
 
   static Stream<Arguments> storiesFiles() {

@@ -11,6 +11,7 @@ import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.Golden;
+import dev.quern.transformer.decode.SessionOptions;
 import dev.quern.transformer.tokenizer.EncodeOptions;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,6 +36,25 @@ class ModelsTest {
       assertEquals(Precision.EXACT, model.engine().precision());
       assertEquals(ScalarType.F16, session.cache().layers().getFirst().keys().dtype());
       assertEquals(4, session.cache().capacity());
+    }
+  }
+
+  @Test
+  void theCacheSuitsTheWeightsUnlessItIsGiven() {
+    assertEquals(ScalarType.F32, cache("llama/llama-F32.gguf", ModelOptions.DEFAULT));
+    assertEquals(ScalarType.F16, cache("llama/llama-Q8_0.gguf", ModelOptions.DEFAULT));
+    ModelOptions fast = ModelOptions.DEFAULT.withPrecision(Precision.FAST);
+    assertEquals(ScalarType.F32, cache("llama/llama-F32.gguf", fast));
+    ModelOptions exact = ModelOptions.DEFAULT.withPrecision(Precision.EXACT);
+    assertEquals(ScalarType.F32, cache("llama/llama-Q8_0.gguf", exact));
+    ModelOptions given = ModelOptions.DEFAULT.withCache(ScalarType.BF16);
+    assertEquals(ScalarType.BF16, cache("llama/llama-Q8_0.gguf", given));
+  }
+
+  private static ScalarType cache(String file, ModelOptions options) {
+    try (var model = Models.openCausal(Golden.of(file), options);
+        var session = model.openSession(SessionOptions.of(1, 4).withPrefill(2))) {
+      return session.cache().dtype();
     }
   }
 
