@@ -24,10 +24,10 @@
  *
  * Measured (quern_bench: one core of a Xeon at 2.1 GHz, processor time, other processes running beside it; K and V F16,
  * causal, only pairs that are seen count), GFLOP/s, in brackets attention_avx512:
- *   head_dim 64, 4 heads: 64 queries of 512 keys 372 (99), 128: 371 (99), 512: 324 (86); 512 of 2048 433 (119)
- *   head_dim 128, 4 heads: 512 of 2048 keys 520 (130)
- *   1 query, 2048 keys: 7.6 GB/s of K and V (5.8); with 4 heads 7.8 (5.5)
- * With a single term for Q and K: 470, 480, 430 and 560 for head_dim 64, 9.8 GB/s for 1 query.
+ *   head_dim 64, 4 heads: 64 queries of 512 keys 373 (99), 128: 373 (99), 512: 317 (86); 512 of 2048 422 (119)
+ *   head_dim 128, 4 heads: 512 of 2048 keys 495 (130)
+ *   1 query, head_dim 64: 2048 keys 11.0 GB/s of K and V (5.8), 128 keys 8.4 (5.6), 16 keys 2.4 (3.5)
+ * With a single term for Q and K: 470, 480, 430, 560 and 760.
  */
 #include "quern.h"
 #include "vmath.h"
@@ -131,10 +131,10 @@ QUERN_INLINE vf load_elements(const void *base, int64_t offset, int32_t format, 
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
-/* Query rows in tile order, times `factor`, as two terms; rows that fill up the last pair of tiles are zero. */
+/* Query rows in tile order, times `factor`, as two terms; rows that fill up the last tile are zero. */
 static void pack_queries(const float *q, const quern_attention_args *a, float factor, const workspace *w) {
     const int64_t rows = a->queries * a->group;
-    for (int64_t r = 0; r < round_up(rows, PAIR); r += TILE) {
+    for (int64_t r = 0; r < rows; r += TILE) {
         uint8_t *out = w->q + r / PAIR * PAIR * w->d * 4 + r % PAIR / TILE * TILE_SIZE;
         for (int64_t i = 0; i < w->d; i += TILE_K, out += 2 * TILE_SIZE) {
             vf t[TILE];
@@ -238,21 +238,26 @@ QUERN_INLINE void load_left(const uint8_t *upper, const uint8_t *lower) {
     _tile_loadd(5, lower, TILE_BYTES);
 }
 
-QUERN_INLINE void load_right(const uint8_t *both) {
+/* right: whether there is a right half; a single query has none. */
+QUERN_INLINE void load_right(const uint8_t *both, int right) {
     _tile_loadd(6, both, TILE_BYTES);
-    _tile_loadd(7, both + TILE_SIZE, TILE_BYTES);
+    if (right) {
+        _tile_loadd(7, both + TILE_SIZE, TILE_BYTES);
+    }
 }
 
-QUERN_INLINE void multiply(void) {
+QUERN_INLINE void multiply(int right) {
     _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    if (right) {
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(3, 5, 7);
+    }
 }
 
 /* score: (32 keys, 16 rows), and the other half of the rows PIECE keys on. k: 32 keys, `rest` bytes before their k". */
-static void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, float *score, const quern_attention_args *a,
-                          const workspace *w) {
+QUERN_INLINE void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, float *score, int two_terms, int right,
+                                const workspace *w) {
     const int64_t row = TILE * w->d * 2;
     const uint8_t *q_rest = q + PAIR * w->d * 2;
     fence();
@@ -261,39 +266,45 @@ static void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, floa
     _tile_zero(2);
     _tile_zero(3);
     for (int64_t i = 0; i < w->d / TILE_K; i++) {
-        load_right(q + i * 2 * TILE_SIZE);
-        if (a->k_format != QUERN_KV_BF16) {
+        load_right(q + i * 2 * TILE_SIZE, right);
+        if (two_terms) {
             load_left(k + rest + i * TILE_SIZE, k + rest + row + i * TILE_SIZE);
-            multiply();
+            multiply(right);
         }
         load_left(k + i * TILE_SIZE, k + row + i * TILE_SIZE);
-        multiply();
-        load_right(q_rest + i * 2 * TILE_SIZE);
-        multiply();
+        multiply(right);
+        load_right(q_rest + i * 2 * TILE_SIZE, right);
+        multiply(right);
     }
     _tile_stored(0, score, TILE_BYTES);
-    _tile_stored(1, score + PIECE * TILE, TILE_BYTES);
     _tile_stored(2, score + 256, TILE_BYTES);
-    _tile_stored(3, score + 256 + PIECE * TILE, TILE_BYTES);
+    if (right) {
+        _tile_stored(1, score + PIECE * TILE, TILE_BYTES);
+        _tile_stored(3, score + 256 + PIECE * TILE, TILE_BYTES);
+    }
     fence();
 }
 
 /* sum (32 of value_dim as 2 x 2 tiles) += v (the same, `keys`) times p. */
-static void multiply_values(const uint8_t *v, const uint8_t *p, float *sum, int64_t keys) {
+QUERN_INLINE void multiply_values(const uint8_t *v, const uint8_t *p, float *sum, int64_t keys, int right) {
     fence();
     _tile_loadd(0, sum, TILE_BYTES);
-    _tile_loadd(1, sum + 256, TILE_BYTES);
     _tile_loadd(2, sum + 512, TILE_BYTES);
-    _tile_loadd(3, sum + 768, TILE_BYTES);
+    if (right) {
+        _tile_loadd(1, sum + 256, TILE_BYTES);
+        _tile_loadd(3, sum + 768, TILE_BYTES);
+    }
     for (int64_t j = 0; j < keys / TILE_K; j++) {
-        load_right(p + j * 2 * TILE_SIZE);
+        load_right(p + j * 2 * TILE_SIZE, right);
         load_left(v + j * TILE_SIZE, v + (BLOCK / TILE_K + j) * TILE_SIZE);
-        multiply();
+        multiply(right);
     }
     _tile_stored(0, sum, TILE_BYTES);
-    _tile_stored(1, sum + 256, TILE_BYTES);
     _tile_stored(2, sum + 512, TILE_BYTES);
-    _tile_stored(3, sum + 768, TILE_BYTES);
+    if (right) {
+        _tile_stored(1, sum + 256, TILE_BYTES);
+        _tile_stored(3, sum + 768, TILE_BYTES);
+    }
     fence();
 }
 
@@ -415,17 +426,20 @@ QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *t
     return shrink;
 }
 
-/* Rows [r0, r0 + 32) against keys [j0 + from, j0 + to) of the block at j0: from and to are multiples of 32. */
-static void attend(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n, int64_t from,
-                   int64_t to, const workspace *w) {
+/*
+ * Rows [r0, r0 + 32) against keys [j0 + from, j0 + to) of the block at j0: from and to are multiples of 32. right:
+ * whether there are more than 16 rows.
+ */
+QUERN_INLINE void attend(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n, int64_t from,
+                         int64_t to, int two_terms, int right, const workspace *w) {
     const int64_t keys = to - from;
     const uint8_t *k = w->k + from * w->d * 2;
     const uint8_t *q = w->q + r0 * w->d * 4;
     float *sum = w->sum + r0 * w->dv;
     for (int64_t j = 0; j < keys; j += PAIR) {
-        multiply_keys(k + j * w->d * 2, BLOCK * w->d * 2, q, w->score + j * TILE, a, w);
+        multiply_keys(k + j * w->d * 2, BLOCK * w->d * 2, q, w->score + j * TILE, two_terms, right, w);
     }
-    for (int half = 0; half < 2; half++) {
+    for (int half = 0; half <= right; half++) {
         const int64_t r = r0 + half * TILE;
         float *s = w->score + half * PIECE * TILE;
         const limits l = limits_of(a, r, j0 + from, n - from < keys ? n - from : keys);
@@ -447,7 +461,7 @@ static void attend(const quern_attention_args *a, const float *mask, int64_t r0,
     }
     for (int64_t c = 0; c < w->dv; c += PAIR) {
         const uint8_t *v = w->v + (c / TILE * (BLOCK / TILE_K) + from / TILE_K) * TILE_SIZE;
-        multiply_values(v, w->p, sum + c / TILE * 512, keys);
+        multiply_values(v, w->p, sum + c / TILE * 512, keys, right);
     }
 }
 
@@ -462,7 +476,14 @@ static void attend_block(const quern_attention_args *a, const float *mask, int64
     const int64_t to = round_up(seen_to < n ? seen_to : n, PAIR);
     for (int64_t j = from; j < to;) {
         const int64_t next = j / PIECE * PIECE + PIECE;
-        attend(a, mask, r0, j0, n, j, next < to ? next : to, w);
+        const int64_t end = next < to ? next : to;
+        if (r0 + TILE >= rows) {
+            attend(a, mask, r0, j0, n, j, end, a->k_format != QUERN_KV_BF16, 0, w);
+        } else if (a->k_format == QUERN_KV_BF16) {
+            attend(a, mask, r0, j0, n, j, end, 0, 1, w);
+        } else {
+            attend(a, mask, r0, j0, n, j, end, 1, 1, w);
+        }
         j = next;
     }
 }

@@ -38,8 +38,8 @@
  *   matmul_bf16_{q8_0,q4_0}_amx                                  93, 90      331, 319   776, 668
  *   matmul_bf16_{q4_k,q6_k}_amx                                  82, 71      302, 259   786, 692
  *
- *   attention, head_dim 64, F16, avx512 (amx): 1 query 5.8 (7.6) GB/s of K and V; 64 queries x 4 heads, 512 keys
- *   99 (372) GFLOP/s; more in attention_amx.c.
+ *   attention, head_dim 64, F16, avx512 (amx): 1 query 5.8 (11) GB/s of K and V; 64 queries x 4 heads, 512 keys
+ *   99 (373) GFLOP/s; more in attention_amx.c.
  *   Conversions from cache, avx512, 10^9 elements/s: f32 to q8_0 3.2, q8_k 2.6, bf16 11, f16 17; to f32 from f16 11,
  *   bf16 12, q8_0 11, q4_0 12, q4_k 10, q6_k 8.5. exp 5.9, silu 3.3, gelu_tanh 2.6, gelu_erf 1.8. Quantisers of
  *   weights: quantize.c.
