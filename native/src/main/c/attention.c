@@ -19,6 +19,7 @@
  * same tile again for p V. Tiles that see no key of a piece are skipped.
  * KEYS = 128: at head_dim 128 both panels are 64 KiB and live in the second-level cache, a row's scores 512 bytes.
  */
+#include "attention.h"
 #include "dequant.h"
 #include "micro.h"
 #include "quern.h"
@@ -27,8 +28,6 @@
 #include <math.h>
 
 enum { KEYS = 128 };
-
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 typedef struct workspace {
     float *k_panels;   /* (KEYS / NR, head_dim, NR) */
@@ -91,17 +90,6 @@ static void pack_values(const void *v, const quern_attention_args *a, int64_t j0
             memset(to + width, 0, (size_t)(NR - width) * sizeof(float));
         }
     }
-}
-
-/* First key that query t sees, and one past the last. */
-static int64_t first_key(const quern_attention_args *a, int64_t t) {
-    const int64_t first = a->window > 0 ? a->first_position + t - a->window + 1 : 0;
-    return first > 0 ? first : 0;
-}
-
-static int64_t end_key(const quern_attention_args *a, int64_t t) {
-    const int64_t end = a->causal ? a->first_position + t + 1 : a->keys;
-    return end < a->keys ? end : a->keys;
 }
 
 /*

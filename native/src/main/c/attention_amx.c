@@ -2,8 +2,7 @@
  * The attention of attention.c (formula, layouts and arguments are there) on AMX tiles (FAST precision): values and
  * exponentials are rounded to BF16, so a result is off by at most 2^-7 sum(p |v|) / sum(p). Queries and keys are sums of
  * two BF16, q = q' + q", and scores are k' q' + k" q' + k' q", off by 3 * 2^-16 of sum |k q| at most: exp would make
- * much of more.
- * Keys that are BF16 have no k".
+ * much of more. Keys that are BF16 have no k".
  *
  *   scratch: quern_attention_scratch_bytes(), 64-byte aligned.
  *
@@ -29,216 +28,20 @@
  *   1 query, head_dim 64: 2048 keys 11.0 GB/s of K and V (5.8), 128 keys 8.4 (5.6), 16 keys 2.4 (3.5)
  * With a single term for Q and K: 470, 480, 430, 560 and 760.
  */
-#include "quern.h"
+#include "attention_pack.h"
 #include "vmath.h"
 
 #include <math.h>
 
-enum {
-    TILE = 16,        /* rows of a tile */
-    TILE_K = 32,      /* BF16 elements along k in a tile row */
-    TILE_BYTES = 64,  /* bytes of a tile row */
-    TILE_SIZE = 1024, /* bytes of a tile */
-    PAIR = 32,        /* rows of two tiles */
-    PIECE = 128,      /* keys between two visits of the sums */
-    BLOCK = 512       /* keys whose tiles are in scratch at a time */
-};
-
 static const float LOG2_E = 0x1.715476p+0f;
 static const float LN_2 = 0x1.62e43p-1f;
-
-typedef struct tile_config {
-    uint8_t palette;
-    uint8_t start_row;
-    uint8_t reserved[14];
-    uint16_t column_bytes[16];
-    uint8_t rows[16];
-} tile_config;
-
-/* Tiles 0..3: sums (left operand's upper or lower, right one's left or right); 4, 5: left operands; 6, 7: right ones. */
-static void configure(void) {
-    tile_config config __attribute__((aligned(64)));
-    memset(&config, 0, sizeof config);
-    config.palette = 1;
-    for (int t = 0; t < 8; t++) {
-        config.column_bytes[t] = TILE_BYTES;
-        config.rows[t] = TILE;
-    }
-    /* gcc 12 believes that the instruction reads less than 64 bytes and would drop the stores above. */
-    __asm__ volatile("" : : "r"(&config) : "memory");
-    _tile_loadconfig(&config);
-}
-
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-typedef struct workspace {
-    uint8_t *k;     /* tiles (2 terms, BLOCK / 16, head_dim / 32) of (16 keys, 32) */
-    uint8_t *v;     /* tiles (value_dim / 16, BLOCK / 32) of (16, 32 keys) */
-    uint8_t *p;     /* tiles (PIECE / 32, 2 halves) of (16 pairs of keys, 16 rows, 2) */
-    float *score;   /* (2 halves, PIECE keys, 16 rows) */
-    uint8_t *q;     /* (rows / 32) tiles (2 terms, head_dim / 32, 2 halves) of (16 pairs, 16 rows, 2) */
-    float *sum;     /* (rows / 32) tiles (value_dim / 16, 2 halves) of (16, 16 rows): not yet divided */
-    float *top;     /* (rows) running maximum */
-    float *total;   /* (rows) running sum of exponentials */
-    int64_t d;      /* head_dim, rounded up to 32 */
-    int64_t dv;     /* value_dim, rounded up to 32 */
-} workspace;
-
-static workspace divide(uint8_t *scratch, int64_t rows, int64_t head_dim, int64_t value_dim) {
-    const int64_t half = (int64_t)sizeof(uint16_t);
-    const int64_t full = (int64_t)sizeof(float);
-    const int64_t all = round_up(rows, PAIR);
-    workspace w;
-    w.d = round_up(head_dim, TILE_K);
-    w.dv = round_up(value_dim, PAIR);
-    w.k = scratch;
-    w.v = w.k + 2 * BLOCK * w.d * half;
-    w.p = w.v + BLOCK * w.dv * half;
-    w.score = (float *)(void *)(w.p + PIECE * PAIR * half);
-    w.q = (uint8_t *)w.score + PIECE * PAIR * full;
-    w.sum = (float *)(void *)(w.q + 2 * all * w.d * half);
-    w.top = w.sum + all * w.dv;
-    w.total = w.top + all;
-    return w;
-}
-
-QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
-
-/* What rounding low and high to the BF16 of `pair` left, rounded to BF16. */
-QUERN_INLINE __m512i rest_pair(vf low, vf high, __m512i pair) {
-    const __m512i first = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(pair)), 16);
-    const __m512i second = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(pair, 1)), 16);
-    return narrow_pair(low - _mm512_castsi512_ps(first), high - _mm512_castsi512_ps(second));
-}
-
-/* Lane i: the BF16 of even's lane i, then that of odd's. */
-QUERN_INLINE __m512i interleave(vf even, vf odd) {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                           5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    return _mm512_permutexvar_epi16(order, narrow_pair(even, odd));
-}
-
-/* min(n, 16) elements from `offset` on, the rest zero; n may be negative. */
-QUERN_INLINE vf load_elements(const void *base, int64_t offset, int32_t format, int64_t n) {
-    const __mmask16 mask = n >= VL ? 0xffff : n <= 0 ? 0 : v_mask_n((int)n);
-    if (format == QUERN_KV_F32) {
-        return _mm512_maskz_loadu_ps(mask, (const float *)base + offset);
-    }
-    const __m256i halves = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)base + offset);
-    if (format == QUERN_KV_F16) {
-        return _mm512_cvtph_ps(halves);
-    }
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-}
-
-/* Query rows in tile order, times `factor`, as two terms; rows that fill up the last tile are zero. */
-static void pack_queries(const float *q, const quern_attention_args *a, float factor, const workspace *w) {
-    const int64_t rows = a->queries * a->group;
-    for (int64_t r = 0; r < rows; r += TILE) {
-        uint8_t *out = w->q + r / PAIR * PAIR * w->d * 4 + r % PAIR / TILE * TILE_SIZE;
-        for (int64_t i = 0; i < w->d; i += TILE_K, out += 2 * TILE_SIZE) {
-            vf t[TILE];
-            vf u[TILE];
-            for (int64_t j = 0; j < TILE; j++) {
-                vf low = v_zero();
-                vf high = v_zero();
-                if (r + j < rows) {
-                    const int64_t at = (r + j) / a->group * a->q_query + (r + j) % a->group * a->q_head + i;
-                    low = load_elements(q, at, QUERN_KV_F32, a->head_dim - i) * v_set1(factor);
-                    high = load_elements(q, at + VL, QUERN_KV_F32, a->head_dim - i - VL) * v_set1(factor);
-                }
-                const __m512i pair = narrow_pair(low, high);
-                t[j] = _mm512_castsi512_ps(pair);
-                u[j] = _mm512_castsi512_ps(rest_pair(low, high, pair));
-            }
-            v_transpose(t);
-            v_transpose(u);
-            for (int j = 0; j < TILE; j++) {
-                v_store((float *)(void *)(out + j * TILE_BYTES), t[j]);
-                v_store((float *)(void *)(out + PAIR * w->d * 2 + j * TILE_BYTES), u[j]);
-            }
-        }
-    }
-}
-
-/* Keys [j0, j0 + n) as tiles, in two terms but for BF16; those that fill up the last 32 are zero. */
-QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
-                            int32_t format) {
-    for (int64_t j = 0; j < round_up(n, PAIR); j++) {
-        uint8_t *out = w->k + j / TILE * TILE * w->d * 2 + j % TILE * TILE_BYTES;
-        const int64_t at = (j0 + j) * a->k_key;
-        const int64_t d = j < n ? a->head_dim : 0;
-        for (int64_t i = 0; i < w->d; i += TILE_K, out += TILE_SIZE) {
-            const vf low = load_elements(k, at + i, format, d - i);
-            const vf high = load_elements(k, at + i + VL, format, d - i - VL);
-            const __m512i pair = narrow_pair(low, high);
-            _mm512_store_si512(out, pair);
-            if (format != QUERN_KV_BF16) {
-                _mm512_store_si512(out + BLOCK * w->d * 2, rest_pair(low, high, pair));
-            }
-        }
-    }
-}
-
-QUERN_INLINE void pack_values(const void *v, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
-                              int32_t format) {
-    for (int64_t j = 0; j < n; j += TILE_K) {
-        for (int64_t c = 0; c < w->dv; c += TILE) {
-            uint8_t *out = w->v + (c / TILE * (BLOCK / TILE_K) + j / TILE_K) * TILE_SIZE;
-            vf t[TILE];
-            for (int64_t i = 0; i < TILE; i++) {
-                const int64_t key = j + 2 * i;
-                const int64_t at = (j0 + key) * a->v_key + c;
-                const vf even = load_elements(v, at, format, key < n ? a->value_dim - c : 0);
-                const vf odd = load_elements(v, at + a->v_key, format, key + 1 < n ? a->value_dim - c : 0);
-                t[i] = _mm512_castsi512_ps(interleave(even, odd));
-            }
-            v_transpose(t);
-            for (int i = 0; i < TILE; i++) {
-                v_store((float *)(void *)(out + i * TILE_BYTES), t[i]);
-            }
-        }
-    }
-}
-
-static void pack_block(const void *k, const void *v, const quern_attention_args *a, int64_t j0, int64_t n,
-                       const workspace *w) {
-    if (a->k_format == QUERN_KV_F32) {
-        pack_keys(k, a, j0, n, w, QUERN_KV_F32);
-    } else if (a->k_format == QUERN_KV_F16) {
-        pack_keys(k, a, j0, n, w, QUERN_KV_F16);
-    } else {
-        pack_keys(k, a, j0, n, w, QUERN_KV_BF16);
-    }
-    if (a->v_format == QUERN_KV_F32) {
-        pack_values(v, a, j0, n, w, QUERN_KV_F32);
-    } else if (a->v_format == QUERN_KV_F16) {
-        pack_values(v, a, j0, n, w, QUERN_KV_F16);
-    } else {
-        pack_values(v, a, j0, n, w, QUERN_KV_BF16);
-    }
-}
-
-/* First key that query t sees, and one past the last. */
-static int64_t first_key(const quern_attention_args *a, int64_t t) {
-    const int64_t first = a->window > 0 ? a->first_position + t - a->window + 1 : 0;
-    return first > 0 ? first : 0;
-}
-
-static int64_t end_key(const quern_attention_args *a, int64_t t) {
-    const int64_t end = a->causal ? a->first_position + t + 1 : a->keys;
-    return end < a->keys ? end : a->keys;
-}
-
-/* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
-QUERN_INLINE void fence(void) { __asm__ volatile("" : : : "memory"); }
 
 QUERN_INLINE void load_left(const uint8_t *upper, const uint8_t *lower) {
     _tile_loadd(4, upper, TILE_BYTES);
     _tile_loadd(5, lower, TILE_BYTES);
 }
 
-/* right: whether there is a right half; a single query has none. */
+/* right: whether there is a right half; up to 16 rows have none. */
 QUERN_INLINE void load_right(const uint8_t *both, int right) {
     _tile_loadd(6, both, TILE_BYTES);
     if (right) {
@@ -256,8 +59,8 @@ QUERN_INLINE void multiply(int right) {
 }
 
 /* score: (32 keys, 16 rows), and the other half of the rows PIECE keys on. k: 32 keys, `rest` bytes before their k". */
-QUERN_INLINE void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, float *score, int two_terms, int right,
-                                const workspace *w) {
+QUERN_INLINE void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, float *score, int two_terms,
+                                int right, const workspace *w) {
     const int64_t row = TILE * w->d * 2;
     const uint8_t *q_rest = q + PAIR * w->d * 2;
     fence();
@@ -365,7 +168,8 @@ static void cap_scores(float *score, float cap, int64_t n) {
 }
 
 /* Adds the mask of rows r0... at keys [j0, j0 + n). */
-static void add_mask(float *score, const float *mask, const quern_attention_args *a, int64_t r0, int64_t j0, int64_t n) {
+static void add_mask(float *score, const float *mask, const quern_attention_args *a, int64_t r0, int64_t j0,
+                     int64_t n) {
     const int64_t rows = a->queries * a->group - r0;
     for (int64_t j = 0; j < n; j += TILE) {
         const int64_t width = n - j < TILE ? n - j : TILE;
@@ -430,8 +234,8 @@ QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *t
  * Rows [r0, r0 + 32) against keys [j0 + from, j0 + to) of the block at j0: from and to are multiples of 32. right:
  * whether there are more than 16 rows.
  */
-QUERN_INLINE void attend(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n, int64_t from,
-                         int64_t to, int two_terms, int right, const workspace *w) {
+QUERN_INLINE void attend(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n,
+                         int64_t from, int64_t to, int two_terms, int right, const workspace *w) {
     const int64_t keys = to - from;
     const uint8_t *k = w->k + from * w->d * 2;
     const uint8_t *q = w->q + r0 * w->d * 4;

@@ -21,41 +21,13 @@
  */
 #include "dequant.h"
 #include "quern.h"
+#include "tiles.h"
 
 enum {
-    TILE = 16,        /* rows of a tile */
-    TILE_K = 32,      /* BF16 elements along k in a tile row */
-    TILE_BYTES = 64,  /* bytes of a tile row */
-    TILE_SIZE = 1024, /* bytes of a tile */
-    PAIR = 32,        /* rows or columns of two tiles */
-    PIECE = 256,      /* k between two visits of the sums: a multiple of every block length */
-    COLUMNS = 256,    /* weight rows whose tiles are in scratch at a time */
-    ROWS = 512        /* activation rows whose sums are in scratch at a time */
+    PIECE = 256,   /* k between two visits of the sums: a multiple of every block length */
+    COLUMNS = 256, /* weight rows whose tiles are in scratch at a time */
+    ROWS = 512     /* activation rows whose sums are in scratch at a time */
 };
-
-typedef struct tile_config {
-    uint8_t palette;
-    uint8_t start_row;
-    uint8_t reserved[14];
-    uint16_t column_bytes[16];
-    uint8_t rows[16];
-} tile_config;
-
-/* Tiles 0..3: sums (w upper or lower, x left or right); 4, 5: w, upper and lower; 6, 7: x, left and right. */
-static void configure(void) {
-    tile_config config __attribute__((aligned(64)));
-    memset(&config, 0, sizeof config);
-    config.palette = 1;
-    for (int t = 0; t < 8; t++) {
-        config.column_bytes[t] = TILE_BYTES;
-        config.rows[t] = TILE;
-    }
-    /* gcc 12 believes that the instruction reads less than 64 bytes and would drop the stores above. */
-    __asm__ volatile("" : : "r"(&config) : "memory");
-    _tile_loadconfig(&config);
-}
-
-QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 
 /* Unpackers: n elements of a row from p on to BF16, 32 at a time to out, out + 512, ...: one row of consecutive tiles. */
 typedef void unpack_fn(const uint8_t *row, int64_t p, int64_t n, uint16_t *out);
@@ -178,8 +150,7 @@ QUERN_INLINE void unpack_tiles(const uint8_t *w, int64_t ldw, int64_t rows, int6
 /* sums (4 tiles) += 32 rows of w times up to 32 rows of x, over `steps` tiles along k. */
 QUERN_INLINE void multiply(const uint8_t *w, const uint8_t *x, float *sums, int64_t steps, int first, int right) {
     const uint8_t *lower = w + TILE * PIECE * (int64_t)sizeof(uint16_t);
-    /* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
-    __asm__ volatile("" : : : "memory");
+    fence();
     if (first) {
         _tile_zero(0);
         _tile_zero(1);
@@ -215,7 +186,7 @@ QUERN_INLINE void multiply(const uint8_t *w, const uint8_t *x, float *sums, int6
     _tile_stored(1, sums + 256, TILE_BYTES);
     _tile_stored(2, sums + 512, TILE_BYTES);
     _tile_stored(3, sums + 768, TILE_BYTES);
-    __asm__ volatile("" : : : "memory");
+    fence();
 }
 
 /* y (rows, columns), both at most 16, from its transpose in a tile. */

@@ -1,0 +1,42 @@
+/* AMX tiles as matmul_amx.c and attention_amx.c use them: two left operands, two right ones, four sums. */
+#ifndef QUERN_TILES_H
+#define QUERN_TILES_H
+
+#include "simd.h"
+
+enum {
+    TILE = 16,        /* rows of a tile */
+    TILE_K = 32,      /* BF16 elements along k in a tile row */
+    TILE_BYTES = 64,  /* bytes of a tile row */
+    TILE_SIZE = 1024, /* bytes of a tile */
+    PAIR = 32         /* rows or columns of two tiles */
+};
+
+typedef struct tile_config {
+    uint8_t palette;
+    uint8_t start_row;
+    uint8_t reserved[14];
+    uint16_t column_bytes[16];
+    uint8_t rows[16];
+} tile_config;
+
+/* 0..3: sums (left operand's upper or lower, right one's left or right); 4, 5: left operands; 6, 7: right ones. */
+static void configure(void) {
+    tile_config config __attribute__((aligned(64)));
+    memset(&config, 0, sizeof config);
+    config.palette = 1;
+    for (int t = 0; t < 8; t++) {
+        config.column_bytes[t] = TILE_BYTES;
+        config.rows[t] = TILE;
+    }
+    /* gcc 12 believes that the instruction reads less than 64 bytes and would drop the stores above. */
+    __asm__ volatile("" : : "r"(&config) : "memory");
+    _tile_loadconfig(&config);
+}
+
+/* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
+QUERN_INLINE void fence(void) { __asm__ volatile("" : : : "memory"); }
+
+QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+#endif
