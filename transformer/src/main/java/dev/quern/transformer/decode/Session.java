@@ -292,7 +292,8 @@ public final class Session implements AutoCloseable {
     int vocabulary = model.dimensions().vocabulary();
     float[][] rows = new float[tokens.length][];
     for (int i = 0; i < tokens.length; i++) {
-      rows[i] = Arrays.copyOfRange(all, i * vocabulary, (i + 1) * vocabulary);
+      rows[i] =
+          tokens.length == 1 ? all : Arrays.copyOfRange(all, i * vocabulary, (i + 1) * vocabulary);
       if (tokens[i] != IDLE) {
         cache.advance(i, 1);
       }
