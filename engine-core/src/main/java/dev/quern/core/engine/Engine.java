@@ -115,8 +115,11 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
      * Builds it.
      *
      * @return the engine
+     * @throws dev.quern.core.type.SettingException if a system property {@code quern.*} has a value
+     *     that is not understood
      */
     public Engine build() {
+      SegmentPool.shared(); // a wrong setting is reported here, not at some later allocation
       return new Engine(
           kernels == null ? KernelRegistry.load("cpu", new ReferenceProvider()) : kernels,
           precision,
@@ -210,6 +213,19 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
     return outputs;
   }
 
+  @Override
+  public Tensor detach(Tensor tensor) {
+    Recorder r = recorder.get();
+    return tensor.hasValues() || r == null
+        ? new Tensor(this, tensor.dtype(), tensor.layout(), tensor.storage())
+        : r.alias(tensor);
+  }
+
+  @Override
+  public Tensor move(Tensor tensor, Device device) {
+    return new Devices(devices()).move(tensor, device);
+  }
+
   private List<Tensor> run(@Nullable Recorder r, Op op, List<Tensor> inputs, boolean residuals) {
     return r == null
         ? eager.run(op, inputs, residuals, TensorScope::allocate)
@@ -271,11 +287,12 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
   }
 
   /**
-   * Mutable state, zero at first. It lives until it is unreachable.
+   * Mutable state, zero at first.
    *
    * @param name what errors call it
    * @param spec dtype and shape
-   * @return the buffer
+   * @return the buffer; closing it gives its memory back at once, and the garbage collector does if
+   *     it is forgotten
    */
   public Buffer buffer(String name, TensorSpec spec) {
     Storage s =

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -77,6 +78,11 @@ public final class AtomicFile implements AutoCloseable {
       Path real = Files.exists(target) ? target.toRealPath() : target.toAbsolutePath();
       if (Files.isDirectory(real)) {
         throw new IOException("is a folder");
+      }
+      Path folder = real.getParent();
+      if (folder != null && !Files.isDirectory(folder)) {
+        throw new IOException(
+            Files.exists(folder) ? folder + " is not a folder" : "there is no folder " + folder);
       }
       String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
       Path temporary = real.resolveSibling("." + real.getFileName() + "." + random + ".tmp");
@@ -158,7 +164,11 @@ public final class AtomicFile implements AutoCloseable {
   }
 
   private static UncheckedIOException failed(Path path, IOException e) {
-    return new UncheckedIOException("cannot write " + path + ": " + e.getMessage(), e);
+    String why =
+        e instanceof AccessDeniedException
+            ? "no permission to write in its folder"
+            : String.valueOf(e.getMessage());
+    return new UncheckedIOException("cannot write " + path + ": " + why, e);
   }
 
   private final class ChannelSink implements ByteSink {

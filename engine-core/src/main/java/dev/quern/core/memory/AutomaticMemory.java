@@ -2,6 +2,7 @@ package dev.quern.core.memory;
 
 import dev.quern.core.type.Device;
 import dev.quern.core.type.DeviceException;
+import dev.quern.core.type.Setting;
 import dev.quern.core.type.TensorSpec;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
@@ -19,8 +20,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class AutomaticMemory {
   private static final System.Logger LOG = System.getLogger("dev.quern.memory");
   private static final Cleaner CLEANER = Cleaner.create();
-  private static final long BUDGET_BYTES =
-      Long.getLong("quern.memory.automaticBudgetBytes", 2L << 30);
+  private static volatile long knownBudgetBytes = -1;
   private static final int MAX_WAITS = 100;
   private static final long WAIT_MILLIS = 10;
   private static final AtomicLong LIVE_BYTES = new AtomicLong();
@@ -52,9 +52,19 @@ final class AutomaticMemory {
     CLEANER.register(storage, () -> LIVE_BYTES.addAndGet(-bytes));
   }
 
+  private static long budgetBytes() {
+    long budget = knownBudgetBytes;
+    if (budget < 0) {
+      budget = Setting.number("quern.memory.automaticBudgetBytes", 2L << 30, 0, Long.MAX_VALUE);
+      knownBudgetBytes = budget;
+    }
+    return budget;
+  }
+
   private static void makeRoom(TensorSpec spec) {
     long bytes = spec.byteSize();
-    if (LIVE_BYTES.get() + bytes <= BUDGET_BYTES) {
+    long budget = budgetBytes();
+    if (LIVE_BYTES.get() + bytes <= budget) {
       return;
     }
     if (WARNED.compareAndSet(false, true)) {
@@ -62,11 +72,9 @@ final class AutomaticMemory {
           Level.WARNING,
           "automatic tensor memory is over its budget of {0} bytes; open a TensorScope around the"
               + " work to free results deterministically",
-          BUDGET_BYTES);
+          budget);
     }
-    for (int i = 0;
-        bytes <= BUDGET_BYTES && i < MAX_WAITS && LIVE_BYTES.get() + bytes > BUDGET_BYTES;
-        i++) {
+    for (int i = 0; bytes <= budget && i < MAX_WAITS && LIVE_BYTES.get() + bytes > budget; i++) {
       if (i % 10 == 0) {
         System.gc();
       }
@@ -77,14 +85,14 @@ final class AutomaticMemory {
         break;
       }
     }
-    if (LIVE_BYTES.get() + bytes > BUDGET_BYTES) {
+    if (LIVE_BYTES.get() + bytes > budget) {
       throw new DeviceException(
           "cpu: tensor "
               + spec
               + " does not fit in automatic memory ("
               + LIVE_BYTES.get()
               + " of "
-              + BUDGET_BYTES
+              + budget
               + " bytes in use); open a TensorScope around the work, or"
               + " raise -Dquern.memory.automaticBudgetBytes");
     }

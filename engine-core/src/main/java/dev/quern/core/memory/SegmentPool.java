@@ -1,12 +1,14 @@
 package dev.quern.core.memory;
 
 import dev.quern.core.type.DeviceException;
+import dev.quern.core.type.Setting;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Recycled segments by size class, so that results neither pay for zero-filling nor for page faults
@@ -26,10 +28,8 @@ public final class SegmentPool {
 
   private static final long SLAB_BYTES = 1L << 20;
   private static final long SLAB_CLASS_MAX_BYTES = 1L << 16;
-  private static final SegmentPool SHARED =
-      new SegmentPool(Long.getLong("quern.memory.cacheBytes", 1L << 30));
-
   private static final long PERIOD_NANOS = 60_000_000_000L;
+  private static volatile @Nullable SegmentPool shared;
 
   /** Segments of one class, the latest last, and the fewest there were since the last sweep. */
   private static final class Shelf {
@@ -64,9 +64,21 @@ public final class SegmentPool {
    * The pool that eager results come from.
    *
    * @return the process's pool; its capacity is {@code -Dquern.memory.cacheBytes} (1 GiB)
+   * @throws dev.quern.core.type.SettingException if that is no number of bytes
    */
   public static SegmentPool shared() {
-    return SHARED;
+    SegmentPool pool = shared;
+    return pool == null ? open() : pool;
+  }
+
+  private static synchronized SegmentPool open() {
+    SegmentPool pool = shared;
+    if (pool == null) {
+      pool =
+          new SegmentPool(Setting.number("quern.memory.cacheBytes", 1L << 30, 0, Long.MAX_VALUE));
+      shared = pool;
+    }
+    return pool;
   }
 
   /**

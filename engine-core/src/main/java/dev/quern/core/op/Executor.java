@@ -1,5 +1,6 @@
 package dev.quern.core.op;
 
+import dev.quern.core.type.Device;
 import java.util.List;
 
 /**
@@ -27,4 +28,23 @@ public interface Executor {
   default Tensor one(Op op, Tensor... inputs) {
     return apply(op, List.of(inputs)).getFirst();
   }
+
+  /**
+   * A new handle on the same values, of which a gradient tape knows nothing.
+   *
+   * @param tensor the values
+   * @return same dtype, layout and memory
+   */
+  Tensor detach(Tensor tensor);
+
+  /**
+   * Copies a tensor to another device.
+   *
+   * @param tensor what to copy
+   * @param device where to
+   * @return the copy
+   * @throws dev.quern.core.type.DeviceException if there is no such device
+   * @throws dev.quern.core.type.NotSupportedException if its backend can't hold tensors yet
+   */
+  Tensor move(Tensor tensor, Device device);
 }

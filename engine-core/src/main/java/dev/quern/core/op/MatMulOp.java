@@ -4,6 +4,7 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
+import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
 import java.util.Arrays;
 import java.util.List;
@@ -31,9 +32,10 @@ public sealed interface MatMulOp extends Op {
       Infer.rankAtLeast(this, b, "rhs", 2);
       long k = a.shape().dim(-1);
       if (k != b.shape().dim(-2)) {
-        throw Infer.fail(
-            this,
-            "inner dimensions differ: lhs="
+        throw new ShapeException(
+            "["
+                + name()
+                + "] inner dimensions differ: lhs="
                 + a
                 + ", rhs="
                 + b
@@ -41,8 +43,7 @@ public sealed interface MatMulOp extends Op {
                 + k
                 + " != "
                 + b.shape().dim(-2)
-                + ")",
-            in);
+                + ")");
       }
       Shape batch =
           Shape.broadcast(

@@ -3,6 +3,8 @@ package dev.quern.core.op;
 import dev.quern.core.type.GradientException;
 import dev.quern.core.type.TensorSpec;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +36,35 @@ public sealed interface Op
    * @return for example {@code rmsNorm}
    */
   default String name() {
-    String n = getClass().getSimpleName();
+    return name(getClass());
+  }
+
+  /**
+   * The names of all operations but users' own.
+   *
+   * @return in alphabetical order
+   */
+  static Set<String> vocabulary() {
+    Set<String> names = new TreeSet<>();
+    addNames(Op.class, names);
+    return names;
+  }
+
+  private static void addNames(Class<?> type, Set<String> names) {
+    if (type.isRecord()) {
+      names.add(name(type));
+    } else if (type.isSealed()) {
+      for (Class<?> permitted : type.getPermittedSubclasses()) {
+        addNames(permitted, names);
+      }
+    }
+  }
+
+  private static String name(Class<?> type) {
+    if (type == MatMulOp.MatMul.class) {
+      return "matmul"; // one word, in the field
+    }
+    String n = type.getSimpleName();
     return Character.toLowerCase(n.charAt(0)) + n.substring(1);
   }
 
@@ -80,7 +110,7 @@ public sealed interface Op
     throw new GradientException(
         "["
             + name()
-            + "] has no gradient yet; detach its input, or spell it in operations that do");
+            + "] has no gradient yet; detach() its input, or spell it in operations that do");
   }
 
   /**

@@ -119,12 +119,21 @@ public sealed interface ShapeOp extends Op {
     public List<TensorSpec> infer(List<TensorSpec> in) {
       Infer.arity(this, in, 1);
       TensorSpec x = in.getFirst();
+      checkBlocks(name(), x, axis, start, length, step);
+      return List.of(x.as(Layout.contiguous(x.shape()).slice(axis, start, length, step).shape()));
+    }
+
+    /** Refuses to split a block; {@code what} is the operation that the user called. */
+    static void checkBlocks(
+        String what, TensorSpec x, int axis, long start, long length, long step) {
       DType d = x.dtype();
       boolean blockAxis = d.isBlock() && x.shape().axis(axis) == x.shape().rank() - 1;
       if (blockAxis
           && (step != 1 || start % d.blockLength() != 0 || length % d.blockLength() != 0)) {
         throw new DTypeException(
-            "[slice] "
+            "["
+                + what
+                + "] "
                 + x
                 + ": a view can't split a block; start and length along the last axis"
                 + " must be multiples of "
@@ -134,7 +143,6 @@ public sealed interface ShapeOp extends Op {
                 + " and "
                 + length);
       }
-      return List.of(x.as(Layout.contiguous(x.shape()).slice(axis, start, length, step).shape()));
     }
   }
 

@@ -1,7 +1,9 @@
 package dev.quern.core.op;
 
 import dev.quern.core.type.DType;
+import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
@@ -34,21 +36,22 @@ public sealed interface TensorData permits Tensor {
    * This tensor on a device.
    *
    * @param device where it shall be
-   * @return this tensor if it is there already
-   * @throws NotSupportedException if tensors can't be moved there yet
+   * @return this tensor if it is there already, else a copy without gaps
+   * @throws DeviceException if there is no such device; says what there is, and why not
+   * @throws NotSupportedException if the device's backend can't hold tensors yet
    */
   default Tensor to(Device device) {
-    if (self().device().equals(device)) {
-      return self();
-    }
-    throw new NotSupportedException(
-        "[to] "
-            + self().spec()
-            + " can't be moved from "
-            + self().device()
-            + " to "
-            + device
-            + " yet; keep it where it is");
+    return self().device().equals(device) ? self() : self().executor().move(self(), device);
+  }
+
+  /**
+   * The same values, cut off from what they were computed from: a gradient tape does not follow
+   * them back. A view; while recording, of the same value.
+   *
+   * @return same dtype and shape, the same memory, and not watched
+   */
+  default Tensor detach() {
+    return self().executor().detach(self());
   }
 
   /**
@@ -129,6 +132,7 @@ public sealed interface TensorData permits Tensor {
    *
    * @param value everywhere
    * @return same shape and dtype
+   * @throws DTypeException if this has a block type
    */
   default Tensor fullLike(double value) {
     return scalarLike(value).expand(self().shape());
@@ -139,11 +143,18 @@ public sealed interface TensorData permits Tensor {
    *
    * @param value rounded to the dtype
    * @return a scalar
+   * @throws DTypeException if this has a block type
    */
   default Tensor scalarLike(double value) {
-    return self()
-        .executor()
-        .one(new CreateOp.Full((ScalarType) self().dtype(), Shape.SCALAR, value));
+    if (!(self().dtype() instanceof ScalarType dtype)) {
+      throw new DTypeException(
+          "[full] a single value can't be "
+              + self().dtype().name()
+              + " like "
+              + self().spec()
+              + ", whose elements come in blocks; cast the tensor to F32 first");
+    }
+    return self().executor().one(new CreateOp.Full(dtype, Shape.SCALAR, value));
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.quern.core.op;
 
 import dev.quern.core.type.Shape;
+import dev.quern.core.type.ShapeException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -157,6 +158,7 @@ public sealed interface TensorReduce permits Tensor {
    *
    * @param to a shape that broadcasts to this one
    * @return that shape, same dtype
+   * @throws ShapeException if it does not broadcast to this one
    */
   default Tensor sumTo(Shape to) {
     Tensor x = (Tensor) this;
@@ -164,6 +166,18 @@ public sealed interface TensorReduce permits Tensor {
       return x;
     }
     int extra = x.shape().rank() - to.rank();
+    boolean broadcasts = extra >= 0;
+    for (int a = 0; broadcasts && a < to.rank(); a++) {
+      broadcasts = to.dim(a) == 1 || to.dim(a) == x.shape().dim(a + extra);
+    }
+    if (!broadcasts) {
+      throw new ShapeException(
+          "[sumTo] "
+              + to
+              + " does not broadcast to "
+              + x.spec()
+              + "; each extent must be kept or 1");
+    }
     List<Integer> axes = new ArrayList<>();
     for (int a = 0; a < x.shape().rank(); a++) {
       if (a < extra || (to.dim(a - extra) == 1 && x.shape().dim(a) != 1)) {

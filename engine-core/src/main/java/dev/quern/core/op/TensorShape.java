@@ -3,6 +3,7 @@ package dev.quern.core.op;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.ShapeException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** Views: {@link ShapeOp}. They share storage and cost nothing. */
@@ -119,10 +120,26 @@ public sealed interface TensorShape permits Tensor {
    * @param axis which, from the end if negative
    * @param index from the end if negative
    * @return the view, of one axis less
+   * @throws ShapeException if the axis has no such index
    */
   default Tensor select(int axis, long index) {
     Shape s = self().shape();
-    long i = index < 0 ? index + s.dim(axis) : index;
+    long extent = s.dim(axis);
+    long i = index < 0 ? index + extent : index;
+    if (i < 0 || i >= extent) {
+      throw new ShapeException(
+          "[select] index "
+              + index
+              + " is outside axis "
+              + axis
+              + " of "
+              + self().spec()
+              + "; take "
+              + -extent
+              + ".."
+              + (extent - 1));
+    }
+    ShapeOp.Slice.checkBlocks("select", self().spec(), axis, i, 1, 1);
     return slice(axis, i, 1, 1).reshape(s.remove(axis));
   }
 
@@ -173,24 +190,34 @@ public sealed interface TensorShape permits Tensor {
    * @param axis which
    * @param lengths of the runs; they add up to the extent
    * @return one view per run
+   * @throws ShapeException if the lengths don't add up
    */
   default List<Tensor> split(int axis, long... lengths) {
+    long extent = self().shape().dim(axis);
+    long rest = extent;
+    for (long n : lengths) {
+      rest = n < 0 || n > rest ? -1 : rest - n;
+      if (rest < 0) {
+        break;
+      }
+    }
+    if (rest != 0) {
+      throw new ShapeException(
+          "[split] lengths "
+              + Arrays.toString(lengths)
+              + " don't add up to the "
+              + extent
+              + " of axis "
+              + axis
+              + " of "
+              + self().spec());
+    }
     List<Tensor> parts = new ArrayList<>();
     long at = 0;
     for (long n : lengths) {
+      ShapeOp.Slice.checkBlocks("split", self().spec(), axis, at, n, 1);
       parts.add(slice(axis, at, n, 1));
       at += n;
-    }
-    if (at != self().shape().dim(axis)) {
-      throw new ShapeException(
-          "[split] lengths add up to "
-              + at
-              + ", axis "
-              + axis
-              + " of "
-              + self().spec()
-              + " has "
-              + self().shape().dim(axis));
     }
     return List.copyOf(parts);
   }

@@ -65,7 +65,7 @@ public record Eager(Executor executor, KernelRegistry kernels, Precision precisi
             ? kernels.find(signature).or(() -> Optional.of(CustomKernel.choice(custom)))
             : kernels.find(signature);
     if (choice.isEmpty()) {
-      return decompose(op, inputs, signature);
+      return decompose(op, inputs, kernels, signature);
     }
     List<Tensor> operands = choice.get().pack() ? packed(op, inputs) : inputs;
     List<Tensor> outputs = new ArrayList<>();
@@ -144,15 +144,12 @@ public record Eager(Executor executor, KernelRegistry kernels, Precision precisi
   }
 
   /** Runs a fused operation in smaller ones, or says that nobody can run it. */
-  static List<Tensor> decompose(Op op, List<Tensor> inputs, KernelSignature signature) {
+  static List<Tensor> decompose(
+      Op op, List<Tensor> inputs, KernelRegistry kernels, KernelSignature signature) {
     List<Tensor> outputs = op.decompose(inputs);
     if (outputs == null) {
       throw new NotSupportedException(
-          "["
-              + op.name()
-              + "] no kernel for "
-              + signature
-              + "; cast the inputs to F32, or register a KernelProvider that has one");
+          "[" + op.name() + "] no kernel for " + signature + "; " + kernels.absence(signature));
     }
     return outputs;
   }

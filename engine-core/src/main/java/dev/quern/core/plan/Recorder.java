@@ -113,7 +113,7 @@ public final class Recorder implements Recording {
       choice = Optional.of(CustomKernel.choice(custom));
     }
     if (choice.isEmpty()) {
-      return Eager.decompose(op, inputs, signature);
+      return Eager.decompose(op, inputs, eager.kernels(), signature);
     }
     List<Tensor> operands = choice.get().pack() ? Eager.packed(op, inputs) : inputs;
     int step = steps.size();
@@ -145,6 +145,16 @@ public final class Recorder implements Recording {
     op.infer(List.of(x.spec()));
     Layout layout = op.view(x.layout());
     return layout == null ? view(op, x.contiguous()) : symbolic(x.dtype(), layout, source(x));
+  }
+
+  /**
+   * Another handle on a value of this recording.
+   *
+   * @param x the value
+   * @return the same dtype and layout
+   */
+  public Tensor alias(Tensor x) {
+    return symbolic(x.dtype(), x.layout(), source(x));
   }
 
   private Tensor symbolic(DType dtype, Layout layout, Source source) {

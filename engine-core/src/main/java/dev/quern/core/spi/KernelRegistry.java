@@ -5,15 +5,21 @@ import dev.quern.core.op.CustomOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.Setting;
+import dev.quern.core.type.SettingException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which kernel wins, and why.
@@ -23,9 +29,11 @@ import java.util.concurrent.ConcurrentHashMap;
  * the better ones are asked again for the call with its inputs copied together.
  *
  * <p>Override: {@code -Dquern.kernels=vector,reference} allows only those providers; {@code
- * -Dquern.kernels.softmax=reference} does so for one operation.
+ * -Dquern.kernels.softmax=reference} does so for one operation of the vocabulary.
  */
 public final class KernelRegistry {
+  private static final String OVERRIDE = "quern.kernels";
+
   /**
    * A decision.
    *
@@ -43,6 +51,7 @@ public final class KernelRegistry {
    * A registry of given providers.
    *
    * @param providers in any order
+   * @throws SettingException if an override names a provider or an operation that there isn't
    */
   public KernelRegistry(List<KernelProvider> providers) {
     List<KernelProvider> sorted = new ArrayList<>(providers);
@@ -54,6 +63,7 @@ public final class KernelRegistry {
         usable.add(p);
       }
     }
+    overrides().forEach((property, _) -> wanted(property));
   }
 
   /**
@@ -91,7 +101,7 @@ public final class KernelRegistry {
    * @return name to probe
    */
   public Map<String, Probe> probes() {
-    return Map.copyOf(probes);
+    return Collections.unmodifiableMap(probes);
   }
 
   /**
@@ -104,13 +114,44 @@ public final class KernelRegistry {
   }
 
   /**
-   * The providers that may be used, best first: usable, and not excluded by {@code
-   * -Dquern.kernels}.
+   * The overrides that are set: {@code quern.kernels} and {@code quern.kernels.<operation>}.
    *
-   * @return their names
+   * @return property to value, by name
+   * @throws SettingException if one names an operation that there isn't
    */
-  public List<String> usableNames() {
-    return allowed("").stream().map(KernelProvider::name).toList();
+  public static Map<String, String> overrides() {
+    Map<String, String> set = new TreeMap<>();
+    for (String property : System.getProperties().stringPropertyNames()) {
+      String names = Setting.text(property);
+      if (names == null || !(property.equals(OVERRIDE) || property.startsWith(OVERRIDE + "."))) {
+        continue;
+      }
+      if (!property.equals(OVERRIDE)) {
+        Set<String> operations = Op.vocabulary();
+        if (!operations.contains(property.substring(OVERRIDE.length() + 1))) {
+          throw new SettingException(
+              "-D"
+                  + property
+                  + "="
+                  + names
+                  + " names no operation; there are: "
+                  + String.join(", ", operations));
+        }
+      }
+      set.put(property, names);
+    }
+    return set;
+  }
+
+  /**
+   * Whether {@code -Dquern.kernels} leaves a provider out.
+   *
+   * @param provider its name
+   * @return false without the override
+   */
+  public boolean isExcluded(String provider) {
+    List<String> wanted = wanted(OVERRIDE);
+    return wanted != null && !wanted.contains(provider);
   }
 
   /**
@@ -162,25 +203,64 @@ public final class KernelRegistry {
   }
 
   private List<KernelProvider> allowed(String op) {
-    String names = System.getProperty("quern.kernels." + op, System.getProperty("quern.kernels"));
-    if (names == null || names.isBlank()) {
+    String property = overrideOf(op);
+    List<String> wanted = wanted(property);
+    if (wanted == null) {
       return usable;
     }
-    List<String> wanted = Arrays.asList(names.trim().split("\\s*,\\s*", -1));
     for (String w : wanted) {
-      if (!probes.containsKey(w)) {
-        throw new NotSupportedException(
-            "kernel override names '"
-                + w
-                + "', which is not here; there are: "
-                + String.join(", ", probes.keySet()));
-      }
       if (probes.get(w) instanceof Probe.Refused(String reason, String remedy)) {
         throw new NotSupportedException(
-            "kernel override names '" + w + "', which can't be used: " + reason + "; " + remedy);
+            "-D" + property + " names '" + w + "', which can't be used: " + reason + "; " + remedy);
       }
     }
     return usable.stream().filter(p -> wanted.contains(p.name())).toList();
+  }
+
+  /** The override that decides for an operation. */
+  private static String overrideOf(String op) {
+    String own = OVERRIDE + "." + op;
+    return Setting.text(own) == null ? OVERRIDE : own;
+  }
+
+  /** The providers that an override names, or null if it is not set. */
+  private @Nullable List<String> wanted(String property) {
+    String names = Setting.text(property);
+    if (names == null) {
+      return null;
+    }
+    List<String> wanted = Arrays.asList(names.split("\\s*,\\s*", -1));
+    if (!probes.keySet().containsAll(wanted)) {
+      throw new SettingException(
+          Setting.refusal(
+              property, names, "names separated by commas, of: " + String.join(", ", names())));
+    }
+    return wanted;
+  }
+
+  /**
+   * Why there is no kernel for a call, and what to do about it.
+   *
+   * @param signature a call for which {@link #find} answers with nothing
+   * @return a phrase
+   */
+  public String absence(KernelSignature signature) {
+    String op = signature.op().name();
+    List<KernelProvider> allowed = allowed(op);
+    List<String> left = new ArrayList<>();
+    for (KernelProvider p : usable) {
+      if (!allowed.contains(p) && p.find(signature) != null) {
+        left.add(p.name());
+      }
+    }
+    if (left.isEmpty()) {
+      return "cast the inputs to F32, or register a KernelProvider that has one";
+    }
+    return "-D"
+        + overrideOf(op)
+        + " leaves out "
+        + String.join(", ", left)
+        + (left.size() == 1 ? "; add it" : "; add one of them");
   }
 
   /**

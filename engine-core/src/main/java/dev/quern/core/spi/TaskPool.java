@@ -1,8 +1,10 @@
 package dev.quern.core.spi;
 
 import dev.quern.core.memory.KernelThread;
+import dev.quern.core.type.Setting;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A fixed pool of platform threads that share out the slices of kernels.
@@ -28,11 +30,11 @@ public final class TaskPool implements AutoCloseable {
   }
 
   private static final int MAX_CALLERS = 64;
-  private static final int SPINS = Integer.getInteger("quern.threads.spins", 2_000);
   private static final long PARK_NANOS = 20_000;
-  private static final TaskPool SHARED =
-      new TaskPool(Integer.getInteger("quern.threads", Runtime.getRuntime().availableProcessors()));
+  private static final int MOST_THREADS = 1 << 12;
+  private static volatile @Nullable TaskPool shared;
 
+  private final int idleSpins = (int) Setting.number("quern.threads.spins", 2_000, 0, 1 << 30);
   private final Worker[] workers;
   private final AtomicReferenceArray<TaskJob> jobs = new AtomicReferenceArray<>(MAX_CALLERS);
   private final ThreadLocal<TaskJob> own = ThreadLocal.withInitial(TaskJob::new);
@@ -60,9 +62,21 @@ public final class TaskPool implements AutoCloseable {
    * The process's pool.
    *
    * @return a pool of {@code -Dquern.threads} threads (the number of processors)
+   * @throws dev.quern.core.type.SettingException if that is no number of threads
    */
   public static TaskPool shared() {
-    return SHARED;
+    TaskPool pool = shared;
+    return pool == null ? open() : pool;
+  }
+
+  private static synchronized TaskPool open() {
+    TaskPool pool = shared;
+    if (pool == null) {
+      int processors = Runtime.getRuntime().availableProcessors();
+      pool = new TaskPool((int) Setting.number("quern.threads", processors, 1, MOST_THREADS));
+      shared = pool;
+    }
+    return pool;
   }
 
   /**
@@ -97,7 +111,7 @@ public final class TaskPool implements AutoCloseable {
       // the caller works along
     }
     for (int spins = 0; !job.isDone(); spins++) {
-      if (spins < SPINS) {
+      if (spins < idleSpins) {
         Thread.onSpinWait();
       } else {
         LockSupport.parkNanos(PARK_NANOS);
@@ -161,7 +175,7 @@ public final class TaskPool implements AutoCloseable {
       while (open) {
         if (runAny()) {
           idle = 0;
-        } else if (idle++ < SPINS) {
+        } else if (idle++ < idleSpins) {
           Thread.onSpinWait();
         } else {
           parked = true;

@@ -2,6 +2,7 @@ package dev.quern.core.autograd;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -159,5 +160,52 @@ class TapeTest {
     Tensor unrelated = engine.normal(3, 2).sum();
     double[] g = tape.gradients(unrelated, x).getFirst().toDoubles();
     return List.of(g[0], g[1], g[2], g[3]);
+  }
+
+  @Test
+  void noGradientPassesADetachedTensor() {
+    Tensor x = engine.tensor(new double[] {2, 3}, 2);
+    try (Tape tape = engine.tape()) {
+      tape.watch(x);
+      Tensor square = x.mul(x);
+      Tensor loss = square.detach().mul(x).sum(); // as if x² were constant
+      assertArrayEquals(new double[] {4, 9}, tape.gradients(loss, x).getFirst().toDoubles(), 1e-12);
+      assertSame(square.storage(), square.detach().storage());
+    }
+  }
+
+  @Test
+  void detachedTensorsPassOperationsWithoutAGradient() {
+    Tensor x = engine.tensor(new double[] {2, 3, 5, 7}, 4);
+    try (Tape tape = engine.tape()) {
+      tape.watch(x);
+      Tensor every = x.slice(0, 0, 2, 2);
+      String message =
+          assertThrows(GradientException.class, () -> tape.gradients(every.sum(), x)).getMessage();
+      assertTrue(message.contains("no gradient yet"), message);
+      Tensor loss = x.detach().slice(0, 0, 2, 2).sum().add(x.sum());
+      assertArrayEquals(
+          new double[] {1, 1, 1, 1}, tape.gradients(loss, x).getFirst().toDoubles(), 1e-12);
+    }
+  }
+
+  @Test
+  void aRecordedGradientStopsAtADetachedTensor() {
+    TensorSpec two = TensorSpec.of(ScalarType.F32, 2);
+    try (Plan plan =
+        engine.record(
+            "detached",
+            r -> {
+              Tensor x = r.slot("x", two);
+              try (Tape tape = engine.tape()) {
+                tape.watch(x);
+                Tensor loss = x.mul(x).detach().mul(x).sum();
+                r.output("g", tape.gradients(loss, x).getFirst());
+              }
+            })) {
+      plan.slot("x").set(2f, 3f);
+      plan.run();
+      assertArrayEquals(new float[] {4, 9}, plan.output("g").toFloats());
+    }
   }
 }

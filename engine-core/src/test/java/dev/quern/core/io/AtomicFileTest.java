@@ -116,4 +116,21 @@ class AtomicFileTest {
     assertFalse(Files.exists(nowhere.getParent()));
     assertEquals(0, entries());
   }
+
+  @Test
+  void aMissingFolderIsNamed() throws IOException {
+    Path absent = folder.resolve("absent");
+    UncheckedIOException e =
+        assertThrows(
+            UncheckedIOException.class, () -> AtomicFile.write(absent.resolve("f"), _ -> {}));
+    assertEquals(
+        "cannot write " + absent.resolve("f") + ": there is no folder " + absent, e.getMessage());
+    Path file = Files.writeString(folder.resolve("file"), "x");
+    e =
+        assertThrows(
+            UncheckedIOException.class, () -> AtomicFile.write(file.resolve("f"), _ -> {}));
+    assertEquals(
+        "cannot write " + file.resolve("f") + ": " + file + " is not a folder", e.getMessage());
+    assertEquals(1, entries());
+  }
 }

@@ -77,7 +77,7 @@ final class BenchCommand implements Callable<Integer> {
           "-p, -n and -d must not be negative, -p or -n must be positive, and -r at least 1");
     }
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT.withoutTokenizer());
-        Session session = open.openSession(1, depth + Math.max(prompt, generate))) {
+        Session session = open.openSession(1, capacity(open))) {
       int vocabulary = open.decoder().dimensions().vocabulary();
       if (explain) {
         spec.commandLine().getErr().println(session.plan().explain());
@@ -99,6 +99,13 @@ final class BenchCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private int capacity(CausalLanguageModel open) {
+    long tokens = depth + (long) Math.max(prompt, generate);
+    int context = open.decoder().dimensions().contextLength();
+    InputException.checkFits("-d and the larger of -p and -n are together", tokens, context);
+    return (int) tokens;
   }
 
   private static void steps(Session session, int... tokens) {

@@ -50,17 +50,14 @@ final class DetokenizeCommand implements Callable<Integer> {
   }
 
   private int id(String text, int vocabularySize) {
+    int id;
     try {
-      int id = Integer.parseInt(text);
-      if (id >= 0 && id < vocabularySize) {
-        return id;
-      }
+      id = Integer.parseInt(text);
     } catch (NumberFormatException e) {
       throw new ParameterException(
           spec.commandLine(), "'" + text + "' is no token id; give whole numbers", e);
     }
-    throw new ParameterException(
-        spec.commandLine(),
-        "token id " + text + " is not in the vocabulary, 0 to " + (vocabularySize - 1));
+    InputException.checkToken(id, vocabularySize);
+    return id;
   }
 }

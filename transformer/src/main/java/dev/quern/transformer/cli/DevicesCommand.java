@@ -8,6 +8,7 @@ import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -17,11 +18,11 @@ import picocli.CommandLine.Spec;
     name = "devices",
     description =
         "Lists devices and kernels: what was found, chosen and refused, why, and the remedy.")
-final class DevicesCommand implements Runnable {
+final class DevicesCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Override
-  public void run() {
+  public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
     out.println("devices");
     for (DeviceProvider p : Engine.devices()) {
@@ -43,13 +44,19 @@ final class DevicesCommand implements Runnable {
       out.println("kernels on cpu, best first; an operation takes the first that has it");
       Map<String, Probe> probes = kernels.probes();
       for (String name : kernels.names()) {
-        line(out, name, Objects.requireNonNull(probes.get(name)));
+        Probe probe = Objects.requireNonNull(probes.get(name));
+        boolean excluded = kernels.isExcluded(name) && probe.isUsable();
+        line(out, excluded ? name + " (excluded by override)" : name, probe);
       }
       out.println();
       out.println("threads: " + engine.pool().threads() + " (-Dquern.threads)");
     }
-    String override = System.getProperty("quern.kernels");
-    out.println("override: " + (override == null ? "none (-Dquern.kernels)" : override));
+    Map<String, String> overrides = KernelRegistry.overrides();
+    if (overrides.isEmpty()) {
+      out.println("override: none (-Dquern.kernels)");
+    }
+    overrides.forEach((property, names) -> out.println("override: -D" + property + "=" + names));
+    return 0;
   }
 
   private static void line(PrintWriter out, String name, Probe probe) {

@@ -34,10 +34,11 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "generate",
     description = {
-      "Continues a text. The continuation alone goes to standard output, as it is made;",
-      "timings go to standard error. Without --temp, --top-k, --top-p and --min-p it is",
-      "greedy: it takes the likeliest token. With any of them it samples, and what is not",
-      "given takes the model's default (generation_config.json, as in the library)."
+      "Continues a text.",
+      "The continuation alone goes to standard output, as it is made; timings go to standard"
+          + " error. Without --temp, --top-k, --top-p and --min-p it is greedy: it takes the"
+          + " likeliest token. With any of them it samples, and what is not given takes the"
+          + " model's default (generation_config.json, as in the library)."
     })
 final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -125,15 +126,7 @@ final class GenerateCommand implements Callable<Integer> {
       int context = open.decoder().dimensions().contextLength();
       GenerationOptions options = options(TextGenerator.of(open), context);
       int[] ids = encode(open);
-      if (ids.length > context) {
-        throw new ParameterException(
-            spec.commandLine(),
-            "the prompt has "
-                + ids.length
-                + " tokens, and the model's context is "
-                + context
-                + "; shorten it");
-      }
+      InputException.checkFits("the prompt has", ids.length, context);
       int capacity = (int) Math.min(context, ids.length + (long) options.maxTokens());
       try (Session session = open.openSession(1, capacity)) {
         long loaded = System.nanoTime();
@@ -147,7 +140,7 @@ final class GenerateCommand implements Callable<Integer> {
     try {
       return open.encodePrompt(prompt, !plainPrompt);
     } catch (FieldException e) {
-      throw new ParameterException(spec.commandLine(), "--prompt: " + e.getMessage(), e);
+      throw new InputException("--prompt: " + e.getMessage());
     }
   }
 

@@ -45,7 +45,8 @@ final class InspectCommand implements Callable<Integer> {
       out.println();
       out.println("metadata");
       for (Map.Entry<String, GgufValue> e : gguf.metadata().asMap().entrySet()) {
-        out.println("  " + e.getKey() + " = " + shorten(e.getValue().toString()));
+        String value = Visible.of(e.getValue().toString(), SHOWN_CHARACTERS);
+        out.println("  " + Visible.of(e.getKey()) + " = " + value);
       }
       out.println();
     }
@@ -59,8 +60,8 @@ final class InspectCommand implements Callable<Integer> {
       out.printf(
           Locale.ROOT,
           "  %-48s %-8s %-20s %,15d bytes at %d%n",
-          t.name(),
-          t.typeName(),
+          Visible.of(t.name()),
+          Visible.of(t.typeName()),
           t.shape(),
           t.byteSize(),
           t.offsetBytes());
@@ -70,13 +71,6 @@ final class InspectCommand implements Callable<Integer> {
     out.println();
     out.printf(Locale.ROOT, "%d tensors, %,d parameters%n", file.tensors().size(), parameters);
     bytesByType.forEach(
-        (type, bytes) -> out.printf(Locale.ROOT, "  %-8s %,15d bytes%n", type, bytes));
-  }
-
-  private static String shorten(String value) {
-    String line = value.replace("\n", "\\n");
-    return line.length() <= SHOWN_CHARACTERS
-        ? line
-        : line.substring(0, SHOWN_CHARACTERS) + "... (" + line.length() + " characters)";
+        (type, bytes) -> out.printf(Locale.ROOT, "  %-8s %,15d bytes%n", Visible.of(type), bytes));
   }
 }

@@ -7,6 +7,7 @@ import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.families.Encoder;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.EncoderModel;
 import dev.quern.transformer.model.Model;
@@ -18,21 +19,16 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code quern logits}: what the model computes, as numbers. */
 @Command(
     name = "logits",
     description = {
-      "Writes the logits of every position as F32 [T, vocabulary] in NumPy's format;",
-      "for an encoder the last hidden states, [T, dim]."
+      "Writes the logits of every position in NumPy's format.",
+      "They are F32 [T, vocabulary]; for an encoder it is the last hidden states, F32 [T, dim]."
     })
 final class LogitsCommand implements Callable<Integer> {
-  @Spec private CommandSpec spec;
-
   @Mixin private ModelMixin model;
 
   @Option(
@@ -64,7 +60,7 @@ final class LogitsCommand implements Callable<Integer> {
 
   private void writeLogits(CausalLanguageModel open) {
     int vocabulary = open.decoder().dimensions().vocabulary();
-    check(vocabulary);
+    check(vocabulary, open.decoder().dimensions().contextLength());
     try (Session session = open.openSession(1, tokens.length)) {
       NpyFile.write(
           output,
@@ -76,24 +72,22 @@ final class LogitsCommand implements Callable<Integer> {
   }
 
   private void writeHiddenStates(EncoderModel open) {
-    check(open.encoder().dimensions().vocabulary());
+    Encoder.Dimensions sizes = open.encoder().dimensions();
+    check(sizes.vocabulary(), sizes.contextLength());
     try (TensorScope _ = TensorScope.open("logits")) {
       Tensor input = open.engine().tensor(tokens, 1, tokens.length);
       Tensor hidden = Objects.requireNonNull(open.infer(Map.of("tokens", input)).get("hidden"));
       NpyFile.write(
           output,
-          TensorSpec.of(ScalarType.F32, tokens.length, open.encoder().dimensions().dim()),
+          TensorSpec.of(ScalarType.F32, tokens.length, sizes.dim()),
           MemorySegment.ofArray(hidden.toFloats()));
     }
   }
 
-  private void check(int vocabulary) {
+  private void check(int vocabulary, int context) {
     for (int t : tokens) {
-      if (t < 0 || t >= vocabulary) {
-        throw new ParameterException(
-            spec.commandLine(),
-            "token id " + t + " is not in the vocabulary, 0 to " + (vocabulary - 1));
-      }
+      InputException.checkToken(t, vocabulary);
     }
+    InputException.checkFits("--tokens gives", tokens.length, context);
   }
 }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -29,10 +30,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "perplexity",
     description = {
-      "Prints the perplexity of a text: windows of --context tokens that don't overlap,",
-      "the second half of each is scored."
+      "Prints the perplexity of a text.",
+      "It is cut into windows of --context tokens that don't overlap; the second half of each is"
+          + " scored."
     })
 final class PerplexityCommand implements Callable<Integer> {
+  private static final int WINDOW = 512;
+  private static final int SHORTEST_WINDOW = 3;
+
   @Spec private CommandSpec spec;
 
   @Mixin private ModelMixin model;
@@ -48,7 +53,7 @@ final class PerplexityCommand implements Callable<Integer> {
       names = {"-c", "--context"},
       paramLabel = "N",
       description = "Tokens in a window (default: 512, or the model's context if that is less).")
-  private int context = 512;
+  private @Nullable Integer context;
 
   @Option(
       names = "--chunks",
@@ -58,6 +63,15 @@ final class PerplexityCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (context != null && context < SHORTEST_WINDOW) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--context is " + context + "; a window has at least " + SHORTEST_WINDOW + " tokens");
+    }
+    if (chunks < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "--chunks is " + chunks + "; it must be at least 1");
+    }
     String text = Utf8.read(file);
     Perplexity perplexity = new Perplexity();
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
@@ -65,11 +79,10 @@ final class PerplexityCommand implements Callable<Integer> {
       int[] ids = tokenizer.encode(text, EncodeOptions.ADD_SPECIAL);
       int[] added = tokenizer.encode("", EncodeOptions.ADD_SPECIAL);
       boolean begins = added.length > 0 && ids.length > 0 && ids[0] == added[0];
-      int window = Math.min(context, open.decoder().dimensions().contextLength());
-      if (window < 3 || ids.length < 2 || chunks < 1) {
-        throw new ParameterException(
-            spec.commandLine(),
-            "a text of at least 2 tokens, a window of at least 3, and at least 1 chunk are needed");
+      int window = window(open.decoder().dimensions().contextLength());
+      if (ids.length < 2) {
+        throw new InputException(
+            file + ": the text has " + ids.length + " tokens; at least 2 are needed to score one");
       }
       try (Session session = open.openSession(1, Math.min(window, ids.length))) {
         if (ids.length < window) {
@@ -86,6 +99,22 @@ final class PerplexityCommand implements Callable<Integer> {
     }
     spec.commandLine().getOut().println(perplexity.report());
     return 0;
+  }
+
+  private int window(int longest) {
+    if (context != null) {
+      InputException.checkFits("--context asks for windows of", context, longest);
+      return context;
+    }
+    if (longest < SHORTEST_WINDOW) {
+      throw new InputException(
+          "the model's context is "
+              + longest
+              + ", and a window has at least "
+              + SHORTEST_WINDOW
+              + " tokens; take another model");
+    }
+    return Math.min(WINDOW, longest);
   }
 
   private void progress(Perplexity perplexity, int done, int of) {

@@ -60,7 +60,7 @@ final class QuantizeCommand implements Callable<Integer> {
               out,
               t -> {
                 if (terminal) {
-                  err.print("\r\u001b[K" + t.name());
+                  err.print("\r\u001b[K" + Visible.of(t.name()));
                   err.flush();
                 }
               });
@@ -71,7 +71,8 @@ final class QuantizeCommand implements Callable<Integer> {
           .fallbacks()
           .forEach(
               (name, t) ->
-                  err.println(name + " became " + t.name() + ": its rows don't fill blocks"));
+                  err.println(
+                      Visible.of(name) + " became " + t.name() + ": its rows don't fill blocks"));
       err.printf(
           Locale.ROOT,
           "%s: %.1f MB, was %.1f MB%n",

@@ -31,6 +31,9 @@ public final class QuernCommand {
   /** Exit code of work that failed. */
   static final int FAILED = 1;
 
+  /** Exit code of a command line or setting that is wrong whatever the model and the files hold. */
+  static final int MISUSED = 2;
+
   /** For picocli. */
   QuernCommand() {}
 
@@ -51,7 +54,7 @@ public final class QuernCommand {
    * Runs the command line.
    *
    * @param args the arguments
-   * @return 0 done, 1 failed, 2 wrong command line
+   * @return 0 done, 1 failed, 2 wrong command line or setting
    */
   public static int run(String... args) {
     return commandLine().execute(args);

@@ -1,5 +1,7 @@
 package dev.quern.transformer.cli;
 
+import dev.quern.core.type.Setting;
+
 /** Whether somebody is watching. */
 final class Terminal {
   private Terminal() {}
@@ -11,6 +13,6 @@ final class Terminal {
    * @return true if standard error is a terminal
    */
   static boolean isInteractive() {
-    return Boolean.getBoolean("quern.terminal");
+    return Setting.flag("quern.terminal");
   }
 }

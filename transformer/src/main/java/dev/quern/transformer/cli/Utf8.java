@@ -12,9 +12,19 @@ import java.nio.file.Path;
 
 /** Text files, refused with the place if they are not UTF-8. */
 final class Utf8 {
+  private static final long MOST_BYTES = 1L << 30;
+
   private Utf8() {}
 
   static String read(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new FormatException(file + ": this is a folder; give a UTF-8 text file");
+    }
+    long size = Files.size(file);
+    if (size > MOST_BYTES) {
+      throw new FormatException(
+          file + ": the text has " + size + " bytes; " + MOST_BYTES + " are the most, cut it");
+    }
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
     CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
     CharBuffer text = CharBuffer.allocate(bytes.remaining() + 1);

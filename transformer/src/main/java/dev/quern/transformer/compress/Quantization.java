@@ -15,6 +15,7 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,7 +58,8 @@ public record Quantization(DType type) {
    *
    * @param bytesBefore size of the file that was read
    * @param bytesAfter size of the file that was written
-   * @param fallbacks tensors that took another type than the wanted one, with that type
+   * @param fallbacks tensors that took another type than the wanted one, with that type, in the
+   *     order they were written
    */
   public record Report(long bytesBefore, long bytesAfter, Map<String, DType> fallbacks) {}
 
@@ -118,7 +120,8 @@ public record Quantization(DType type) {
       }
       writer.write(out);
     }
-    return new Report(in.toFile().length(), out.toFile().length(), Map.copyOf(fallbacks));
+    return new Report(
+        in.toFile().length(), out.toFile().length(), Collections.unmodifiableMap(fallbacks));
   }
 
   /** All of the old metadata, and at its end, where llama.cpp puts them too, what has changed. */

@@ -289,12 +289,7 @@ class CommandLineTest {
     assertEquals(2, run("generate", "-m", llama, "-p", "x", "--threads", 0).code);
     assertEquals(2, run("quantize", llama, llama, "Q8_0").code);
     assertEquals(2, run("quantize", llama, "out.gguf", "Q9").code);
-    assertEquals(2, run("logits", "-m", llama, "--tokens", "1,99999", "-o", "x.npy").code);
     assertEquals(2, run("bench", "-m", llama, "-r", 0).code);
-    Path corpus = Golden.of("corpus.txt");
-    assertEquals(2, run("perplexity", "-m", llama, "-f", corpus, "-c", 2).code);
-    assertEquals(2, run("perplexity", "-m", llama, "-f", corpus, "--chunks", 0).code);
-    assertEquals(2, run("generate", "-m", llama, "-p", "x ".repeat(5000)).code);
   }
 
   @Test

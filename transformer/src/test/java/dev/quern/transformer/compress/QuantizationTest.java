@@ -25,8 +25,10 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -250,5 +252,21 @@ class QuantizationTest {
             () -> quantize(Golden.of("llama/llama-Q8_0.gguf"), out, type));
     assertTrue(e.getMessage().contains("is Q8_0 already"), e.getMessage());
     assertFalse(Files.exists(out));
+  }
+
+  @Test
+  void fallbacksAreToldInTheOrderOfTheFile() {
+    Path in = folder.resolve("in.gguf");
+    GgufWriter writer = new GgufWriter().put("general.architecture", GgufValue.of("llama"));
+    List<String> names = new ArrayList<>();
+    for (int layer = 0; layer < 12; layer++) {
+      String name = "blk." + layer + ".ffn_up.weight";
+      names.add(name);
+      float[] values = gaussian(2 * 33);
+      writer.tensor(name, TensorSpec.of(ScalarType.F32, 2, 33), MemorySegment.ofArray(values));
+    }
+    writer.write(in);
+    Quantization.Report report = quantize(in, folder.resolve("out.gguf"), BlockType.Q8_0);
+    assertEquals(names, List.copyOf(report.fallbacks().keySet()));
   }
 }
