@@ -31,14 +31,15 @@ void main(String[] arguments) throws Exception {
   String command = arguments[0];
   Path module = Path.of(arguments[1]).toAbsolutePath();
   switch (command) {
-    case "build" -> build(module);
+    case "build" -> build(module, !Boolean.parseBoolean(arguments[2]));
     case "test" -> test(module, module.resolve("target/cmake"), "TEST-native-c.xml");
     case "sanitize" -> sanitize(module);
     default -> throw new IllegalArgumentException("unknown command " + command);
   }
 }
 
-void build(Path module) throws Exception {
+/** Builds and installs the library; the test programs only if they are to run. */
+void build(Path module, boolean tests) throws Exception {
   Path libraries = module.resolve("target/classes/dev/quern/kernels/ffm/lib");
   Path binaries = module.resolve("target/cmake");
   Optional<Compiler> compiler = requirements("C kernels");
@@ -48,7 +49,7 @@ void build(Path module) throws Exception {
     return;
   }
   Path installed = libraries.resolve(platform());
-  configure(module, binaries, compiler.get(), "Release", false, installed);
+  configure(module, binaries, compiler.get(), "Release", tests, false, installed);
   run(binaries, "cmake", "--build", binaries.toString(), "--parallel", processors());
   delete(installed);
   run(binaries, "cmake", "--install", binaries.toString());
@@ -70,7 +71,8 @@ void sanitize(Path module) throws Exception {
   if (compiler.isEmpty()) {
     throw new IllegalStateException("the profile sanitize needs CMake and a C compiler");
   }
-  configure(module, binaries, compiler.get(), "RelWithDebInfo", true, binaries.resolve("install"));
+  Path installed = binaries.resolve("install");
+  configure(module, binaries, compiler.get(), "RelWithDebInfo", true, true, installed);
   run(binaries, "cmake", "--build", binaries.toString(), "--parallel", processors());
   test(module, binaries, "TEST-native-c-sanitized.xml");
 }
@@ -93,7 +95,13 @@ void test(Path module, Path binaries, String report) throws Exception {
 }
 
 void configure(
-    Path module, Path binaries, Compiler compiler, String type, boolean sanitize, Path prefix)
+    Path module,
+    Path binaries,
+    Compiler compiler,
+    String type,
+    boolean tests,
+    boolean sanitize,
+    Path prefix)
     throws Exception {
   // CMake keeps the first compiler of a build folder for ever: a changed one needs a fresh folder.
   Path chosen = binaries.resolve("compiler.txt");
@@ -107,7 +115,7 @@ void configure(
   command.addAll(List.of("-B", binaries.toString(), "-DCMAKE_BUILD_TYPE=" + type));
   command.add("-DCMAKE_C_COMPILER=" + compiler.path());
   command.add("-DCMAKE_INSTALL_PREFIX=" + prefix);
-  command.add("-DQUERN_BUILD_TESTS=ON");
+  command.add("-DQUERN_BUILD_TESTS=" + (tests ? "ON" : "OFF"));
   command.add("-DQUERN_SANITIZE=" + (sanitize ? "ON" : "OFF"));
   run(binaries, command.toArray(String[]::new));
   Files.writeString(chosen, signature);
