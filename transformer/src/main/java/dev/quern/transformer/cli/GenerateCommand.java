@@ -195,8 +195,18 @@ final class GenerateCommand implements Callable<Integer> {
     try {
       return generator.options(given);
     } catch (FieldException e) {
-      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+      throw new ParameterException(
+          spec.commandLine(), option(e.field()) + ": " + e.getMessage(), e);
     }
+  }
+
+  /** The option that gives a parameter. */
+  private static String option(String parameter) {
+    return switch (parameter) {
+      case "maxTokens" -> "--tokens";
+      case "temperature" -> "--temp";
+      default -> "--" + parameter.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
+    };
   }
 
   private static boolean isGreedy(TextGenerator generator) {

@@ -285,7 +285,14 @@ class CommandLineTest {
   void aWrongCommandLineExitsWith2() {
     assertEquals(2, run("generate", "-p", "x").code);
     assertEquals(2, run("nonsense").code);
+    for (String option :
+        List.of("--top-p", "--top-k", "--min-p", "--temp", "--tokens", "--repetition-penalty")) {
+      Outcome o = run("generate", "-m", llama, "-p", "x", option + "=-1");
+      assertEquals(2, o.code, option);
+      assertTrue(o.err.contains(option + ": parameter '"), o.err);
+    }
     assertEquals(2, run("generate", "-m", llama, "-p", "x", "--top-p", 2).code);
+    assertEquals(2, run("generate", "-m", llama, "-p", "x", "--stop", "").code);
     assertEquals(2, run("generate", "-m", llama, "-p", "x", "--threads", 0).code);
     assertEquals(2, run("quantize", llama, llama, "Q8_0").code);
     assertEquals(2, run("quantize", llama, "out.gguf", "Q9").code);
