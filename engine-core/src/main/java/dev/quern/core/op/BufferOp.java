@@ -2,6 +2,7 @@ package dev.quern.core.op;
 
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
+import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
 import java.util.List;
 
@@ -28,6 +29,32 @@ public sealed interface BufferOp extends Op {
    * Rows beyond the capacity are an error.
    */
   record CacheWrite() implements BufferOp {
+    /**
+     * What every kernel checks, for all sequences, before it writes anything.
+     *
+     * @param sequence index of the sequence
+     * @param start its first row in the cache
+     * @param rows how many rows it gets
+     * @param capacity rows of the cache
+     * @throws ShapeException if they don't fit
+     */
+    public static void requireRoom(long sequence, long start, long rows, long capacity) {
+      if (start < 0 || start + rows > capacity) {
+        throw new ShapeException(
+            "[cacheWrite] sequence "
+                + sequence
+                + ": rows "
+                + start
+                + ".."
+                + (start + rows - 1)
+                + " do not fit in a cache of capacity "
+                + capacity
+                + "; start at "
+                + Math.max(0, capacity - rows)
+                + " at most, truncate the cache, or make it larger");
+      }
+    }
+
     @Override
     public List<TensorSpec> infer(List<TensorSpec> in) {
       Infer.arity(this, in, 3);

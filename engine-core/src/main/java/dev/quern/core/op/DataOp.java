@@ -2,6 +2,7 @@ package dev.quern.core.op;
 
 import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
+import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
@@ -154,6 +155,27 @@ public sealed interface DataOp extends Op {
    * @param to dtype of the result: the table's own, or F32
    */
   record Embedding(ScalarType to) implements DataOp {
+    /**
+     * What a kernel checks of each id before it reads a row.
+     *
+     * @param i index of the id, counted without axes
+     * @param id its value
+     * @param vocabulary rows of the table
+     * @throws IndexException if the table has no such row
+     */
+    public static void requireRow(long i, long id, long vocabulary) {
+      if (id < 0 || id >= vocabulary) {
+        throw new IndexException(
+            "[embedding] ids["
+                + i
+                + "] (counted without axes) is "
+                + id
+                + ", outside 0.."
+                + (vocabulary - 1)
+                + "; correct the ids, or enlarge the table");
+      }
+    }
+
     @Override
     public List<TensorSpec> infer(List<TensorSpec> in) {
       Infer.arity(this, in, 2);

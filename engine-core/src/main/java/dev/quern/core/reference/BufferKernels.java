@@ -5,7 +5,6 @@ import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.BufferOp.Assign;
 import dev.quern.core.op.BufferOp.CacheWrite;
 import dev.quern.core.spi.KernelArgs;
-import dev.quern.core.type.ShapeException;
 
 /** {@link BufferOp}: writes to input 0. */
 final class BufferKernels {
@@ -27,20 +26,7 @@ final class BufferKernels {
     long[] first = new long[Math.toIntExact(batch)];
     for (int b = 0; b < batch; b++) {
       first[b] = at.getLong(starts.layout().offset() + b * starts.layout().stride(0));
-      if (first[b] < 0 || first[b] + count > capacity) {
-        throw new ShapeException(
-            "[cacheWrite] sequence "
-                + b
-                + ": rows "
-                + first[b]
-                + ".."
-                + (first[b] + count - 1)
-                + " do not fit in a cache of capacity "
-                + capacity
-                + "; start at "
-                + Math.max(0, capacity - count)
-                + " at most, truncate the cache, or make it larger");
-      }
+      CacheWrite.requireRoom(b, first[b], count, capacity);
     }
     Elements in = Elements.of(rows);
     Elements out = Elements.of(cache);

@@ -3,12 +3,12 @@ package dev.quern.kernels.cpu;
 import static dev.quern.kernels.cpu.Segments.I32;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.BufferOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.type.DType;
-import dev.quern.core.type.ShapeException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -79,21 +79,7 @@ record CacheWriteKernel(DType cache) implements Kernel {
     public void run() {
       long capacity = cache.shape().dim(1);
       for (int b = 0; b < batch; b++) {
-        long first = start(b);
-        if (first < 0 || first + times > capacity) {
-          throw new ShapeException(
-              "[cacheWrite] sequence "
-                  + b
-                  + ": rows "
-                  + first
-                  + ".."
-                  + (first + times - 1)
-                  + " do not fit in a cache of capacity "
-                  + capacity
-                  + "; start at "
-                  + Math.max(0, capacity - times)
-                  + " at most, truncate the cache, or make it larger");
-        }
+        BufferOp.CacheWrite.requireRoom(b, start(b), times, capacity);
       }
       pool.parallelFor(slices, this);
     }

@@ -4,12 +4,12 @@ import static dev.quern.kernels.cpu.Segments.I32;
 import static dev.quern.kernels.cpu.Segments.I64;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.DataOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.type.DType;
-import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -80,16 +80,7 @@ record EmbeddingKernel(DType table) implements Kernel {
       long end = sliceStart(count, slices, slice + 1);
       for (long i = sliceStart(count, slices, slice); i < end; i++) {
         long id = wide ? ids.get(I64, 8 * i) : ids.get(I32, 4 * i);
-        if (id < 0 || id >= vocabulary) {
-          throw new IndexException(
-              "[embedding] ids["
-                  + i
-                  + "] (counted without axes) is "
-                  + id
-                  + ", outside 0.."
-                  + (vocabulary - 1)
-                  + "; correct the ids, or enlarge the table");
-        }
+        DataOp.Embedding.requireRow(i, id, vocabulary);
         long from = start + id * rows.lineBytes();
         if (copy) {
           long bytes = rows.dtype().bytes(d);

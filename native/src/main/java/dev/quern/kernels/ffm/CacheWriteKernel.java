@@ -1,6 +1,7 @@
 package dev.quern.kernels.ffm;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.BufferOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
@@ -8,7 +9,6 @@ import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
-import dev.quern.core.type.ShapeException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Locale;
@@ -101,21 +101,7 @@ final class CacheWriteKernel implements Kernel {
     public void run() {
       long capacity = cache.shape().dim(1);
       for (long b = 0; b < batch; b++) {
-        long first = start(b);
-        if (first < 0 || first + times > capacity) {
-          throw new ShapeException(
-              "[cacheWrite] sequence "
-                  + b
-                  + ": rows "
-                  + first
-                  + ".."
-                  + (first + times - 1)
-                  + " do not fit in a cache of capacity "
-                  + capacity
-                  + "; start at "
-                  + Math.max(0, capacity - times)
-                  + " at most, truncate the cache, or make it larger");
-        }
+        BufferOp.CacheWrite.requireRoom(b, start(b), times, capacity);
       }
       if (dim > 0) {
         pool.parallelFor(Math.toIntExact(Math.ceilDiv(batch * times, each)), task);

@@ -1,13 +1,13 @@
 package dev.quern.kernels.ffm;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.DataOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
-import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -103,16 +103,7 @@ final class EmbeddingKernel implements Kernel {
     private long id(long i) {
       long id =
           wide ? ids.getAtIndex(ValueLayout.JAVA_LONG, i) : ids.getAtIndex(ValueLayout.JAVA_INT, i);
-      if (id < 0 || id >= vocabulary) {
-        throw new IndexException(
-            "[embedding] ids["
-                + i
-                + "] (counted without axes) is "
-                + id
-                + ", outside 0.."
-                + (vocabulary - 1)
-                + "; correct the ids, or enlarge the table");
-      }
+      DataOp.Embedding.requireRow(i, id, vocabulary);
       return id;
     }
 
