@@ -253,7 +253,7 @@ QUERN_INLINE void multiply_piece(const uint8_t *x, int64_t ldx, const uint16_t *
             if (rows > PAIR) {
                 prefetch_part(xi + PAIR * ldx, steps * 2 * TILE_SIZE, g, groups);
             }
-            if (m >= FETCH_ROWS) {
+            if (next->bytes > 0 && m >= FETCH_ROWS) {
                 prefetch_rows(next, i / PAIR * groups + g, (m + PAIR - 1) / PAIR * groups);
             }
             const uint8_t *w = (const uint8_t *)(tiles + g * PAIR * PIECE);
@@ -338,8 +338,9 @@ void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy
         matmul(x, ldx, w, ldw, y, ldy, m, n0, n1, k, scratch, piece_bytes, unpack_##format);                      \
     }
 
-WEIGHTS(bf16, PIECE * 2)
-WEIGHTS(f16, PIECE * 2)
+/* No bytes: pieces of 512 bytes are long enough for the hardware's prefetcher, and 4% faster without ours. */
+WEIGHTS(bf16, 0)
+WEIGHTS(f16, 0)
 WEIGHTS(q8_0, PIECE / QUERN_BLOCK * QUERN_Q8_0_BYTES)
 WEIGHTS(q4_0, PIECE / QUERN_BLOCK * QUERN_Q4_0_BYTES)
 WEIGHTS(q4_k, QUERN_Q4_K_BYTES)

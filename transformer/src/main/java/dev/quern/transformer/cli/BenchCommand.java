@@ -23,12 +23,13 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code quern bench}: tokens per second of prefill and decode, each after an untimed warm-up run,
- * on random tokens of a fixed seed.
+ * {@code quern bench}: tokens per second of prefill and decode, each after untimed runs of at least
+ * 1.5 seconds, on random tokens of a fixed seed.
  */
 @Command(name = "bench", description = "Measures prefill and decode in tokens per second.")
 final class BenchCommand implements Callable<Integer> {
   private static final long SEED = 1234;
+  private static final long WARM_UP_NANOS = 1_500_000_000;
 
   @Spec private CommandSpec spec;
 
@@ -116,13 +117,15 @@ final class BenchCommand implements Callable<Integer> {
 
   private double[] measure(Session session, int tokens, Runnable run) {
     double[] tokensPerSecond = new double[repetitions];
-    for (int i = -1; i < repetitions; i++) {
+    for (long begin = System.nanoTime(); System.nanoTime() - begin < WARM_UP_NANOS; ) {
+      session.cache().truncate(0, depth);
+      run.run();
+    }
+    for (int i = 0; i < repetitions; i++) {
       session.cache().truncate(0, depth);
       long start = System.nanoTime();
       run.run();
-      if (i >= 0) {
-        tokensPerSecond[i] = tokens * 1e9 / (System.nanoTime() - start);
-      }
+      tokensPerSecond[i] = tokens * 1e9 / (System.nanoTime() - start);
     }
     return tokensPerSecond;
   }
