@@ -17,26 +17,26 @@
  *   avx2      AVX2, FMA, F16C                     amx     avx512 and AMX tiles with BF16 and INT8
  */
 /*
- * Measured with quern_bench, one core of a Xeon at 2.1 GHz (AVX-512, AMX; streaming reads reach 12 to 14 GB/s),
- * processor time, other processes running beside it; k = 2048.
+ * Measured with quern_bench, one core of a Xeon at 2.1 GHz (AVX-512, AMX; streaming reads reach 12 to 14 GB/s), k = 2048;
+ * a quiet machine, but for matmul_f32, attention and conversions, where other processes ran beside.
  *
  *   x . W^T                          1 row, 256 MiB of weights   8 rows      32 rows    512 rows (n = 2048)
  *                                    GB/s (GFLOP/s)              GFLOP/s     GFLOP/s    GFLOP/s
- *   matvec_q8_0_q8_0_avx512          8.4 (16)                    76
- *   matvec_q8_0_q4_0_avx512          5.9 (21)                    64
- *   matvec_q8_k_q4_k_avx512          6.2 (22)                    77
- *   matvec_q8_k_q6_k_avx512          7.5 (18)                    75
- *   matvec_bf16_bf16_avx512          9.7 (10)                    69
- *   matvec_f32_f32_avx512            11 (5.5)                    53
- *   matvec_f32_{f16,bf16}_avx512     8.6 (8.6), 8.1 (8.1)        49
- *   matvec_f32_{q8_0,q4_0}_avx512    5.9 (11), 4.5 (16)          37, 35
- *   matvec_f32_{q4_k,q6_k}_avx512    4.0 (14), 4.2 (10)          30, 28
+ *   matvec_q8_0_q8_0_avx512          11.9 (22)                   75
+ *   matvec_q8_0_q4_0_avx512          12.0 (43)                   63
+ *   matvec_q8_k_q4_k_avx512          11.7 (42)                   76
+ *   matvec_q8_k_q6_k_avx512          11.3 (28)                   75
+ *   matvec_bf16_bf16_avx512          11.4 (11)                   76
+ *   matvec_f32_f32_avx512            11.9 (5.9)                  61
+ *   matvec_f32_{f16,bf16}_avx512     11.4 (11), 11.3 (11)        50, 48
+ *   matvec_f32_{q8_0,q4_0}_avx512    10.8 (20), 5.8 (21)         36, 34
+ *   matvec_f32_{q4_k,q6_k}_avx512    4.8 (17), 6.3 (16)          29, 28
  *   matmul_f32_f32_avx512                                        40          92         141
  *   matmul_f32_{f16..q6_k}_avx512                                49 to 55    104 to 110 139 to 147
  *   matmul_f32_q8_0_avx2                                         39          60         82
- *   matmul_bf16_bf16_amx                                         99          343        772
- *   matmul_bf16_{q8_0,q4_0}_amx                                  93, 90      331, 319   776, 668
- *   matmul_bf16_{q4_k,q6_k}_amx                                  82, 71      302, 259   786, 692
+ *   matmul_bf16_bf16_amx                                         114         423        1103
+ *   matmul_bf16_{q8_0,q4_0}_amx                                  133, 157    477, 534   1135, 1155
+ *   matmul_bf16_{q4_k,q6_k}_amx                                  125, 86     456, 295   1185, 1042
  *
  *   attention, head_dim 64, F16, avx512 (amx): 1 query 5.8 (11) GB/s of K and V; 64 queries x 4 heads, 512 keys
  *   99 (373) GFLOP/s; more in attention_amx.c.

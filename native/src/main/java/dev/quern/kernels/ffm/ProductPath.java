@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  *       than dot products there, and rounds nothing.
  * </ul>
  *
- * <p>Thresholds measured on one core (2048 × 2048, Q8_0, GFLOP/s): 4 rows: VNNI 75, AMX 47; 8 rows:
- * 76, 93. EXACT at 4 rows: stream 36, packed 30; at 8: 36, 50 (F32 weights: 58, 40; at 16: 58, 64).
+ * <p>Thresholds measured on one core (2048 × 2048, Q8_0, GFLOP/s): 4 rows: VNNI 75, AMX 66; 8 rows:
+ * 75, 133. EXACT at 4 rows: stream 36, packed 30; at 8: 36, 50 (F32 weights: 61, 40; at 16: 58,
+ * 64).
  *
  * @param function the kernel
  * @param activation the format to convert F32 activations to; F32 for none
