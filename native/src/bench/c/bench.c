@@ -123,7 +123,7 @@ static void bench_attention(void) {
     static const struct {
         const char *name;
         uint64_t cap;
-        void (*run)(const float *, const void *, const void *, const float *, float *, float *, const quern_attention_args *,
+        void (*run)(const void *, const void *, const void *, const float *, void *, float *, const quern_attention_args *,
                     void *);
     } tiers[] = {
         {"attention_baseline", QUERN_CAP_BASELINE, quern_attention_baseline},
@@ -150,7 +150,7 @@ static void bench_attention(void) {
             a.first_position = a.keys - a.queries;
             a.causal = 1;
             a.scale = 0.125f;
-            a.k_format = a.v_format = QUERN_KV_F16;
+            a.k_format = a.v_format = QUERN_F16;
             float *q = random_floats(a.queries * a.group * d, 2.0f);
             float *wide = random_floats(2 * a.keys * d, 2.0f);
             uint16_t *kv = memory(2 * a.keys * d * 2);

@@ -6,9 +6,9 @@
  * cap(s) = soft_cap tanh(s / soft_cap), or s when soft_cap is 0. A row that sees no key, or only keys masked with -inf,
  * gives zeros and log-sum-exp -inf.
  *
- *   q: (queries, group, head_dim) F32; k: (keys, head_dim), v: (keys, value_dim) F32 | F16 | BF16; the last axis of
- *   each is contiguous; mask: (queries, group, keys) F32 by strides (0 broadcasts) or null; out: (queries, group,
- *   value_dim) F32; lse: (queries, group) F32 or null. scratch: quern_attention_scratch_bytes(), 64-byte aligned.
+ *   q: (queries, group, head_dim), k: (keys, head_dim), v: (keys, value_dim) F32 | F16 | BF16; the last axis of each
+ *   is contiguous; mask: (queries, group, keys) F32 by strides (0 broadcasts) or null; out: (queries, group,
+ *   value_dim) F32 | F16 | BF16; lse: (queries, group) F32 or null. scratch: quern_attention_scratch_bytes(), 64-byte aligned.
  *
  * Streaming softmax (Milakov and Gimelshein 2018; Dao et al. 2022): scores of KEYS keys at a time, a running maximum
  * and sum per row, the accumulated output rescaled when the maximum grows. Nothing of size queries x keys exists.
@@ -21,6 +21,7 @@
  */
 #include "attention.h"
 #include "dequant.h"
+#include "elements.h"
 #include "micro.h"
 #include "quern.h"
 #include "vmath.h"
@@ -56,9 +57,9 @@ static workspace divide(float *scratch, int64_t rows, int64_t head_dim, int64_t 
 }
 
 QUERN_INLINE void load_line(const void *base, int64_t offset, int32_t format, float *line, int64_t n) {
-    if (format == QUERN_KV_F32) {
+    if (format == QUERN_F32) {
         load_row_f32((const float *)base + offset, 0, line, n);
-    } else if (format == QUERN_KV_F16) {
+    } else if (format == QUERN_F16) {
         load_row_f16((const uint16_t *)base + offset, 0, line, n);
     } else {
         load_row_bf16((const uint16_t *)base + offset, 0, line, n);
@@ -172,16 +173,17 @@ static void attend(const quern_attention_args *a, const float *mask, int64_t r0,
     }
 }
 
-static void finish(const quern_attention_args *a, float *out, float *lse, const workspace *w) {
+static void finish(const quern_attention_args *a, void *out, float *lse, const workspace *w) {
     const int64_t dv = a->value_dim;
     for (int64_t t = 0; t < a->queries; t++) {
         for (int64_t g = 0; g < a->group; g++) {
             const int64_t r = t * a->group + g;
             const float total = w->total[r];
             const vf factor = v_set1(total == 0.0f ? 0.0f : 1.0f / total);
-            float *to = out + t * a->out_query + g * a->out_head;
+            const int64_t to = t * a->out_query + g * a->out_head;
             for (int64_t i = 0; i < dv; i += VL) {
-                v_store_upto(to + i, v_load_upto(w->sum + r * dv + i, dv - i) * factor, dv - i);
+                const vf y = v_load_upto(w->sum + r * dv + i, dv - i) * factor;
+                store_elements_upto(out, to + i, a->out_format, y, dv - i);
             }
             if (lse) {
                 lse[t * a->lse_query + g * a->lse_head] = total == 0.0f ? -INFINITY : w->top[r] + logf(total);
@@ -190,7 +192,7 @@ static void finish(const quern_attention_args *a, float *out, float *lse, const 
     }
 }
 
-void QN(attention)(const float *q, const void *k, const void *v, const float *mask, float *out, float *lse,
+void QN(attention)(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,
                    const quern_attention_args *args, void *scratch) {
     const quern_attention_args *a = args;
     const int64_t rows = a->queries * a->group;
@@ -198,7 +200,7 @@ void QN(attention)(const float *q, const void *k, const void *v, const float *ma
     for (int64_t t = 0; t < a->queries; t++) {
         for (int64_t g = 0; g < a->group; g++) {
             const int64_t r = t * a->group + g;
-            memcpy(w.q + r * a->head_dim, q + t * a->q_query + g * a->q_head, (size_t)a->head_dim * sizeof(float));
+            load_line(q, t * a->q_query + g * a->q_head, a->q_format, w.q + r * a->head_dim, a->head_dim);
             w.top[r] = -INFINITY;
             w.total[r] = 0.0f;
         }

@@ -282,8 +282,8 @@ static void attend_block(const quern_attention_args *a, const float *mask, int64
         const int64_t next = j / PIECE * PIECE + PIECE;
         const int64_t end = next < to ? next : to;
         if (r0 + TILE >= rows) {
-            attend(a, mask, r0, j0, n, j, end, a->k_format != QUERN_KV_BF16, 0, w);
-        } else if (a->k_format == QUERN_KV_BF16) {
+            attend(a, mask, r0, j0, n, j, end, a->k_format != QUERN_BF16, 0, w);
+        } else if (a->k_format == QUERN_BF16) {
             attend(a, mask, r0, j0, n, j, end, 0, 1, w);
         } else {
             attend(a, mask, r0, j0, n, j, end, 1, 1, w);
@@ -293,7 +293,7 @@ static void attend_block(const quern_attention_args *a, const float *mask, int64
 }
 
 /* Divides rows [r0, r0 + 16) and writes them. */
-static void finish(const quern_attention_args *a, float *out, float *lse, int64_t r0, const workspace *w) {
+static void finish(const quern_attention_args *a, void *out, float *lse, int64_t r0, const workspace *w) {
     const int64_t rows = a->queries * a->group - r0;
     const vf total = v_load(w->total + r0);
     const __mmask16 seen = _mm512_cmp_ps_mask(total, v_zero(), _CMP_NEQ_UQ);
@@ -306,8 +306,8 @@ static void finish(const quern_attention_args *a, float *out, float *lse, int64_
         }
         v_transpose(t);
         for (int64_t i = 0; i < TILE && i < rows; i++) {
-            float *to = out + (r0 + i) / a->group * a->out_query + (r0 + i) % a->group * a->out_head;
-            v_store_upto(to + c, t[i], a->value_dim - c);
+            const int64_t to = (r0 + i) / a->group * a->out_query + (r0 + i) % a->group * a->out_head + c;
+            store_elements_upto(out, to, a->out_format, t[i], a->value_dim - c);
         }
     }
     for (int64_t i = 0; lse && i < TILE && i < rows; i++) {
@@ -317,7 +317,7 @@ static void finish(const quern_attention_args *a, float *out, float *lse, int64_
     }
 }
 
-void QN(attention)(const float *q, const void *k, const void *v, const float *mask, float *out, float *lse,
+void QN(attention)(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,
                    const quern_attention_args *args, void *scratch) {
     const quern_attention_args *a = args;
     const int64_t rows = a->queries * a->group;

@@ -3,6 +3,7 @@
 #define QUERN_ATTENTION_PACK_H
 
 #include "attention.h"
+#include "elements.h"
 #include "tiles.h"
 
 enum {
@@ -56,20 +57,20 @@ QUERN_INLINE __m512i interleave(vf even, vf odd) {
 }
 
 /* min(n, 16) elements from `offset` on, the rest zero; n may be negative. */
-QUERN_INLINE vf load_elements(const void *base, int64_t offset, int32_t format, int64_t n) {
+QUERN_INLINE vf load_masked(const void *base, int64_t offset, int32_t format, int64_t n) {
     const __mmask16 mask = n >= VL ? 0xffff : n <= 0 ? 0 : v_mask_n((int)n);
-    if (format == QUERN_KV_F32) {
+    if (format == QUERN_F32) {
         return _mm512_maskz_loadu_ps(mask, (const float *)base + offset);
     }
     const __m256i halves = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)base + offset);
-    if (format == QUERN_KV_F16) {
+    if (format == QUERN_F16) {
         return _mm512_cvtph_ps(halves);
     }
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
 /* Query rows in tile order, times `factor`, as two terms; rows that fill up the last tile are zero. */
-static void pack_queries(const float *q, const quern_attention_args *a, float factor, const workspace *w) {
+static void pack_queries(const void *q, const quern_attention_args *a, float factor, const workspace *w) {
     const int64_t rows = a->queries * a->group;
     for (int64_t r = 0; r < rows; r += TILE) {
         uint8_t *out = w->q + r / PAIR * PAIR * w->d * 4 + r % PAIR / TILE * TILE_SIZE;
@@ -81,8 +82,8 @@ static void pack_queries(const float *q, const quern_attention_args *a, float fa
                 vf high = v_zero();
                 if (r + j < rows) {
                     const int64_t at = (r + j) / a->group * a->q_query + (r + j) % a->group * a->q_head + i;
-                    low = load_elements(q, at, QUERN_KV_F32, a->head_dim - i) * v_set1(factor);
-                    high = load_elements(q, at + VL, QUERN_KV_F32, a->head_dim - i - VL) * v_set1(factor);
+                    low = load_masked(q, at, a->q_format, a->head_dim - i) * v_set1(factor);
+                    high = load_masked(q, at + VL, a->q_format, a->head_dim - i - VL) * v_set1(factor);
                 }
                 const __m512i pair = narrow_pair(low, high);
                 t[j] = _mm512_castsi512_ps(pair);
@@ -106,11 +107,11 @@ QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_
         const int64_t at = (j0 + j) * a->k_key;
         const int64_t d = j < n ? a->head_dim : 0;
         for (int64_t i = 0; i < w->d; i += TILE_K, out += TILE_SIZE) {
-            const vf low = load_elements(k, at + i, format, d - i);
-            const vf high = load_elements(k, at + i + VL, format, d - i - VL);
+            const vf low = load_masked(k, at + i, format, d - i);
+            const vf high = load_masked(k, at + i + VL, format, d - i - VL);
             const __m512i pair = narrow_pair(low, high);
             _mm512_store_si512(out, pair);
-            if (format != QUERN_KV_BF16) {
+            if (format != QUERN_BF16) {
                 _mm512_store_si512(out + BLOCK * w->d * 2, rest_pair(low, high, pair));
             }
         }
@@ -126,8 +127,8 @@ QUERN_INLINE void pack_values(const void *v, const quern_attention_args *a, int6
             for (int64_t i = 0; i < TILE; i++) {
                 const int64_t key = j + 2 * i;
                 const int64_t at = (j0 + key) * a->v_key + c;
-                const vf even = load_elements(v, at, format, key < n ? a->value_dim - c : 0);
-                const vf odd = load_elements(v, at + a->v_key, format, key + 1 < n ? a->value_dim - c : 0);
+                const vf even = load_masked(v, at, format, key < n ? a->value_dim - c : 0);
+                const vf odd = load_masked(v, at + a->v_key, format, key + 1 < n ? a->value_dim - c : 0);
                 t[i] = _mm512_castsi512_ps(interleave(even, odd));
             }
             v_transpose(t);
@@ -140,19 +141,19 @@ QUERN_INLINE void pack_values(const void *v, const quern_attention_args *a, int6
 
 static void pack_block(const void *k, const void *v, const quern_attention_args *a, int64_t j0, int64_t n,
                        const workspace *w) {
-    if (a->k_format == QUERN_KV_F32) {
-        pack_keys(k, a, j0, n, w, QUERN_KV_F32);
-    } else if (a->k_format == QUERN_KV_F16) {
-        pack_keys(k, a, j0, n, w, QUERN_KV_F16);
+    if (a->k_format == QUERN_F32) {
+        pack_keys(k, a, j0, n, w, QUERN_F32);
+    } else if (a->k_format == QUERN_F16) {
+        pack_keys(k, a, j0, n, w, QUERN_F16);
     } else {
-        pack_keys(k, a, j0, n, w, QUERN_KV_BF16);
+        pack_keys(k, a, j0, n, w, QUERN_BF16);
     }
-    if (a->v_format == QUERN_KV_F32) {
-        pack_values(v, a, j0, n, w, QUERN_KV_F32);
-    } else if (a->v_format == QUERN_KV_F16) {
-        pack_values(v, a, j0, n, w, QUERN_KV_F16);
+    if (a->v_format == QUERN_F32) {
+        pack_values(v, a, j0, n, w, QUERN_F32);
+    } else if (a->v_format == QUERN_F16) {
+        pack_values(v, a, j0, n, w, QUERN_F16);
     } else {
-        pack_values(v, a, j0, n, w, QUERN_KV_BF16);
+        pack_values(v, a, j0, n, w, QUERN_BF16);
     }
 }
 

@@ -52,7 +52,10 @@
 #define QUERN_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a meaning changes; the binding refuses another one. */
-enum { QUERN_ABI_VERSION = 2 };
+enum { QUERN_ABI_VERSION = 3 };
+
+/* Formats of plain elements. */
+enum { QUERN_F32 = 0, QUERN_F16 = 1, QUERN_BF16 = 2 };
 
 enum {
     QUERN_CAP_BASELINE = 1,
@@ -129,7 +132,8 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
 /*
  * gemm_f32, gemm_f64: y[i, n] = sum over p of a[i * a_row + p * a_k] * b[p * b_k + n * b_column], n in [n0, n1).
  *   Strides in elements, any sign; y: (m, N), ldy elements. See gemm.c.
- * attention: see attention.c for the formula and for the layout of the parameters.
+ * attention: see attention.c for the formula and for the layout of the parameters; attention_step and attention_join:
+ *   attention_step.c.
  */
 #define QUERN_DECLARE_DENSE(tier)                                                                                  \
     QUERN_API void quern_gemm_f32_##tier(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k,  \
@@ -138,9 +142,15 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
     QUERN_API void quern_gemm_f64_##tier(const double *a, int64_t a_row, int64_t a_k, const double *b, int64_t b_k, \
                                          int64_t b_column, double *y, int64_t ldy, int64_t m, int64_t n0,          \
                                          int64_t n1, int64_t k, void *scratch);                                    \
-    QUERN_API void quern_attention_##tier(const float *q, const void *k, const void *v, const float *mask,         \
-                                          float *out, float *lse, const quern_attention_args *args,                \
-                                          void *scratch);
+    QUERN_API void quern_attention_##tier(const void *q, const void *k, const void *v, const float *mask,         \
+                                          void *out, float *lse, const quern_attention_args *args,                 \
+                                          void *scratch);                                                          \
+    QUERN_API void quern_attention_step_##tier(const void *q, const void *k, const void *v, const float *mask,    \
+                                               float *partial, const quern_attention_args *args, int64_t heads,    \
+                                               int64_t k_head, int64_t v_head, int64_t from, int64_t to,           \
+                                               void *scratch);                                                     \
+    QUERN_API void quern_attention_join_##tier(float *partial, int64_t stride, int64_t pieces, void *out,          \
+                                               float *lse, const quern_attention_args *args, int64_t rows);
 
 /* Row and elementwise kernels, F32, contiguous within a row; ld... in elements. See rows.c and elementwise.c. */
 #define QUERN_DECLARE_ROWS(tier)                                                                                   \
@@ -176,12 +186,12 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
                                                  int64_t heads, int64_t ldx, int64_t ldy, int64_t head_dim,        \
                                                  int64_t rotary_dim);
 
-/* Formats of K and V in an attention call. */
-enum { QUERN_KV_F32 = 0, QUERN_KV_F16 = 1, QUERN_KV_BF16 = 2 };
+/* Floats of a row that attention_step accumulates: values, then a line with the maximum and the sum. */
+#define QUERN_PARTIAL(value_dim) (((value_dim) + 15) / 16 * 16 + 16)
 
 /*
- * Strides in elements (of K's and V's own type for those). A query row is (query t, head g of the group). Offsets are
- * natural: 19 fields of 8 bytes, then four of 4.
+ * Strides in elements, each operand's own. A query row is (query t, head g of the group). Offsets are
+ * natural: 19 fields of 8 bytes, then six of 4.
  */
 typedef struct quern_attention_args {
     int64_t queries;        /* tq */
@@ -205,8 +215,10 @@ typedef struct quern_attention_args {
     int64_t causal;         /* 0 or 1 */
     float scale;
     float soft_cap;         /* c tanh(score / c) before the mask; 0: none */
-    int32_t k_format;       /* QUERN_KV_... */
+    int32_t k_format;       /* QUERN_F32, QUERN_F16 or QUERN_BF16 */
     int32_t v_format;
+    int32_t q_format;
+    int32_t out_format;
 } quern_attention_args;
 
 QUERN_DECLARE_TIER(baseline)
@@ -223,7 +235,7 @@ QUERN_MATMUL(quern_matmul_bf16_q4_k_amx)
 QUERN_MATMUL(quern_matmul_bf16_q6_k_amx)
 
 /* Rounds values and exponentials to BF16: attention_amx.c. */
-QUERN_API void quern_attention_amx(const float *q, const void *k, const void *v, const float *mask, float *out,
+QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,
                                    float *lse, const quern_attention_args *args, void *scratch);
 
 #endif

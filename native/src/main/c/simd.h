@@ -6,6 +6,7 @@
  *   v_fma(a,b,c)  a * b + c, rounded once where the tier has it, twice in the baseline
  *   v_max, v_min  give the second operand when either is NaN
  *   v_sum         adds lanes pairwise, halves first: a fixed order
+ *   v_sum_each    the sums of VL vectors as one vector, lane i that of v[i]; a fixed order too
  *
  * The library is compiled with -ffp-contract=off: what is fused is fused by name, so a result never depends on how
  * the compiler happened to inline a loop.

@@ -118,4 +118,19 @@ QUERN_INLINE void v_transpose(vf *v) {
     }
 }
 
+/* Lane i: the sum of v[i]'s lanes; halves first. */
+QUERN_INLINE vf v_sum_each(const vf *v) {
+    vf t[8];
+    for (int i = 0; i < 8; i++) {
+        t[i] = v[i];
+    }
+    v_transpose(t);
+    for (int n = 8 / 2; n > 0; n /= 2) {
+        for (int i = 0; i < n; i++) {
+            t[i] = t[i] + t[i + n];
+        }
+    }
+    return t[0];
+}
+
 #endif

@@ -86,6 +86,22 @@ QUERN_INLINE void v_store_i8(int8_t *p, vf v) {
 
 QUERN_INLINE vf v_with_sign(vf a, vf b) { return _mm512_or_ps(a, _mm512_and_ps(b, _mm512_set1_ps(-0.0f))); }
 
+QUERN_INLINE vf v_sum_each(const vf *v) {
+    vf t[8];
+    vf u[4];
+    for (int i = 0; i < 8; i++) { /* of two vectors: a0 + a2, b0 + b2, a1 + a3, b1 + b3 in each 128-bit lane */
+        t[i] = _mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]) + _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]);
+    }
+    for (int i = 0; i < 4; i++) { /* of four: a, b, c, d */
+        const __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(t[2 * i]), _mm512_castps_pd(t[2 * i + 1]));
+        const __m512d high = _mm512_unpackhi_pd(_mm512_castps_pd(t[2 * i]), _mm512_castps_pd(t[2 * i + 1]));
+        u[i] = _mm512_castpd_ps(low) + _mm512_castpd_ps(high);
+    }
+    const vf left = _mm512_shuffle_f32x4(u[0], u[1], 0x88) + _mm512_shuffle_f32x4(u[0], u[1], 0xdd);
+    const vf right = _mm512_shuffle_f32x4(u[2], u[3], 0x88) + _mm512_shuffle_f32x4(u[2], u[3], 0xdd);
+    return _mm512_shuffle_f32x4(left, right, 0x88) + _mm512_shuffle_f32x4(left, right, 0xdd);
+}
+
 QUERN_INLINE void v_transpose(vf *v) {
     vf t[16];
     vf u[16];

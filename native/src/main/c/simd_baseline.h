@@ -114,4 +114,19 @@ QUERN_INLINE void v_transpose(vf *v) {
     v[3] = (vf){a[3], b[3], c[3], d[3]};
 }
 
+/* Lane i: the sum of v[i]'s lanes; halves first. */
+QUERN_INLINE vf v_sum_each(const vf *v) {
+    vf t[4];
+    for (int i = 0; i < 4; i++) {
+        t[i] = v[i];
+    }
+    v_transpose(t);
+    for (int n = 4 / 2; n > 0; n /= 2) {
+        for (int i = 0; i < n; i++) {
+            t[i] = t[i] + t[i + n];
+        }
+    }
+    return t[0];
+}
+
 #endif

@@ -11,8 +11,55 @@
 #include <math.h>
 #include <string.h>
 
-typedef void attention_fn(const float *, const void *, const void *, const float *, float *, float *,
+typedef void attention_fn(const void *, const void *, const void *, const float *, void *, float *,
                           const quern_attention_args *, void *);
+
+typedef void step_fn(const void *, const void *, const void *, const float *, float *, const quern_attention_args *, int64_t,
+                     int64_t, int64_t, int64_t, int64_t, void *);
+typedef void join_fn(float *, int64_t, int64_t, void *, float *, const quern_attention_args *, int64_t);
+
+static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
+
+static int64_t smallest(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Query by query, in pieces of 64 to 256 keys; the group as it is, or as heads that share one K and V. */
+static void by_steps(step_fn *step, join_fn *join, const float *q, const void *k, const void *v, const float *mask,
+                     void *out, float *lse, const quern_attention_args *args, void *scratch) {
+    const int64_t width = QUERN_PARTIAL(args->value_dim);
+    for (int64_t t = 0; t < args->queries; t++) {
+        quern_attention_args a = *args;
+        const int64_t position = a.first_position + t;
+        const int64_t from = a.window > 0 ? largest(0, position - a.window + 1) : 0;
+        const int64_t to = largest(from, a.causal ? smallest(a.keys, position + 1) : a.keys);
+        const int64_t piece = 64 << (position + 3) % 3;
+        const int64_t first = from / piece;
+        const int64_t pieces = largest(1, (to + piece - 1) / piece - first);
+        float *partial = aligned_alloc(64, (size_t)(pieces * a.group * width * 4));
+        const int64_t heads = position % 2 == 0 ? 1 : a.group;
+        a.group /= heads;
+        const float *m = mask ? mask + t * a.mask_query : NULL;
+        for (int64_t p = 0; p < pieces; p++) {
+            const int64_t begin = largest(from, (first + p) * piece);
+            step(q + t * a.q_query, k, v, m, partial + p * args->group * width, &a, heads, 0, 0, begin,
+                 smallest(to, (first + p + 1) * piece), scratch);
+        }
+        join(partial, args->group * width, pieces, (char *)out + t * a.out_query * (a.out_format == QUERN_F32 ? 4 : 2),
+             lse ? lse + t * a.lse_query : NULL, &a, args->group);
+        free(partial);
+    }
+}
+
+#define STEPS(tier)                                                                                                      \
+    static void steps_##tier(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,      \
+                             const quern_attention_args *a, void *scratch) {                                             \
+        by_steps(quern_attention_step_##tier, quern_attention_join_##tier, q, k, v, mask, out, lse, a, scratch);         \
+    }
+
+STEPS(baseline)
+#if defined(__x86_64__)
+STEPS(avx2)
+STEPS(avx512)
+#endif
 
 static const struct tier {
     const char *name;
@@ -21,8 +68,11 @@ static const struct tier {
     int rounds; /* to BF16 */
 } tiers[] = {
     {"baseline", QUERN_CAP_BASELINE, quern_attention_baseline, 0},
+    {"baseline step", QUERN_CAP_BASELINE, steps_baseline, 0},
 #if defined(__x86_64__)
     {"avx2", QUERN_CAP_AVX2, quern_attention_avx2, 0},
+    {"avx2 step", QUERN_CAP_AVX2, steps_avx2, 0},
+    {"avx512 step", QUERN_CAP_AVX512, steps_avx512, 0},
     {"avx512", QUERN_CAP_AVX512, quern_attention_avx512, 0},
     {"amx", QUERN_CAP_AMX, quern_attention_amx, 1},
 #endif
@@ -135,7 +185,7 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
     a.causal = c->causal;
     a.scale = scale;
     a.soft_cap = c->soft_cap;
-    a.k_format = a.v_format = c->kv == F32 ? QUERN_KV_F32 : c->kv == F16 ? QUERN_KV_F16 : QUERN_KV_BF16;
+    a.k_format = a.v_format = c->kv == F32 ? QUERN_F32 : c->kv == F16 ? QUERN_F16 : QUERN_BF16;
     const float *used_mask = c->masked ? mask : NULL;
     tier->run(q, k, v, used_mask, out, lse, &a, scratch);
 

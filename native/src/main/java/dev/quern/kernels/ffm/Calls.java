@@ -37,6 +37,8 @@ final class Calls {
   private static final MethodHandle MATMUL = handle(procedure("plplplllllp"));
   private static final MethodHandle GEMM = handle(procedure("pllpllplllllp"));
   private static final MethodHandle ATTENTION = handle(procedure("pppppppp"));
+  private static final MethodHandle ATTENTION_STEP = handle(procedure("pppppplllllp"));
+  private static final MethodHandle ATTENTION_JOIN = handle(procedure("pllpppl"));
   private static final MethodHandle ROWS = handle(procedure("plplll"));
   private static final MethodHandle RMS_NORM = handle(procedure("plpplpllf"));
   private static final MethodHandle LAYER_NORM = handle(procedure("plppplllf"));
@@ -166,6 +168,46 @@ final class Calls {
       MemorySegment scratch) {
     try {
       ATTENTION.invokeExact(function, q, k, v, mask, out, lse, args, scratch);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_attention_step_...}; mask may be {@link MemorySegment#NULL}. */
+  static void attentionStep(
+      MemorySegment function,
+      MemorySegment q,
+      MemorySegment k,
+      MemorySegment v,
+      MemorySegment mask,
+      MemorySegment partial,
+      MemorySegment args,
+      long heads,
+      long kHead,
+      long vHead,
+      long from,
+      long to,
+      MemorySegment scratch) {
+    try {
+      ATTENTION_STEP.invokeExact(
+          function, q, k, v, mask, partial, args, heads, kHead, vHead, from, to, scratch);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_attention_join_...}; lse may be {@link MemorySegment#NULL}. */
+  static void attentionJoin(
+      MemorySegment function,
+      MemorySegment partial,
+      long stride,
+      long pieces,
+      MemorySegment out,
+      MemorySegment lse,
+      MemorySegment args,
+      long rows) {
+    try {
+      ATTENTION_JOIN.invokeExact(function, partial, stride, pieces, out, lse, args, rows);
     } catch (Throwable t) {
       throw failed(t);
     }

@@ -203,6 +203,35 @@ class AttentionTest {
   }
 
   @Test
+  void stepsOverManyPieces() {
+    for (Functions tier : Harness.tiers()) {
+      for (DType kv : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+        check(
+            tier,
+            op(true, 0, 0, false, false, false),
+            new Extents(1, 1, 1300, 8, 2, 64, 64),
+            kv,
+            NONE,
+            NONE);
+        check(
+            tier,
+            op(true, 30, 400, true, true, true),
+            new Extents(4, 1, 900, 3, 1, 33, 17),
+            kv,
+            new int[] {899, 511, 0, 20},
+            new int[] {900, 512, 1, 0});
+        check(
+            tier,
+            op(false, 0, 0, true, false, true),
+            new Extents(2, 1, 700, 9, 1, 16, 80), // nine heads to one: no step
+            kv,
+            NONE,
+            new int[] {700, 255});
+      }
+    }
+  }
+
+  @Test
   void onlyFastAttentionToSixteenBitsIsRounded() {
     TensorView q = Harness.empty(ScalarType.F32, 1, 40, 4, 64);
     for (Functions tier : Harness.tiers()) {
