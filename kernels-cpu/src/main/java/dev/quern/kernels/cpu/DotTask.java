@@ -6,6 +6,7 @@ import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,17 +32,17 @@ final class DotTask extends SlicedTask {
    */
   record Problem(Matrix x, Matrix w, int m, long n, int k) {
     private boolean xDirect() {
-      return x.dtype() == ScalarType.F32 && x.linesContiguous();
+      return x.dtype() == ScalarType.F32 && x.linesContiguous() && !DotRows.splits(w.dtype());
     }
 
-    /** Where the slices' working memory starts: after widened x and results to narrow. */
-    private long roomAt(DType out) {
-      long bytes = (xDirect() ? 0 : 4L * m * k) + (out == ScalarType.F32 ? 0 : 4L * m * n);
-      return Math.ceilDiv(bytes, 64) * 64;
-    }
-
+    /** Widened x, a row to reorder, results to narrow. */
     long scratchBytes(DType out) {
-      return roomAt(out) + Slots.bytes(DotRows.ROOM, slices());
+      return lines() * 4L * k + (out == ScalarType.F32 ? 0 : 4L * m * n);
+    }
+
+    /** Rows of x that scratch holds. */
+    private int lines() {
+      return (xDirect() ? 0 : m) + (DotRows.splits(w.dtype()) ? 1 : 0);
     }
 
     /** Rows of w in a slice: a multiple of 4. */
@@ -68,6 +69,7 @@ final class DotTask extends SlicedTask {
   private final MemorySegment y;
   private final long yAt;
   private final Slots slots;
+  private final DotRows[] dots;
   private final long sliceRows;
 
   DotTask(
@@ -89,36 +91,48 @@ final class DotTask extends SlicedTask {
     this.bias = bias;
     this.biasType = biasType;
     sliceRows = problem.sliceRows();
-    slots = new Slots(scratch, problem.roomAt(outType), DotRows.ROOM, slices);
+    slots = new Slots(scratch, 0, 0, slices);
+    dots = new DotRows[slots.count()];
+    Arrays.setAll(dots, i -> new DotRows(problem.w.dtype(), problem.k));
     boolean direct = problem.xDirect();
     this.x = direct ? problem.x.segment() : scratch;
     this.xAt = direct ? xStart : 0;
     this.xStride = direct ? problem.x.lineBytes() : 4L * problem.k;
     this.y = outType == ScalarType.F32 ? out : scratch;
-    this.yAt = outType == ScalarType.F32 || direct ? 0 : 4L * problem.m * problem.k;
+    this.yAt = outType == ScalarType.F32 ? 0 : 4L * problem.lines() * problem.k;
   }
 
   @Override
   public void run() {
     if (!problem.xDirect()) {
       for (int i = 0; i < problem.m; i++) {
-        problem.x.load(xStart + i * problem.x.lineBytes(), 0, problem.k, x, i * xStride);
+        widen(xStart + i * problem.x.lineBytes(), i * xStride);
       }
     }
     pool.parallelFor(slices, this);
+  }
+
+  private void widen(long from, long to) {
+    if (DotRows.splits(problem.w.dtype())) {
+      long line = problem.m * xStride;
+      problem.x.load(from, 0, problem.k, x, line);
+      DotFloats.split(x, line, problem.k, x, to);
+    } else {
+      problem.x.load(from, 0, problem.k, x, to);
+    }
   }
 
   @Override
   public void run(int slice) {
     int slot = slots.take();
     try {
-      rows(slice, slots.offset(slot));
+      rows(slice, dots[slot]);
     } finally {
       slots.give(slot);
     }
   }
 
-  private void rows(int slice, long room) {
+  private void rows(int slice, DotRows dot) {
     Matrix w = problem.w;
     long from = slice * sliceRows;
     int rows = (int) Math.min(sliceRows, problem.n - from);
@@ -127,19 +141,7 @@ final class DotTask extends SlicedTask {
       long element = i * problem.n + from;
       long to = yAt + 4 * element;
       long xi = xAt + i * xStride;
-      DotRows.run(
-          w.dtype(),
-          w.segment(),
-          first,
-          w.lineBytes(),
-          rows,
-          x,
-          xi,
-          problem.k,
-          y,
-          to,
-          slots.segment(),
-          room);
+      dot.run(w.dtype(), w.segment(), first, w.lineBytes(), rows, x, xi, problem.k, y, to);
       if (bias != null) {
         addBias(bias, from, rows, to);
       }

@@ -131,35 +131,8 @@ final class Simd {
    * The sum of a vector that was stored, in the order of {@link #sum(FloatVector)}. For long loops
    * that only store: C2 stops inlining in long methods, and a vector that is handed on is boxed.
    */
-  static float sum(MemorySegment s, long at) {
-    return switch (L) {
-      case 16 -> sum8(s, at, 32);
-      case 8 -> sum4(s, at, 16);
-      case 4 -> sum2(s, at, 8);
-      default -> s.get(Segments.F32, at) + s.get(Segments.F32, at + 4);
-    };
-  }
-
-  /** Eight pairs, far bytes apart. */
-  private static float sum8(MemorySegment s, long at, long far) {
-    float a = pair(s, at, far) + pair(s, at + 16, far);
-    float b = pair(s, at + 8, far) + pair(s, at + 24, far);
-    float c = pair(s, at + 4, far) + pair(s, at + 20, far);
-    float d = pair(s, at + 12, far) + pair(s, at + 28, far);
-    return a + b + (c + d);
-  }
-
-  private static float sum4(MemorySegment s, long at, long far) {
-    float a = pair(s, at, far) + pair(s, at + 8, far);
-    return a + (pair(s, at + 4, far) + pair(s, at + 12, far));
-  }
-
-  private static float sum2(MemorySegment s, long at, long far) {
-    return pair(s, at, far) + pair(s, at + 4, far);
-  }
-
-  private static float pair(MemorySegment s, long at, long far) {
-    return s.get(Segments.F32, at) + s.get(Segments.F32, at + far);
+  static float sum(float[] t, int at) {
+    return sum(FloatVector.fromArray(F, t, at));
   }
 
   /** The largest lane; NaN if there is one. */
