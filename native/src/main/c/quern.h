@@ -69,6 +69,12 @@ QUERN_API uint64_t quern_caps(void);
 
 QUERN_API int32_t quern_abi_version(void);
 
+/*
+ * Asks for large pages in [p, p + bytes), best before the memory is first touched: memory.c. Returns 0, or the error number
+ * of a system that refuses; -1 where there is nothing to ask.
+ */
+QUERN_API int32_t quern_large_pages(void *p, int64_t bytes);
+
 /* Scratch for one running matmul or gemm slice of depth k. */
 QUERN_API int64_t quern_scratch_bytes(int64_t k);
 

@@ -46,4 +46,14 @@ public interface KernelProvider {
    * @return the kernel, or null if it has none
    */
   @Nullable Kernel find(KernelSignature signature);
+
+  /**
+   * A loop that measures a limit of this machine. Only called if {@link #probe()} was usable.
+   *
+   * @param ceiling which limit
+   * @return the loop, or null if it has none or the processor lacks the unit
+   */
+  default @Nullable CeilingLoop ceiling(Ceiling ceiling) {
+    return null;
+  }
 }

@@ -19,6 +19,7 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -236,6 +237,19 @@ public final class KernelRegistry {
               property, names, "names separated by commas, of: " + String.join(", ", names())));
     }
     return wanted;
+  }
+
+  /**
+   * The loop that measures a limit of this machine.
+   *
+   * @param ceiling which limit
+   * @return the best provider's that has one, or empty
+   */
+  public Optional<CeilingLoop> ceiling(Ceiling ceiling) {
+    return usable.stream()
+        .filter(p -> !isExcluded(p.name()))
+        .flatMap(p -> Stream.ofNullable(p.ceiling(ceiling)))
+        .findFirst();
   }
 
   /**

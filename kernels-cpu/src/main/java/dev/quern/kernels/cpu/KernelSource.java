@@ -1,5 +1,7 @@
 package dev.quern.kernels.cpu;
 
+import dev.quern.core.spi.Ceiling;
+import dev.quern.core.spi.CeilingLoop;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelSignature;
 import org.jspecify.annotations.Nullable;
@@ -8,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 interface KernelSource {
   /** A kernel for a call, or null. */
   @Nullable Kernel find(KernelSignature signature);
+
+  /** A loop that measures a limit, or null. */
+  @Nullable CeilingLoop ceiling(Ceiling ceiling);
 
   /** What vectors this machine has, for people. */
   String description();

@@ -9,6 +9,8 @@ import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.ReduceOp;
 import dev.quern.core.op.UnaryOp;
+import dev.quern.core.spi.Ceiling;
+import dev.quern.core.spi.CeilingLoop;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelSignature;
 import org.jspecify.annotations.Nullable;
@@ -39,5 +41,10 @@ final class VectorKernels implements KernelSource {
       case BufferOp.CacheWrite _ -> CacheWriteKernel.find(signature);
       default -> null;
     };
+  }
+
+  @Override
+  public @Nullable CeilingLoop ceiling(Ceiling ceiling) {
+    return VectorCeiling.of(ceiling);
   }
 }

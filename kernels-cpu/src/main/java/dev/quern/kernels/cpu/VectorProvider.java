@@ -1,5 +1,7 @@
 package dev.quern.kernels.cpu;
 
+import dev.quern.core.spi.Ceiling;
+import dev.quern.core.spi.CeilingLoop;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelSignature;
@@ -58,10 +60,19 @@ public final class VectorProvider implements KernelProvider {
 
   @Override
   public @Nullable Kernel find(KernelSignature signature) {
+    return loaded().find(signature);
+  }
+
+  @Override
+  public @Nullable CeilingLoop ceiling(Ceiling ceiling) {
+    return loaded().ceiling(ceiling);
+  }
+
+  private KernelSource loaded() {
     try {
-      return load().find(signature);
+      return load();
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("find() is for providers whose probe() was usable", e);
+      throw new IllegalStateException("kernels are for providers whose probe() was usable", e);
     }
   }
 }

@@ -47,6 +47,14 @@ final class Calls {
   private static final MethodHandle GATED = handle(procedure("plplplll"));
   private static final MethodHandle ROPE = handle(procedure("pppplllll"));
 
+  /** What most processes never call: making a handle takes time at the start. */
+  private static final class Seldom {
+    static final MethodHandle LARGE_PAGES =
+        handle(FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
+    static final MethodHandle CEILING =
+        handle(FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS));
+  }
+
   private Calls() {}
 
   private static FunctionDescriptor procedure(String arguments) {
@@ -84,6 +92,25 @@ final class Calls {
   static int version(MemorySegment function) {
     try {
       return (int) VERSION.invokeExact(function);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code int32_t quern_large_pages(p, bytes)}: 0, an error number, or −1. */
+  static int largePages(MemorySegment function, MemorySegment memory) {
+    try {
+      return (int) Seldom.LARGE_PAGES.invokeExact(function, memory, memory.byteSize());
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_ceiling_...}: the work done in rounds over x; the sink takes the result. */
+  static long ceiling(
+      MemorySegment function, MemorySegment x, long bytes, long rounds, MemorySegment sink) {
+    try {
+      return (long) Seldom.CEILING.invokeExact(function, x, bytes, rounds, sink);
     } catch (Throwable t) {
       throw failed(t);
     }

@@ -31,12 +31,14 @@ final class Functions {
   private final Map<String, Optional<Function>> known = new ConcurrentHashMap<>();
   private final MemorySegment scratchBytes;
   private final MemorySegment attentionScratchBytes;
+  private final MemorySegment largePages;
 
   private Functions(SymbolLookup library, Set<Tier> tiers) {
     this.library = library;
     this.tiers = new TreeSet<>(tiers);
     this.scratchBytes = library.findOrThrow("quern_scratch_bytes");
     this.attentionScratchBytes = library.findOrThrow("quern_attention_scratch_bytes");
+    this.largePages = library.findOrThrow("quern_large_pages");
   }
 
   /**
@@ -103,6 +105,11 @@ final class Functions {
   /** Scratch of one attention slice: rows = queries × heads of the group. */
   long attentionScratchBytes(long rows, long headDim, long valueDim) {
     return Calls.attentionScratchBytes(attentionScratchBytes, rows, headDim, valueDim);
+  }
+
+  /** Asks for large pages, best before memory is touched; whether the system agreed. */
+  boolean largePages(MemorySegment memory) {
+    return Calls.largePages(largePages, memory) == 0;
   }
 
   /** Scratch of one slice of a packed product of depth k. */

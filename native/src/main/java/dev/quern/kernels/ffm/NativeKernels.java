@@ -4,6 +4,8 @@ import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.MatMulOp;
+import dev.quern.core.spi.Ceiling;
+import dev.quern.core.spi.CeilingLoop;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelSignature;
@@ -44,6 +46,12 @@ public final class NativeKernels implements KernelProvider {
   public @Nullable Kernel find(KernelSignature signature) {
     Functions functions = NativeLibrary.shared().functions();
     return functions == null ? null : find(functions, signature);
+  }
+
+  @Override
+  public @Nullable CeilingLoop ceiling(Ceiling ceiling) {
+    Functions functions = NativeLibrary.shared().functions();
+    return functions == null ? null : NativeCeiling.of(functions, ceiling);
   }
 
   /** A kernel from given functions. */

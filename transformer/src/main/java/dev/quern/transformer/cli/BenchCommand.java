@@ -1,32 +1,33 @@
 package dev.quern.transformer.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.quern.core.type.DType;
-import dev.quern.core.type.Precision;
+import dev.quern.core.engine.Engine;
+import dev.quern.core.spi.KernelRegistry;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.ModelOptions;
 import java.io.PrintWriter;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.Locale;
-import java.util.Map;
-import java.util.Set;
+import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
  * {@code quern bench}: tokens per second of prefill and decode, each after untimed runs of at least
- * 1.5 seconds, on random tokens of a fixed seed.
+ * 1.5 seconds, on random tokens of a fixed seed; and the limits of this machine.
  */
-@Command(name = "bench", description = "Measures prefill and decode in tokens per second.")
+@Command(
+    name = "bench",
+    description = "Measures prefill and decode in tokens per second, and this machine's limits.",
+    modelTransformer = BenchCommand.ModelIsOptional.class)
 final class BenchCommand implements Callable<Integer> {
   private static final long SEED = 1234;
   private static final long WARM_UP_NANOS = 1_500_000_000;
@@ -59,6 +60,13 @@ final class BenchCommand implements Callable<Integer> {
       description = "Timed runs of each test (default: ${DEFAULT-VALUE}).")
   private int repetitions = 3;
 
+  @Option(
+      names = "--ceilings",
+      description =
+          "Measure first, in some seconds, what this machine can do at most, with one thread and"
+              + " with all, and say what share of it each test reaches. Without -m, only that.")
+  private boolean ceilings;
+
   @Option(names = "--json", description = "Print one JSON object per test and line.")
   private boolean json;
 
@@ -70,6 +78,18 @@ final class BenchCommand implements Callable<Integer> {
       description = "Run each test once more and print where a token's time goes, on stderr.")
   private boolean profile;
 
+  private @Nullable CeilingTable limits;
+
+  /** The one command that has something to do without a model. */
+  static final class ModelIsOptional implements CommandLine.IModelTransformer {
+    @Override
+    public CommandSpec transform(CommandSpec command) {
+      OptionSpec model = command.findOption("--model");
+      command.remove(model);
+      return command.addOption(OptionSpec.builder(model).required(false).build());
+    }
+  }
+
   @Override
   public Integer call() throws JsonProcessingException {
     if (prompt < 0 || generate < 0 || depth < 0 || repetitions < 1 || prompt + generate == 0) {
@@ -77,8 +97,22 @@ final class BenchCommand implements Callable<Integer> {
           spec.commandLine(),
           "-p, -n and -d must not be negative, -p or -n must be positive, and -r at least 1");
     }
+    if (!model.isGiven()) {
+      if (!ceilings) {
+        throw new ParameterException(spec.commandLine(), "give a model, -m, or --ceilings");
+      }
+      try (Engine engine = Engine.create()) {
+        measureCeilings(engine.kernels(), model.threads(), null);
+      }
+      return 0;
+    }
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT.withoutTokenizer());
         Session session = open.openSession(1, capacity(open))) {
+      if (ceilings) {
+        measureCeilings(open.engine().kernels(), open.engine().pool().threads(), model.path());
+      }
+      PrintWriter out = spec.commandLine().getOut();
+      BenchReport report = new BenchReport(open, session, depth, limits, out, json);
       int vocabulary = open.decoder().dimensions().vocabulary();
       if (explain) {
         spec.commandLine().getErr().println(session.plan().explain());
@@ -89,17 +123,29 @@ final class BenchCommand implements Callable<Integer> {
       if (prompt > 0) {
         int[] tokens = random(prompt, vocabulary);
         Runnable run = () -> session.prefill(0, tokens);
-        report(open, session, "prefill", prompt, 0, measure(session, prompt, run));
+        report.print("prefill", prompt, 0, measure(session, prompt, run));
         profile(session, "prefill", prompt, run);
       }
       if (generate > 0) {
         int[] tokens = random(generate, vocabulary);
         Runnable run = () -> steps(session, tokens);
-        report(open, session, "decode", 0, generate, measure(session, generate, run));
+        report.print("decode", 0, generate, measure(session, generate, run));
         profile(session, "decode", generate, run);
       }
     }
     return 0;
+  }
+
+  private void measureCeilings(KernelRegistry kernels, int threads, @Nullable Path file)
+      throws JsonProcessingException {
+    CeilingTable table = CeilingTable.measure(kernels, threads, file);
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      table.printJson(out);
+    } else {
+      table.print(out);
+    }
+    limits = table;
   }
 
   private int capacity(CausalLanguageModel open) {
@@ -144,61 +190,5 @@ final class BenchCommand implements Callable<Integer> {
   private static int[] random(int count, int vocabulary) {
     SplittableRandom random = new SplittableRandom(SEED);
     return random.ints(count, 0, vocabulary).toArray();
-  }
-
-  /** What the weights that most bytes are in were computed with. */
-  private static String precision(CausalLanguageModel open) {
-    Precision chosen = open.engine().precision();
-    if (chosen == Precision.AUTO) {
-      chosen = chosen.resolve(DType.of(open.checkpoint().mainType()));
-    }
-    return chosen.name().toLowerCase(Locale.ROOT);
-  }
-
-  private void report(
-      CausalLanguageModel open,
-      Session session,
-      String test,
-      int prompts,
-      int generated,
-      double[] samples)
-      throws JsonProcessingException {
-    double[] sorted = samples.clone();
-    Arrays.sort(sorted);
-    int half = sorted.length / 2;
-    double median = sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-    Map<String, Object> row = new LinkedHashMap<>();
-    row.put("test", test);
-    row.put("n_prompt", prompts);
-    row.put("n_gen", generated);
-    row.put("depth", depth);
-    row.put("threads", open.engine().pool().threads());
-    row.put("samples_tokens_per_second", samples);
-    row.put("median_tokens_per_second", median);
-    row.put("model", String.valueOf(open.checkpoint().path().getFileName()));
-    row.put("dtype", open.checkpoint().mainType());
-    Set<String> providers = prompts > 0 ? session.prefillProviders() : session.plan().providers();
-    row.put("kernels", String.join(",", providers));
-    row.put("precision", precision(open));
-    row.put("cache", session.cache().dtype().name());
-    PrintWriter out = spec.commandLine().getOut();
-    if (json) {
-      out.println(new ObjectMapper().writeValueAsString(row));
-    } else {
-      out.printf(
-          Locale.ROOT,
-          "%-8s %5d tokens at depth %d: %.2f tokens/s (median of %d, %.2f to %.2f), %s, %d"
-              + " threads%n",
-          test,
-          prompts + generated,
-          depth,
-          median,
-          sorted.length,
-          sorted[0],
-          sorted[sorted.length - 1],
-          row.get("dtype"),
-          open.engine().pool().threads());
-    }
-    out.flush();
   }
 }

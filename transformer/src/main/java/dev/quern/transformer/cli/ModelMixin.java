@@ -1,5 +1,6 @@
 package dev.quern.transformer.cli;
 
+import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.Model;
@@ -40,6 +41,22 @@ final class ModelMixin {
           "exact: activations stay F32. fast: they are rounded to what the weights' format takes."
               + " auto (default): exact for F32 weights, else fast.")
   private Precision precision = Precision.AUTO;
+
+  /** Whether there is a model; not asked by commands that require one. */
+  boolean isGiven() {
+    return model != null;
+  }
+
+  /** The model's file or folder. */
+  Path path() {
+    return model;
+  }
+
+  /** How many threads compute. */
+  int threads() {
+    Integer chosen = described(ModelOptions.DEFAULT).threads();
+    return chosen == null ? TaskPool.shared().threads() : chosen;
+  }
 
   /** Opens the model; closing it closes all. */
   Model open(ModelOptions options) {
