@@ -52,10 +52,13 @@
 #define QUERN_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a meaning changes; the binding refuses another one. */
-enum { QUERN_ABI_VERSION = 3 };
+enum { QUERN_ABI_VERSION = 5 };
 
 /* Formats of plain elements. */
 enum { QUERN_F32 = 0, QUERN_F16 = 1, QUERN_BF16 = 2 };
+
+/* How large the whole is of which a call computes a slice: in a core's cache, beyond it, or too large for all: maps.c. */
+enum { QUERN_NEAR = 0, QUERN_FAR = 1, QUERN_THROUGH = 2 };
 
 enum {
     QUERN_CAP_BASELINE = 1,
@@ -133,6 +136,7 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
     QUERN_CONVERT(quern_convert_q4_k_bf16_##tier)                                                                  \
     QUERN_CONVERT(quern_convert_q6_k_bf16_##tier)                                                                  \
     QUERN_DECLARE_DENSE(tier)                                                                                      \
+    QUERN_DECLARE_MAPS(tier)                                                                                       \
     QUERN_DECLARE_ROWS(tier)
 
 /*
@@ -158,19 +162,38 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
     QUERN_API void quern_attention_join_##tier(float *partial, int64_t stride, int64_t pieces, void *out,          \
                                                float *lse, const quern_attention_args *args, int64_t rows);
 
-/* Row and elementwise kernels, F32, contiguous within a row; ld... in elements. See rows.c and elementwise.c. */
+/* Whole tensors, element by element, F32, F16 or BF16, without gaps; see maps.c. */
+#define QUERN_MAP(name) QUERN_API void name(const void *x, void *y, int64_t n, int64_t format, int64_t flow);
+#define QUERN_ZIP(name) \
+    QUERN_API void name(const void *a, const void *b, void *y, int64_t n, int64_t format, int64_t flow);
+
+#define QUERN_DECLARE_MAPS(tier)             \
+    QUERN_MAP(quern_map_exp_##tier)          \
+    QUERN_MAP(quern_map_sigmoid_##tier)      \
+    QUERN_MAP(quern_map_silu_##tier)         \
+    QUERN_MAP(quern_map_gelu_tanh_##tier)    \
+    QUERN_MAP(quern_map_gelu_erf_##tier)     \
+    QUERN_ZIP(quern_zip_add_##tier)          \
+    QUERN_ZIP(quern_zip_mul_##tier)          \
+    QUERN_ZIP(quern_zip_swiglu_##tier)       \
+    QUERN_ZIP(quern_zip_geglu_tanh_##tier)   \
+    QUERN_ZIP(quern_zip_geglu_erf_##tier)
+
+/* Row and elementwise kernels, contiguous within a row; ld... in elements. See rows.c and elementwise.c. */
 #define QUERN_DECLARE_ROWS(tier)                                                                                   \
-    QUERN_API void quern_rms_norm_##tier(const float *x, int64_t ldx, const float *weight, float *y, int64_t ldy,  \
-                                         float *inverse, int64_t rows, int64_t c, float eps);                      \
+    QUERN_API void quern_rms_norm_##tier(const void *x, int64_t ldx, const void *weight, void *y, int64_t ldy,     \
+                                         float *inverse, int64_t rows, int64_t c, float eps, int64_t format,       \
+                                         int64_t flow);                                                            \
     QUERN_API void quern_add_rms_norm_##tier(const float *x, int64_t ldx, const float *r, int64_t ldr,             \
                                              const float *weight, float *sum, int64_t lds, float *y, int64_t ldy,  \
                                              int64_t rows, int64_t c, float eps);                                  \
-    QUERN_API void quern_layer_norm_##tier(const float *x, int64_t ldx, const float *weight, const float *bias,    \
-                                           float *y, int64_t ldy, int64_t rows, int64_t c, float eps);             \
-    QUERN_API void quern_softmax_##tier(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows,          \
-                                        int64_t c);                                                                \
-    QUERN_API void quern_log_softmax_##tier(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows,      \
-                                            int64_t c);                                                            \
+    QUERN_API void quern_layer_norm_##tier(const void *x, int64_t ldx, const void *weight, const void *bias,       \
+                                           void *y, int64_t ldy, int64_t rows, int64_t c, float eps,               \
+                                           int64_t format, int64_t flow);                                          \
+    QUERN_API void quern_softmax_##tier(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t c, \
+                                        int64_t format, int64_t flow);                                             \
+    QUERN_API void quern_log_softmax_##tier(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows,        \
+                                            int64_t c, int64_t format, int64_t flow);                              \
     QUERN_API void quern_add_##tier(const float *a, const float *b, float *y, int64_t n);                          \
     QUERN_API void quern_mul_##tier(const float *a, const float *b, float *y, int64_t n);                          \
     QUERN_API void quern_add_bias_##tier(float *y, int64_t ldy, const float *bias, int64_t m, int64_t n0, int64_t n1); \

@@ -6,6 +6,9 @@
  *   v_fma(a,b,c)  a * b + c, rounded once where the tier has it, twice in the baseline
  *   v_max, v_min  give the second operand when either is NaN
  *   v_sum         adds lanes pairwise, halves first: a fixed order
+ *   v_..._pair    2 VL elements of 16 bits as two vectors: BF16 as those at even and at odd places, F16 one after the other
+ *   v_stream      stores past the caches where the tier can, at aligned addresses; v_stream_end before anybody reads
+ *   v_reciprocal  1 / a for a in [1, 2]
  *   v_sum_each    the sums of VL vectors as one vector, lane i that of v[i]; a fixed order too
  *
  * The library is compiled with -ffp-contract=off: what is fused is fused by name, so a result never depends on how

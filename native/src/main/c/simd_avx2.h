@@ -85,6 +85,36 @@ QUERN_INLINE void v_store_bf16(uint16_t *p, vf v) {
     _mm_storeu_si128((__m128i *)p, packed);
 }
 
+QUERN_INLINE void v_stream(float *p, vf v) { _mm256_stream_ps(p, v); }
+
+QUERN_INLINE void v_stream_end(void) { _mm_sfence(); }
+
+QUERN_INLINE void v_load_bf16_pair(const uint16_t *p, vf *even, vf *odd) {
+    const __m256i w = _mm256_loadu_si256((const __m256i *)p);
+    *even = _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
+    *odd = _mm256_castsi256_ps(_mm256_and_si256(w, _mm256_set1_epi32((int)0xffff0000)));
+}
+
+QUERN_INLINE void v_store_pair(uint16_t *p, __m256i w, int stream) {
+    if (stream) {
+        _mm256_stream_si256((__m256i *)p, w);
+    } else {
+        _mm256_storeu_si256((__m256i *)p, w);
+    }
+}
+
+QUERN_INLINE void v_store_bf16_pair(uint16_t *p, vf even, vf odd, int stream) {
+    v_store_pair(p, _mm256_or_si256(v_round_bf16(even), _mm256_slli_epi32(v_round_bf16(odd), 16)), stream);
+}
+
+QUERN_INLINE void v_store_f16_pair(uint16_t *p, vf low, vf high, int stream) {
+    const __m256i w = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm256_cvtps_ph(low, _MM_FROUND_TO_NEAREST_INT)),
+                                              _mm256_cvtps_ph(high, _MM_FROUND_TO_NEAREST_INT), 1);
+    v_store_pair(p, w, stream);
+}
+
+QUERN_INLINE vf v_reciprocal(vf a) { return v_set1(1.0f) / a; }
+
 QUERN_INLINE vf v_load_i8(const int8_t *p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }

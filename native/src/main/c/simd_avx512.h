@@ -74,6 +74,49 @@ QUERN_INLINE __m256i v_round_bf16(vf v) {
 
 QUERN_INLINE void v_store_bf16(uint16_t *p, vf v) { _mm256_storeu_si256((__m256i *)p, v_round_bf16(v)); }
 
+/* v_round_bf16, in the upper half of each 32-bit lane; the lower half is arbitrary. */
+QUERN_INLINE __m512i v_round_upper(vf v) {
+    const __m512i u = _mm512_castps_si512(v);
+    const __m512i lsb = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), lsb);
+    return _mm512_mask_or_epi32(sum, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), u, _mm512_set1_epi32(0x400000));
+}
+
+QUERN_INLINE void v_stream(float *p, vf v) { _mm512_stream_ps(p, v); }
+
+QUERN_INLINE void v_stream_end(void) { _mm_sfence(); }
+
+QUERN_INLINE void v_load_bf16_pair(const uint16_t *p, vf *even, vf *odd) {
+    const __m512i w = _mm512_loadu_si512(p);
+    *even = _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
+    *odd = _mm512_castsi512_ps(_mm512_and_si512(w, _mm512_set1_epi32((int)0xffff0000)));
+}
+
+QUERN_INLINE void v_store_bf16_pair(uint16_t *p, vf even, vf odd, int stream) {
+    const __m512i w = _mm512_mask_blend_epi16(0xaaaaaaaau, _mm512_srli_epi32(v_round_upper(even), 16), v_round_upper(odd));
+    if (stream) {
+        _mm512_stream_si512((__m512i *)p, w);
+    } else {
+        _mm512_storeu_si512(p, w);
+    }
+}
+
+QUERN_INLINE void v_store_f16_pair(uint16_t *p, vf low, vf high, int stream) {
+    const __m512i w = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtps_ph(low, _MM_FROUND_TO_NEAREST_INT)),
+                                         _mm512_cvtps_ph(high, _MM_FROUND_TO_NEAREST_INT), 1);
+    if (stream) {
+        _mm512_stream_si512((__m512i *)p, w);
+    } else {
+        _mm512_storeu_si512(p, w);
+    }
+}
+
+/* 1 / a, for a in [1, 2]: 14 bits and a step of Newton's, at most 1 ulp off. */
+QUERN_INLINE vf v_reciprocal(vf a) {
+    const vf r = _mm512_rcp14_ps(a);
+    return v_fma(r, _mm512_fnmadd_ps(a, r, v_set1(1.0f)), r);
+}
+
 QUERN_INLINE vf v_load_i8(const int8_t *p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }

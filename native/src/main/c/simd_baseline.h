@@ -90,6 +90,31 @@ QUERN_INLINE void v_store_bf16(uint16_t *p, vf v) {
     }
 }
 
+QUERN_INLINE void v_stream(float *p, vf v) { v_store(p, v); }
+
+QUERN_INLINE void v_stream_end(void) {}
+
+QUERN_INLINE void v_load_bf16_pair(const uint16_t *p, vf *even, vf *odd) {
+    *even = (vf){bf16_to_f32(p[0]), bf16_to_f32(p[2]), bf16_to_f32(p[4]), bf16_to_f32(p[6])};
+    *odd = (vf){bf16_to_f32(p[1]), bf16_to_f32(p[3]), bf16_to_f32(p[5]), bf16_to_f32(p[7])};
+}
+
+QUERN_INLINE void v_store_bf16_pair(uint16_t *p, vf even, vf odd, int stream) {
+    (void)stream;
+    for (int i = 0; i < VL; i++) {
+        p[2 * i] = f32_to_bf16(even[i]);
+        p[2 * i + 1] = f32_to_bf16(odd[i]);
+    }
+}
+
+QUERN_INLINE void v_store_f16_pair(uint16_t *p, vf low, vf high, int stream) {
+    (void)stream;
+    v_store_f16(p, low);
+    v_store_f16(p + VL, high);
+}
+
+QUERN_INLINE vf v_reciprocal(vf a) { return v_set1(1.0f) / a; }
+
 QUERN_INLINE vf v_load_i8(const int8_t *p) { return (vf){p[0], p[1], p[2], p[3]}; }
 
 /* Lanes truncated to int8; |v| <= 127. */

@@ -30,7 +30,7 @@ QUERN_INLINE vf v_exp(vf x) {
 QUERN_INLINE vf v_sigmoid(vf x) {
     vf e = v_exp(v_zero() - v_abs(x));
     vf one = v_set1(1.0f);
-    return v_if_less(x, v_zero(), e, one) / (one + e);
+    return v_if_less(x, v_zero(), e, one) * v_reciprocal(one + e);
 }
 
 QUERN_INLINE vf v_silu(vf x) { return x * v_sigmoid(x); }

@@ -10,17 +10,18 @@
      quern_rope_interleaved_##t, quern_add_bias_##t}
 
 typedef void gated_fn(const float *, int64_t, const float *, int64_t, float *, int64_t, int64_t, int64_t);
-typedef void rows_fn(const float *, int64_t, float *, int64_t, int64_t, int64_t);
+typedef void rows_fn(const void *, int64_t, void *, int64_t, int64_t, int64_t, int64_t, int64_t);
 typedef void rope_fn(const float *, float *, const float *, const float *, int64_t, int64_t, int64_t, int64_t, int64_t);
 typedef void binary_fn(const float *, const float *, float *, int64_t);
 
 static const struct tier {
     const char *name;
     uint64_t cap;
-    void (*rms_norm)(const float *, int64_t, const float *, float *, int64_t, float *, int64_t, int64_t, float);
+    void (*rms_norm)(const void *, int64_t, const void *, void *, int64_t, float *, int64_t, int64_t, float, int64_t, int64_t);
     void (*add_rms_norm)(const float *, int64_t, const float *, int64_t, const float *, float *, int64_t, float *, int64_t,
                          int64_t, int64_t, float);
-    void (*layer_norm)(const float *, int64_t, const float *, const float *, float *, int64_t, int64_t, int64_t, float);
+    void (*layer_norm)(const void *, int64_t, const void *, const void *, void *, int64_t, int64_t, int64_t, float, int64_t,
+                       int64_t);
     rows_fn *softmax, *log_softmax;
     gated_fn *swiglu, *geglu_tanh, *geglu_erf;
     binary_fn *add, *mul;
@@ -39,7 +40,7 @@ static void near(double actual, double expected, double tolerance, const char *w
           (long long)c, actual, expected);
 }
 
-static void check_norms(const struct tier *t, int64_t c, int at_end) {
+static void check_norms(const struct tier *t, int64_t c, int at_end, int64_t flow) {
     enum { ROWS = 3 };
     const float eps = 1e-5f;
     random_source r = {(uint64_t)c + 5};
@@ -54,7 +55,7 @@ static void check_norms(const struct tier *t, int64_t c, int at_end) {
     fill_floats(&r, residual, ROWS * c);
     fill_floats(&r, weight, c);
     fill_floats(&r, bias, c);
-    t->rms_norm(x, c, weight, y, c, inverse, ROWS, c, eps);
+    t->rms_norm(x, c, weight, y, c, inverse, ROWS, c, eps, QUERN_F32, flow);
     for (int64_t i = 0; i < ROWS; i++) {
         double squares = 0;
         for (int64_t j = 0; j < c; j++) {
@@ -78,7 +79,7 @@ static void check_norms(const struct tier *t, int64_t c, int at_end) {
             near(y[i * c + j], sum[i * c + j] / sqrt(squares / (double)c + (double)eps), 1e-6, "add_rms_norm", t->name, c);
         }
     }
-    t->layer_norm(x, c, weight, bias, y, c, ROWS, c, eps);
+    t->layer_norm(x, c, weight, bias, y, c, ROWS, c, eps, QUERN_F32, flow);
     for (int64_t i = 0; i < ROWS; i++) {
         double mean = 0;
         double variance = 0;
@@ -97,7 +98,7 @@ static void check_norms(const struct tier *t, int64_t c, int at_end) {
     release_guarded();
 }
 
-static void check_softmax(const struct tier *t, int64_t c, int at_end) {
+static void check_softmax(const struct tier *t, int64_t c, int at_end, int64_t flow) {
     random_source r = {(uint64_t)c + 17};
     float *x = guarded(2 * c * 4, at_end);
     float *y = guarded(2 * c * 4, at_end);
@@ -109,7 +110,7 @@ static void check_softmax(const struct tier *t, int64_t c, int at_end) {
         x[1] = -INFINITY;
     }
     for (int logs = 0; logs < 2; logs++) {
-        (logs ? t->log_softmax : t->softmax)(x, c, y, c, 2, c);
+        (logs ? t->log_softmax : t->softmax)(x, c, y, c, 2, c, QUERN_F32, flow);
         for (int i = 0; i < 2; i++) {
             double top = -INFINITY;
             double total = 0;
@@ -130,7 +131,7 @@ static void check_softmax(const struct tier *t, int64_t c, int at_end) {
         }
     }
     x[c / 2] = NAN;
-    t->softmax(x, c, y, c, 1, c);
+    t->softmax(x, c, y, c, 1, c, QUERN_F32, flow);
     CHECK(y[0] != y[0] && y[c - 1] != y[c - 1], "%s softmax hides a NaN", t->name);
     release_guarded();
 }
@@ -211,17 +212,20 @@ static void check_rope(const struct tier *t, int64_t head_dim, int64_t rotary, i
 }
 
 int main(void) {
-    static const int64_t sizes[] = {1, 3, 15, 16, 17, 31, 33, 63, 64, 65, 127, 255, 257, 4097};
+    static const int64_t sizes[] = {1, 3, 15, 16, 17, 31, 33, 63, 64, 65, 127, 255, 257, 4096, 4097};
     static const int64_t ropes[][2] = {{64, 64}, {48, 48}, {128, 128}, {80, 32}, {6, 6}, {34, 34}, {64, 2}, {10, 0}};
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
         const struct tier *t = &tiers[i];
         for (int at_end = 0; has(t->cap) && at_end < 2; at_end++) {
             for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-                check_norms(t, sizes[s], at_end);
-                check_softmax(t, sizes[s], at_end);
+                for (int64_t flow = QUERN_NEAR; flow <= QUERN_THROUGH; flow++) {
+                    check_norms(t, sizes[s], at_end, flow);
+                    check_softmax(t, sizes[s], at_end, flow);
+                    cases += 2;
+                }
                 check_elementwise(t, sizes[s], at_end);
-                cases += 3;
+                cases++;
             }
             for (size_t s = 0; s < sizeof ropes / sizeof *ropes; s++) {
                 check_rope(t, ropes[s][0], ropes[s][1], at_end);

@@ -40,11 +40,11 @@ final class Calls {
   private static final MethodHandle ATTENTION_STEP = handle(procedure("pppppplllllp"));
   private static final MethodHandle ATTENTION_JOIN = handle(procedure("pllpppl"));
   private static final MethodHandle ROWS = handle(procedure("plplll"));
-  private static final MethodHandle RMS_NORM = handle(procedure("plpplpllf"));
-  private static final MethodHandle LAYER_NORM = handle(procedure("plppplllf"));
-  private static final MethodHandle UNARY = handle(procedure("ppl"));
-  private static final MethodHandle BINARY = handle(procedure("pppl"));
-  private static final MethodHandle GATED = handle(procedure("plplplll"));
+  private static final MethodHandle RMS_NORM = handle(procedure("plpplpllfll"));
+  private static final MethodHandle LAYER_NORM = handle(procedure("plppplllfll"));
+  private static final MethodHandle SOFTMAX = handle(procedure("plplllll"));
+  private static final MethodHandle MAP = handle(procedure("pplll"));
+  private static final MethodHandle ZIP = handle(procedure("ppplll"));
   private static final MethodHandle ROPE = handle(procedure("pppplllll"));
 
   /** What most processes never call: making a handle takes time at the start. */
@@ -241,8 +241,8 @@ final class Calls {
   }
 
   /**
-   * The signature (pointer, stride, pointer, stride, rows, columns): conversions ({@code
-   * quern_convert_...}, strides in bytes) and softmax (strides in elements).
+   * Conversions, {@code quern_convert_...}: y[r, :] = to(x[r, :]), rows of c elements, strides in
+   * bytes.
    */
   static void rows(
       MemorySegment function,
@@ -275,7 +275,7 @@ final class Calls {
     }
   }
 
-  /** {@code quern_rms_norm_...}; inverse may be {@link MemorySegment#NULL}. */
+  /** {@code quern_rms_norm_...}, without gaps; inverse may be {@link MemorySegment#NULL}. */
   static void rmsNorm(
       MemorySegment function,
       MemorySegment x,
@@ -284,15 +284,17 @@ final class Calls {
       MemorySegment inverse,
       long rows,
       long c,
-      float eps) {
+      float eps,
+      long format,
+      long flow) {
     try {
-      RMS_NORM.invokeExact(function, x, c, weight, y, c, inverse, rows, c, eps);
+      RMS_NORM.invokeExact(function, x, c, weight, y, c, inverse, rows, c, eps, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
-  /** {@code quern_layer_norm_...}. */
+  /** {@code quern_layer_norm_...}, without gaps. */
   static void layerNorm(
       MemorySegment function,
       MemorySegment x,
@@ -301,38 +303,53 @@ final class Calls {
       MemorySegment y,
       long rows,
       long c,
-      float eps) {
+      float eps,
+      long format,
+      long flow) {
     try {
-      LAYER_NORM.invokeExact(function, x, c, weight, bias, y, c, rows, c, eps);
+      LAYER_NORM.invokeExact(function, x, c, weight, bias, y, c, rows, c, eps, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
-  /** {@code quern_exp_...} and its like: y[i] = f(x[i]), i &lt; n. */
-  static void unary(MemorySegment function, MemorySegment x, MemorySegment y, long n) {
+  /** {@code quern_softmax_...}, {@code quern_log_softmax_...}, without gaps. */
+  static void softmax(
+      MemorySegment function,
+      MemorySegment x,
+      MemorySegment y,
+      long rows,
+      long c,
+      long format,
+      long flow) {
     try {
-      UNARY.invokeExact(function, x, y, n);
+      SOFTMAX.invokeExact(function, x, c, y, c, rows, c, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
-  /** {@code quern_add_...}, {@code quern_mul_...}: y[i] = f(a[i], b[i]), i &lt; n. */
-  static void binary(
-      MemorySegment function, MemorySegment a, MemorySegment b, MemorySegment y, long n) {
+  /** {@code quern_map_...}: y[i] = f(x[i]), i &lt; n. */
+  static void map(
+      MemorySegment function, MemorySegment x, MemorySegment y, long n, long format, long flow) {
     try {
-      BINARY.invokeExact(function, a, b, y, n);
+      MAP.invokeExact(function, x, y, n, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
   }
 
-  /** {@code quern_swiglu_...}, {@code quern_geglu_...}: y = f(gate) · up, n elements. */
-  static void gated(
-      MemorySegment function, MemorySegment gate, MemorySegment up, MemorySegment y, long n) {
+  /** {@code quern_zip_...}: y[i] = f(a[i], b[i]), i &lt; n. */
+  static void zip(
+      MemorySegment function,
+      MemorySegment a,
+      MemorySegment b,
+      MemorySegment y,
+      long n,
+      long format,
+      long flow) {
     try {
-      GATED.invokeExact(function, gate, n, up, n, y, n, 1L, n);
+      ZIP.invokeExact(function, a, b, y, n, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }

@@ -7,23 +7,18 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
-import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Exp, sigmoid, silu, gelu; sums, products, and the gated units swiGlu and geGlu; F32 without gaps.
- * Operands that broadcast are spread out first. Slices of {@value #ELEMENTS} elements.
- *
- * <p>Sums and products are bound by memory, and Java's vectors do them as fast. They are here so
- * that the first token of a Transformer waits for no Java kernel to be compiled.
+ * Exp, sigmoid, silu, gelu; sums, products, and the gated units swiGlu and geGlu; F32, F16 or BF16
+ * without gaps. Operands that broadcast are spread out first. Slices of {@link Elements#slice}
+ * elements.
  */
 final class ElementwiseKernel implements Kernel {
-  private static final long ELEMENTS = 16 * 1024;
-
   private final Functions.Function function;
   private final String name;
 
@@ -36,19 +31,17 @@ final class ElementwiseKernel implements Kernel {
   static @Nullable ElementwiseKernel of(Functions functions, KernelSignature s) {
     String symbol =
         switch (s.op()) {
-          case UnaryOp.Exp _ -> "exp";
-          case UnaryOp.Sigmoid _ -> "sigmoid";
-          case UnaryOp.Silu _ -> "silu";
-          case UnaryOp.Gelu(boolean tanh) -> tanh ? "gelu_tanh" : "gelu_erf";
-          case BinaryOp.Add _ -> "add";
-          case BinaryOp.Mul _ -> "mul";
-          case BinaryOp.SwiGlu _ -> "swiglu";
-          case BinaryOp.GeGlu(boolean tanh) -> tanh ? "geglu_tanh" : "geglu_erf";
+          case UnaryOp.Exp _ -> "map_exp";
+          case UnaryOp.Sigmoid _ -> "map_sigmoid";
+          case UnaryOp.Silu _ -> "map_silu";
+          case UnaryOp.Gelu(boolean tanh) -> tanh ? "map_gelu_tanh" : "map_gelu_erf";
+          case BinaryOp.Add _ -> "zip_add";
+          case BinaryOp.Mul _ -> "zip_mul";
+          case BinaryOp.SwiGlu _ -> "zip_swiglu";
+          case BinaryOp.GeGlu(boolean tanh) -> tanh ? "zip_geglu_tanh" : "zip_geglu_erf";
           default -> null;
         };
-    if (symbol == null
-        || !s.allContiguous()
-        || s.inputs().stream().anyMatch(t -> t != ScalarType.F32)) {
+    if (symbol == null || !Elements.plain(s)) {
       return null;
     }
     return new ElementwiseKernel(functions.get(symbol), s.op().name());
@@ -66,18 +59,12 @@ final class ElementwiseKernel implements Kernel {
 
   /** Bytes that an operand takes when it is spread out; 0 if it has the result's shape. */
   private static long spread(TensorView x, TensorView y) {
-    return x.shape().equals(y.shape()) ? 0 : (y.shape().elements() * Float.BYTES + 63) / 64 * 64;
+    return x.shape().equals(y.shape()) ? 0 : (y.dtype().bytes(y.shape().elements()) + 63) / 64 * 64;
   }
 
   @Override
   public Runnable bind(KernelArgs args) {
     return new Call(function.address(), args);
-  }
-
-  private enum Form {
-    UNARY,
-    BINARY,
-    GATED
   }
 
   private static final class Call implements Runnable {
@@ -87,7 +74,10 @@ final class ElementwiseKernel implements Kernel {
     private final MemorySegment x2; // (n), with two operands only
     private final MemorySegment y; // (n)
     private final long n;
-    private final Form form;
+    private final DType type;
+    private final long format;
+    private final long flow;
+    private final long step;
     private final TaskPool.Task task = this::compute;
 
     Call(MemorySegment function, KernelArgs args) {
@@ -95,12 +85,10 @@ final class ElementwiseKernel implements Kernel {
       this.args = args;
       y = args.output().base();
       n = args.output().shape().elements();
-      form =
-          switch (args.op()) {
-            case BinaryOp.Add _, BinaryOp.Mul _ -> Form.BINARY;
-            case BinaryOp _ -> Form.GATED;
-            default -> Form.UNARY;
-          };
+      type = args.output().dtype();
+      format = Elements.format(type);
+      flow = Elements.flow(args);
+      step = Elements.slice(n);
       x = operand(0);
       x2 = args.inputs().size() > 1 ? operand(1) : MemorySegment.NULL;
     }
@@ -121,7 +109,7 @@ final class ElementwiseKernel implements Kernel {
           broadcast(args.input(i), i == 0 ? x : x2);
         }
       }
-      args.pool().parallelFor(Math.toIntExact((n + ELEMENTS - 1) / ELEMENTS), task);
+      args.pool().parallelFor(Math.toIntExact((n + step - 1) / step), task);
     }
 
     /** Row by row: copied, or filled with one element. */
@@ -137,14 +125,11 @@ final class ElementwiseKernel implements Kernel {
         for (int a = 0; a < last; a++) {
           at += index[a] * l.stride(a);
         }
-        if (fill) {
-          float value = from.segment().getAtIndex(ValueLayout.JAVA_FLOAT, at);
-          for (long j = 0; j < row; j++) {
-            to.setAtIndex(ValueLayout.JAVA_FLOAT, i + j, value);
-          }
-        } else {
-          MemorySegment.copy(
-              from.segment(), at * Float.BYTES, to, i * Float.BYTES, row * Float.BYTES);
+        long start = type.bytes(i);
+        long bytes = type.bytes(fill ? 1 : row);
+        MemorySegment.copy(from.segment(), type.bytes(at), to, start, bytes);
+        for (long all = type.bytes(row); bytes < all; bytes *= 2) { // one element, two, four
+          MemorySegment.copy(to, start, to, start + bytes, Math.min(bytes, all - bytes));
         }
         for (int a = last - 1; a >= 0 && ++index[a] == dims[a]; a--) {
           index[a] = 0;
@@ -153,19 +138,17 @@ final class ElementwiseKernel implements Kernel {
     }
 
     private void compute(int slice) {
-      long at = slice * ELEMENTS;
-      long count = Math.min(ELEMENTS, n - at);
-      MemorySegment from = part(x, at);
-      MemorySegment to = part(y, at);
-      switch (form) {
-        case UNARY -> Calls.unary(function, from, to, count);
-        case BINARY -> Calls.binary(function, from, part(x2, at), to, count);
-        case GATED -> Calls.gated(function, from, part(x2, at), to, count);
+      long at = slice * step;
+      long count = Math.min(step, n - at);
+      if (args.inputs().size() == 1) {
+        Calls.map(function, part(x, at), part(y, at), count, format, flow);
+      } else {
+        Calls.zip(function, part(x, at), part(x2, at), part(y, at), count, format, flow);
       }
     }
 
-    private static MemorySegment part(MemorySegment s, long at) {
-      return at == 0 ? s : s.asSlice(at * Float.BYTES);
+    private MemorySegment part(MemorySegment s, long at) {
+      return at == 0 ? s : s.asSlice(type.bytes(at));
     }
   }
 }

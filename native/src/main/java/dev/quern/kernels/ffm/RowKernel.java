@@ -7,17 +7,15 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
-import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Softmax and logSoftmax along the last axis, rmsNorm, layerNorm (without residuals); F32 without
- * gaps. Slices of about {@value #ELEMENTS} elements, whole rows.
+ * Softmax and logSoftmax along the last axis, rmsNorm, layerNorm (without residuals); F32, F16 or
+ * BF16 without gaps. Slices are whole rows, about {@link Elements#slice} elements.
  */
 final class RowKernel implements Kernel {
-  private static final long ELEMENTS = 16 * 1024;
-
   private final Functions.Function function;
   private final String name;
 
@@ -36,9 +34,7 @@ final class RowKernel implements Kernel {
           case NormOp.LayerNorm _ when !s.residuals() -> "layer_norm";
           default -> null;
         };
-    if (symbol == null
-        || !s.allContiguous()
-        || s.inputs().stream().anyMatch(t -> t != ScalarType.F32)) {
+    if (symbol == null || !Elements.plain(s)) {
       return null;
     }
     return new RowKernel(functions.get(symbol), s.op().name());
@@ -64,6 +60,9 @@ final class RowKernel implements Kernel {
     private final MemorySegment inverse; // (rows) or null pointer
     private final long rows;
     private final long c;
+    private final DType type;
+    private final long format;
+    private final long flow;
     private final long step;
     private final int slices;
     private final TaskPool pool;
@@ -80,7 +79,10 @@ final class RowKernel implements Kernel {
       inverse = args.outputs().size() > 1 ? args.outputs().get(1).base() : MemorySegment.NULL;
       c = in.shape().rank() == 0 ? 1 : in.shape().dim(-1);
       rows = c == 0 ? 0 : in.shape().elements() / c;
-      step = Math.max(1, ELEMENTS / Math.max(1, c));
+      type = in.dtype();
+      format = Elements.format(type);
+      flow = Elements.flow(args);
+      step = Math.max(1, Elements.slice(in.shape().elements()) / Math.max(1, c));
       slices = Math.toIntExact((rows + step - 1) / step);
       pool = args.pool();
     }
@@ -93,17 +95,17 @@ final class RowKernel implements Kernel {
     private void compute(int slice) {
       long row = slice * step;
       long count = Math.min(step, rows - row);
-      MemorySegment from = slice == 0 ? x : x.asSlice(row * c * Float.BYTES);
-      MemorySegment to = slice == 0 ? y : y.asSlice(row * c * Float.BYTES);
+      MemorySegment from = slice == 0 ? x : x.asSlice(type.bytes(row * c));
+      MemorySegment to = slice == 0 ? y : y.asSlice(type.bytes(row * c));
       switch (op) {
         case NormOp.RmsNorm(float eps) -> {
           boolean kept = !inverse.equals(MemorySegment.NULL);
           MemorySegment factors = kept ? inverse.asSlice(row * Float.BYTES) : inverse;
-          Calls.rmsNorm(function, from, weight, to, factors, count, c, eps);
+          Calls.rmsNorm(function, from, weight, to, factors, count, c, eps, format, flow);
         }
         case NormOp.LayerNorm(float eps) ->
-            Calls.layerNorm(function, from, weight, bias, to, count, c, eps);
-        default -> Calls.rows(function, from, c, to, c, count, c);
+            Calls.layerNorm(function, from, weight, bias, to, count, c, eps, format, flow);
+        default -> Calls.softmax(function, from, to, count, c, format, flow);
       }
     }
   }

@@ -103,7 +103,10 @@ class NativeConformanceTest {
     }
 
     private static boolean plain(KernelSignature s) {
-      return s.allContiguous() && s.inputs().stream().allMatch(t -> t == ScalarType.F32);
+      DType type = s.inputs().getFirst();
+      return s.allContiguous()
+          && List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16).contains(type)
+          && s.inputs().stream().allMatch(t -> t == type);
     }
 
     private static boolean linear(KernelSignature s) {
