@@ -17,6 +17,8 @@
  * the piece of K is converted and transposed, V converted, both into panels, once for all query rows and the whole
  * group; query rows (query-major, group inside) by MR: scores through the register tile of micro.h, softmax, and the
  * same tile again for p V. Tiles that see no key of a piece are skipped.
+ * exp(x) = 2^(x log2 e): the factor is part of what queries are multiplied by, so maxima are in units of log 2. What does not
+ * depend on a row's width is done for MR rows together.
  * KEYS = 128: at head_dim 128 both panels are 64 KiB and live in the second-level cache, a row's scores 512 bytes.
  */
 #include "attention.h"
@@ -28,7 +30,10 @@
 
 #include <math.h>
 
-enum { KEYS = 128 };
+enum { KEYS = 128, ROWS_PADDED = 16 };
+
+static const float LOG2_E = 0x1.715476p+0f;
+static const float LN_2 = 0x1.62e43p-1f;
 
 typedef struct workspace {
     float *k_panels;   /* (KEYS / NR, head_dim, NR) */
@@ -93,49 +98,58 @@ static void pack_values(const void *v, const quern_attention_args *a, int64_t j0
     }
 }
 
-/*
- * One row's scores of keys [j0, j0 + n) become exponentials in place; the running maximum and sum move on; returns the
- * factor by which what was accumulated must shrink. n is rounded up to VL in memory; keys not seen become 0.
- */
-QUERN_INLINE float softmax_step(float *score, const float *mask, int64_t mask_key, const quern_attention_args *a,
-                                int64_t from, int64_t to, int64_t n, float *top, float *total) {
-    const vf scale = v_set1(a->scale);
-    for (int64_t i = 0; i < n; i += VL) {
-        vf s = v_load(score + i) * scale;
-        if (a->soft_cap > 0.0f) {
-            s = v_tanh(s / v_set1(a->soft_cap)) * v_set1(a->soft_cap);
+/* Soft cap and mask of one row, whose scores [from, to) are seen; the rest of `padded` becomes -inf. */
+QUERN_INLINE void adjust(float *score, const float *mask, const quern_attention_args *a, int64_t from, int64_t to,
+                         int64_t padded) {
+    if (a->soft_cap > 0.0f) {
+        for (int64_t i = 0; i < padded; i += VL) {
+            v_store(score + i, v_tanh(v_load(score + i)) * v_set1(a->soft_cap * LOG2_E));
         }
-        v_store(score + i, s);
     }
     for (int64_t i = 0; mask && i < to; i++) {
-        score[i] += mask[i * mask_key];
+        score[i] += mask[i * a->mask_key] * LOG2_E;
     }
     for (int64_t i = 0; i < from; i++) {
         score[i] = -INFINITY;
     }
-    const int64_t padded = round_up(n, VL);
-    for (int64_t i = to > from ? to : from; i < padded; i++) {
+    for (int64_t i = to; i < padded; i++) {
         score[i] = -INFINITY;
     }
-    vf high = v_set1(-INFINITY);
-    for (int64_t i = 0; i < n; i += VL) {
-        high = v_max(v_load(score + i), high);
+}
+
+/*
+ * The scores (mr, KEYS) of n keys (a multiple of VL; hidden ones are -inf) become exponentials in place; maxima and sums of
+ * the rows move on; shrink: the factors by which what was accumulated must shrink.
+ */
+QUERN_INLINE void softmax_step(float *score, int mr, int64_t n, float *top, float *total, float *shrink) {
+    float now[ROWS_PADDED];
+    for (int r = 0; r < mr; r++) {
+        vf high = v_load(score + r * KEYS);
+        high = v_max(high, v_set1(-INFINITY));
+        for (int64_t i = VL; i < n; i += VL) {
+            high = v_max(v_load(score + r * KEYS + i), high);
+        }
+        const float block = v_hmax(high);
+        now[r] = block > top[r] ? block : top[r];
+        shrink[r] = top[r] == now[r] ? 0.0f : top[r] - now[r];
     }
-    const float old = *top;
-    const float block = v_hmax(high);
-    const float now = block > old ? block : old;
-    const vf shift = v_set1(now == -INFINITY ? 0.0f : now);
-    vf sum = v_zero();
-    for (int64_t i = 0; i < n; i += VL) {
-        vf e = v_exp(v_load(score + i) - shift);
-        v_store(score + i, e);
-        sum = sum + e;
+    for (int r = mr; r < ROWS_PADDED; r++) {
+        shrink[r] = 0.0f;
     }
-    const vf difference = v_set1(old == now ? 0.0f : old - now);
-    const float shrink = v_exp(difference)[0];
-    *top = now;
-    *total = *total * shrink + v_sum(sum);
-    return shrink;
+    for (int r = 0; r < ROWS_PADDED; r += VL) {
+        v_store(shrink + r, v_exp2_negative(v_load(shrink + r)));
+    }
+    for (int r = 0; r < mr; r++) {
+        const vf shift = v_set1(now[r] == -INFINITY ? 0.0f : now[r]);
+        vf sum = v_zero();
+        for (int64_t i = 0; i < n; i += VL) {
+            vf e = v_exp2_negative(v_load(score + r * KEYS + i) - shift);
+            v_store(score + r * KEYS + i, e);
+            sum = sum + e;
+        }
+        top[r] = now[r];
+        total[r] = total[r] * shrink[r] + v_sum(sum);
+    }
 }
 
 /* Rows [r0, r0 + mr) against the packed keys [j0, j0 + n). */
@@ -149,10 +163,13 @@ static void attend(const quern_attention_args *a, const float *mask, int64_t r0,
     if (used <= 0 || first_key(a, r0 / a->group) >= j0 + n) {
         return;
     }
+    const int64_t padded = round_up(used, VL);
     for (int64_t j = 0; j < used; j += NR) {
         tile(mr, d, w->q + r0 * d, d, 1, w->k_panels + j * d, w->score + j, KEYS, NR, 0);
     }
-    for (int r = 0; r < mr; r++) {
+    const int whole = !mask && a->soft_cap == 0.0f && used == padded && first_key(a, t_last) <= j0 &&
+                      end_key(a, r0 / a->group) >= j0 + used;
+    for (int r = 0; !whole && r < mr; r++) {
         const int64_t t = (r0 + r) / a->group;
         const int64_t g = (r0 + r) % a->group;
         const int64_t first = first_key(a, t) - j0;
@@ -160,11 +177,14 @@ static void attend(const quern_attention_args *a, const float *mask, int64_t r0,
         const int64_t from = first < 0 ? 0 : first < used ? first : used;
         const int64_t to = end < from ? from : end < used ? end : used;
         const float *row_mask = mask ? mask + t * a->mask_query + g * a->mask_head + j0 * a->mask_key : 0;
-        const float shrink = softmax_step(w->score + r * KEYS, row_mask, a->mask_key, a, from, to, used,
-                                          w->top + r0 + r, w->total + r0 + r);
+        adjust(w->score + r * KEYS, row_mask, a, from, to, padded);
+    }
+    float shrink[ROWS_PADDED];
+    softmax_step(w->score, mr, padded, w->top + r0, w->total + r0, shrink);
+    for (int r = 0; r < mr; r++) {
         float *sum = w->sum + (r0 + r) * dv;
-        for (int64_t i = 0; shrink != 1.0f && i < dv; i += VL) {
-            v_store_upto(sum + i, v_load_upto(sum + i, dv - i) * v_set1(shrink), dv - i);
+        for (int64_t i = 0; shrink[r] != 1.0f && i < dv; i += VL) {
+            v_store_upto(sum + i, v_load_upto(sum + i, dv - i) * v_set1(shrink[r]), dv - i);
         }
     }
     for (int64_t c = 0; c < dv; c += NR) {
@@ -186,7 +206,7 @@ static void finish(const quern_attention_args *a, void *out, float *lse, const w
                 store_elements_upto(out, to + i, a->out_format, y, dv - i);
             }
             if (lse) {
-                lse[t * a->lse_query + g * a->lse_head] = total == 0.0f ? -INFINITY : w->top[r] + logf(total);
+                lse[t * a->lse_query + g * a->lse_head] = total == 0.0f ? -INFINITY : w->top[r] * LN_2 + logf(total);
             }
         }
     }
@@ -197,10 +217,14 @@ void QN(attention)(const void *q, const void *k, const void *v, const float *mas
     const quern_attention_args *a = args;
     const int64_t rows = a->queries * a->group;
     const workspace w = divide(scratch, rows, a->head_dim, a->value_dim);
+    const float factor = a->soft_cap > 0.0f ? a->scale / a->soft_cap : a->scale * LOG2_E;
     for (int64_t t = 0; t < a->queries; t++) {
         for (int64_t g = 0; g < a->group; g++) {
             const int64_t r = t * a->group + g;
             load_line(q, t * a->q_query + g * a->q_head, a->q_format, w.q + r * a->head_dim, a->head_dim);
+            for (int64_t i = 0; i < a->head_dim; i++) {
+                w.q[r * a->head_dim + i] *= factor;
+            }
             w.top[r] = -INFINITY;
             w.total[r] = 0.0f;
         }

@@ -26,6 +26,23 @@ QUERN_INLINE vf v_exp(vf x) {
     return v_scale2(p, n);
 }
 
+/*
+ * 2^x for x <= 0, -inf included, as 2^n 2^r, n = round(x): degree 5 through Chebyshev nodes on |r| <= 0.5, relative error
+ * 2.0e-07 before rounding. What is below 2^-150 is 0. Attention's: its scores are in units of log 2, and their own errors are larger.
+ */
+QUERN_INLINE vf v_exp2_negative(vf x) {
+    x = v_max(v_set1(-160.0f), x);
+    const vf n = v_round(x);
+    const vf r = x - n;
+    vf p = v_set1(0x1.5ec866p-10f);
+    p = v_fma(p, r, v_set1(0x1.3cbf60p-7f));
+    p = v_fma(p, r, v_set1(0x1.c6afeep-5f));
+    p = v_fma(p, r, v_set1(0x1.ebfa4cp-3f));
+    p = v_fma(p, r, v_set1(0x1.62e430p-1f));
+    p = v_fma(p, r, v_set1(1.0f));
+    return v_scale2(p, n);
+}
+
 /* 1 / (1 + exp(-x)), for negative x as exp(x) / (1 + exp(x)): results down to the denormals keep their digits. */
 QUERN_INLINE vf v_sigmoid(vf x) {
     vf e = v_exp(v_zero() - v_abs(x));
