@@ -18,18 +18,22 @@ import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Dot products of rows of Q4_K or Q6_K with one F32 x. Four rows, {@code far} bytes apart, then the
  * four that follow them, {@code stride} bytes on.
  *
- * <p>Two passes. The first turns the scales of the rows into floats, 16 for each block. The second
- * goes over groups of 64 elements that share bytes; over those bytes, a vector at a time: widen to
- * ints, take the bits apart, to floats, multiply by x, multiply-add by the scale of the sub-block.
- * Scales were two thirds of the work when they were taken apart one by one where they are used.
+ * <p>Two passes. The first turns the scales of the rows into floats, 16 for each block, and
+ * multiplies the minima by the sums of x that they belong to. The second goes over groups of 64
+ * elements that share bytes; over those bytes, a vector at a time: widen to ints, take the bits
+ * apart, to floats, multiply by x, multiply-add by the scale of the sub-block. Scales were two
+ * thirds of the work when they were taken apart one by one where they are used.
  *
  * <p>The groups of all blocks are one loop: C2 hoists nothing out of a loop of four inside another.
  * For the form of the loops see {@link DotFloats}; for the lack of helpers, {@link MicroKernel}.
@@ -40,6 +44,11 @@ final class DotBlocks256 {
 
   /** Floats of scales that a batch has at most, if it has more than four rows: 16 KiB. */
   private static final int MOST = 4096;
+
+  private static final VarHandle INTS = MethodHandles.byteArrayViewVarHandle(int[].class, LE);
+
+  /** Lanes that are minima, where a vector has both: four scales, four minima, and so on. */
+  private static final VectorMask<Float> MINIMA = VectorMask.fromLong(F, 0xf0f0);
 
   private DotBlocks256() {}
 
@@ -56,39 +65,74 @@ final class DotBlocks256 {
   }
 
   /**
+   * Sums of 32 elements of x, each where the minimum that belongs to it is among the scales; zero
+   * where a scale is.
+   */
+  static void sums4k(MemorySegment x, long xAt, int k, float[] sums) {
+    for (int n = 0; n < k / 32; n++) {
+      FloatVector s = FloatVector.zero(F);
+      for (int i = 0; i < 32; i += L) {
+        s = s.add(Simd.load(x, xAt + 128L * n + 4L * i));
+      }
+      sums[(n >> 2) * 8 + 4 + (n & 3)] = Simd.sum(s);
+    }
+  }
+
+  /**
    * Of each block of Q4_K, in the order in which they are stored: d times four scales, −dmin times
    * four minima, and the same again.
+   *
+   * @param sums of x, from {@link #sums4k}
+   * @param t receives the lanes of the minima's part of each row
    */
   static void scales4k(
-      MemorySegment w, long at, long stride, long far, int rows, int k, float[] scales) {
+      MemorySegment w,
+      long at,
+      long stride,
+      long far,
+      int rows,
+      int k,
+      float[] sums,
+      byte[] bits,
+      float[] scales,
+      float[] t) {
     int i = 0;
     for (int r = 0; r < 4 * rows; r++) {
       long q = at + (r >> 2) * stride + (r & 3) * far;
-      for (int b = 0; b < k / 256; b++) {
-        float d = Half.FLOATS[w.get(I16, q) & 0xffff];
-        float m = -Half.FLOATS[w.get(I16, q + 2) & 0xffff];
+      FloatVector s = FloatVector.zero(F);
+      for (int b = 0; b != k / 16; b += SCALES) {
+        FloatVector d = FloatVector.broadcast(F, Half.FLOATS[w.get(I16, q) & 0xffff]);
+        FloatVector m = FloatVector.broadcast(F, -Half.FLOATS[w.get(I16, q + 2) & 0xffff]);
         int u0 = w.get(I32, q + 4);
         int u1 = w.get(I32, q + 8);
         int u2 = w.get(I32, q + 12);
         // each int is four 6-bit numbers in four bytes
-        four(u0 & 0x3f3f3f3f, d, scales, i);
-        four(u1 & 0x3f3f3f3f, m, scales, i + 4);
-        four((u2 & 0x0f0f0f0f) | (u0 >>> 2 & 0x30303030), d, scales, i + 8);
-        four((u2 >>> 4 & 0x0f0f0f0f) | (u1 >>> 2 & 0x30303030), m, scales, i + 12);
+        INTS.set(bits, 0, u0 & 0x3f3f3f3f);
+        INTS.set(bits, 4, u1 & 0x3f3f3f3f);
+        INTS.set(bits, 8, (u2 & 0x0f0f0f0f) | (u0 >>> 2 & 0x30303030));
+        INTS.set(bits, 12, (u2 >>> 4 & 0x0f0f0f0f) | (u1 >>> 2 & 0x30303030));
+        for (int j = 0; j < SCALES; j += BL) {
+          ByteVector v = ByteVector.fromArray(B, bits, j);
+          for (int p = 0; p < B_PARTS; p++) {
+            int o = j + p * L;
+            FloatVector f = L >= 8 ? d.blend(m, MINIMA) : (o & 4) == 0 ? d : m;
+            f = ((FloatVector) v.convertShape(B2I, I, p).convertShape(I2F, F, 0)).mul(f);
+            f.intoArray(scales, i + o);
+            s = f.fma(FloatVector.fromArray(F, sums, b + o), s);
+          }
+        }
         i += SCALES;
         q += 144;
       }
+      s.intoArray(t, r * L);
     }
   }
 
-  private static void four(int bytes, float f, float[] to, int i) {
-    to[i] = f * (bytes & 0xff);
-    to[i + 1] = f * (bytes >>> 8 & 0xff);
-    to[i + 2] = f * (bytes >>> 16 & 0xff);
-    to[i + 3] = f * (bytes >>> 24);
-  }
-
-  /** A group: 64 elements, the low nibbles of 32 bytes and their high ones. */
+  /**
+   * A group: 64 elements, the low nibbles of 32 bytes and their high ones.
+   *
+   * @param t lanes to add to
+   */
   static void q4k(
       MemorySegment w,
       long at,
@@ -107,10 +151,10 @@ final class DotBlocks256 {
       long e = 0;
       long end = 4L * k;
       FloatVector zero = FloatVector.zero(F);
-      FloatVector s0 = zero;
-      FloatVector s1 = zero;
-      FloatVector s2 = zero;
-      FloatVector s3 = zero;
+      FloatVector s0 = FloatVector.fromArray(F, t, 4 * L * r);
+      FloatVector s1 = FloatVector.fromArray(F, t, 4 * L * r + L);
+      FloatVector s2 = FloatVector.fromArray(F, t, 4 * L * r + 2 * L);
+      FloatVector s3 = FloatVector.fromArray(F, t, 4 * L * r + 3 * L);
       while (e != end) {
         int n = (int) (e >> 8);
         long q = first + (n >> 2) * 144L + (n & 3) * 32L;
@@ -125,8 +169,6 @@ final class DotBlocks256 {
         FloatVector c1 = zero;
         FloatVector c2 = zero;
         FloatVector c3 = zero;
-        FloatVector x0 = zero;
-        FloatVector x1 = zero;
         for (int j = 0; j < 32; j += BL) {
           ByteVector b0 = ByteVector.fromMemorySegment(B, w, q + j, LE);
           ByteVector b1 = ByteVector.fromMemorySegment(B, w, q1 + j, LE);
@@ -136,8 +178,6 @@ final class DotBlocks256 {
             long o = xAt + e + 4L * (j + p * L);
             FloatVector lo = FloatVector.fromMemorySegment(F, x, o, LE);
             FloatVector hi = FloatVector.fromMemorySegment(F, x, o + 128, LE);
-            x0 = x0.add(lo);
-            x1 = x1.add(hi);
             IntVector i = (IntVector) b0.convertShape(ZERO_EXTEND_B2I, I, p);
             a0 = ((FloatVector) i.and(15).convertShape(I2F, F, 0)).fma(lo, a0);
             c0 = ((FloatVector) i.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(hi, c0);
@@ -155,23 +195,15 @@ final class DotBlocks256 {
         int g = scale + (n >> 1) * 8 + (n & 1) * 2;
         s0 = a0.fma(FloatVector.broadcast(F, scales[g]), s0);
         s0 = c0.fma(FloatVector.broadcast(F, scales[g + 1]), s0);
-        s0 = x0.fma(FloatVector.broadcast(F, scales[g + 4]), s0);
-        s0 = x1.fma(FloatVector.broadcast(F, scales[g + 5]), s0);
         g += row;
         s1 = a1.fma(FloatVector.broadcast(F, scales[g]), s1);
         s1 = c1.fma(FloatVector.broadcast(F, scales[g + 1]), s1);
-        s1 = x0.fma(FloatVector.broadcast(F, scales[g + 4]), s1);
-        s1 = x1.fma(FloatVector.broadcast(F, scales[g + 5]), s1);
         g += row;
         s2 = a2.fma(FloatVector.broadcast(F, scales[g]), s2);
         s2 = c2.fma(FloatVector.broadcast(F, scales[g + 1]), s2);
-        s2 = x0.fma(FloatVector.broadcast(F, scales[g + 4]), s2);
-        s2 = x1.fma(FloatVector.broadcast(F, scales[g + 5]), s2);
         g += row;
         s3 = a3.fma(FloatVector.broadcast(F, scales[g]), s3);
         s3 = c3.fma(FloatVector.broadcast(F, scales[g + 1]), s3);
-        s3 = x0.fma(FloatVector.broadcast(F, scales[g + 4]), s3);
-        s3 = x1.fma(FloatVector.broadcast(F, scales[g + 5]), s3);
         e += 256;
       }
       s0.intoArray(t, 4 * L * r);
@@ -230,10 +262,10 @@ final class DotBlocks256 {
         int half = n >> 1 & 1;
         int odd = n & 1;
         long q = first + (n >> 2) * 210L;
-        long low = q + 64 * half + 16 * odd;
-        long high = q + 128 + 16 * (n & 3);
+        long low = q + 64L * half + 16L * odd;
+        long high = q + 128 + 16L * (n & 3);
         int g = scale + (n >> 1) * 8 + odd;
-        long o = xAt + (e & ~1023L) + 512 * half + 64 * odd;
+        long o = xAt + (e & ~1023L) + 512L * half + 64L * odd;
         for (int j = 0; j < 16; j += BL) {
           ByteVector a0 = ByteVector.fromMemorySegment(B, w, low + j, LE);
           ByteVector b0 = ByteVector.fromMemorySegment(B, w, low + 32 + j, LE);

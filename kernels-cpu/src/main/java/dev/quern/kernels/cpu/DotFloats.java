@@ -155,7 +155,7 @@ final class DotFloats {
       while (e != end) {
         ShortVector h = ShortVector.fromMemorySegment(H, w, q, LE);
         for (int p = 0; p < H_PARTS; p++) {
-          FloatVector v = FloatVector.fromMemorySegment(F, x, e + p * VB, LE);
+          FloatVector v = FloatVector.fromMemorySegment(F, x, e + (long) p * VB, LE);
           s = Convert.f16(h, p).fma(v, s);
         }
         q += 2L * HL;

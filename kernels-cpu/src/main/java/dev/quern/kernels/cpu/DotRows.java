@@ -30,6 +30,7 @@ final class DotRows {
 
   private final float[] sums = new float[BATCH * 4 * Simd.L];
   private final float[] scales;
+  private final byte[] bits = new byte[16];
   private final int batch;
 
   /**
@@ -58,6 +59,7 @@ final class DotRows {
    * @param rows how many
    * @param x F32
    * @param k elements of a row; a multiple of the block length
+   * @param xSums {@link DotBlocks256#sums4k} of x for Q4_K
    * @param y F32 results
    */
   void run(
@@ -69,12 +71,13 @@ final class DotRows {
       MemorySegment x,
       long xAt,
       int k,
+      float[] xSums,
       MemorySegment y,
       long yAt) {
     int part = rows / 4;
     for (int r = 0; r < part; r += batch) {
       int n = Math.min(batch, part - r);
-      dot(type, w, from + r * stride, stride, part * stride, n, x, xAt, k);
+      dot(type, w, from + r * stride, stride, part * stride, n, x, xAt, k, xSums);
       for (int i = 0; i < 4 * n; i++) {
         int row = r + i / 4 + i % 4 * part;
         y.set(F32, yAt + 4L * row, sum(type, i, w, from + row * stride, x, xAt, k));
@@ -82,7 +85,7 @@ final class DotRows {
     }
     // what is left: the same row four times over
     for (int r = 4 * part; r < rows; r++) {
-      dot(type, w, from + r * stride, stride, 0, 1, x, xAt, k);
+      dot(type, w, from + r * stride, stride, 0, 1, x, xAt, k, xSums);
       y.set(F32, yAt + 4L * r, sum(type, 0, w, from + r * stride, x, xAt, k));
     }
   }
@@ -96,7 +99,8 @@ final class DotRows {
       int rows,
       MemorySegment x,
       long xAt,
-      int k) {
+      int k,
+      float[] xSums) {
     // not a switch: over constants of two enums it allocates
     if (type == ScalarType.F32) {
       DotFloats.f32(w, at, stride, far, rows, x, xAt, k, sums);
@@ -109,7 +113,7 @@ final class DotRows {
     } else if (type == BlockType.Q4_0) {
       DotBlocks32.q40(w, at, stride, far, rows, x, xAt, k, sums);
     } else if (type == BlockType.Q4_K) {
-      DotBlocks256.scales4k(w, at, stride, far, rows, k, scales);
+      DotBlocks256.scales4k(w, at, stride, far, rows, k, xSums, bits, scales, sums);
       DotBlocks256.q4k(w, at, stride, far, rows, x, xAt, k, scales, sums);
     } else if (type == BlockType.Q6_K) {
       DotBlocks256.scales6k(w, at, stride, far, rows, k, scales);

@@ -3,6 +3,7 @@ package dev.quern.kernels.cpu;
 import static dev.quern.kernels.cpu.Segments.F32;
 
 import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
@@ -70,6 +71,7 @@ final class DotTask extends SlicedTask {
   private final long yAt;
   private final Slots slots;
   private final DotRows[] dots;
+  private final float[][] xSums;
   private final long sliceRows;
 
   DotTask(
@@ -94,6 +96,7 @@ final class DotTask extends SlicedTask {
     slots = new Slots(scratch, 0, 0, slices);
     dots = new DotRows[slots.count()];
     Arrays.setAll(dots, i -> new DotRows(problem.w.dtype(), problem.k));
+    xSums = new float[problem.m][problem.w.dtype() == BlockType.Q4_K ? problem.k / 16 : 0];
     boolean direct = problem.xDirect();
     this.x = direct ? problem.x.segment() : scratch;
     this.xAt = direct ? xStart : 0;
@@ -107,6 +110,11 @@ final class DotTask extends SlicedTask {
     if (!problem.xDirect()) {
       for (int i = 0; i < problem.m; i++) {
         widen(xStart + i * problem.x.lineBytes(), i * xStride);
+      }
+    }
+    if (problem.w.dtype() == BlockType.Q4_K) {
+      for (int i = 0; i < problem.m; i++) {
+        DotBlocks256.sums4k(x, xAt + i * xStride, problem.k, xSums[i]);
       }
     }
     pool.parallelFor(slices, this);
@@ -141,7 +149,8 @@ final class DotTask extends SlicedTask {
       long element = i * problem.n + from;
       long to = yAt + 4 * element;
       long xi = xAt + i * xStride;
-      dot.run(w.dtype(), w.segment(), first, w.lineBytes(), rows, x, xi, problem.k, y, to);
+      dot.run(
+          w.dtype(), w.segment(), first, w.lineBytes(), rows, x, xi, problem.k, xSums[i], y, to);
       if (bias != null) {
         addBias(bias, from, rows, to);
       }
