@@ -108,6 +108,45 @@ static void bench_matmul(const entry *e, int64_t m, int64_t n, int64_t k) {
     free(scratch);
 }
 
+#if defined(__x86_64__)
+/* Gate and up of a feed-forward layer of 2048 to 8192 in one kernel, and in parts. */
+static void bench_gated(void) {
+    enum { M = 512, N = 8192, K = 2048 };
+    if (skip("matmul_gated_bf16_q8_0_amx", QUERN_CAP_AMX)) {
+        return;
+    }
+    const int64_t wb = K / 32 * 34;
+    void *x = memory((int64_t)M * K * 2);
+    float *gate = memory((int64_t)M * N * 4);
+    float *up = memory((int64_t)M * N * 4);
+    void *y = memory((int64_t)M * N * 2);
+    void *scratch = memory(quern_scratch_bytes(K));
+    const uint8_t *w = big;
+    for (int parts = 0; parts < 2; parts++) {
+        double best = 1e9;
+        for (int repeat = 0; repeat < 5; repeat++) {
+            const double t = seconds();
+            if (parts) {
+                quern_matmul_bf16_q8_0_amx(x, K * 2, w, wb, gate, N, M, 0, N, K, scratch);
+                quern_matmul_bf16_q8_0_amx(x, K * 2, w + N * wb, wb, up, N, M, 0, N, K, scratch);
+                quern_swiglu_avx512(gate, N, up, N, gate, N, M, N);
+                quern_convert_f32_bf16_tiles_amx(gate, (int64_t)N * 4, y, N * 2, M, N);
+            } else {
+                quern_matmul_gated_bf16_q8_0_amx(x, K * 2, w, w + N * wb, wb, y, N * 2, M, 0, N, K, scratch, QUERN_GATE_SILU);
+            }
+            const double d = seconds() - t;
+            best = d < best ? d : best;
+        }
+        printf("matmul_gated_bf16_q8_0_amx %s  %8.1f GFLOP/s\n", parts ? "in parts" : "in one  ", 4e-9 * M * N * K / best);
+    }
+    free(x);
+    free(gate);
+    free(up);
+    free(y);
+    free(scratch);
+}
+#endif
+
 /* n floats in [-scale, scale): a running maximum must have something to do. */
 static float *random_floats(int64_t n, float scale) {
     float *x = memory(n * 4);
@@ -263,6 +302,9 @@ int main(int count, char **arguments) {
             bench_matmul(e, 512, 2048, 2048);
         }
     }
+#if defined(__x86_64__)
+    bench_gated();
+#endif
     bench_attention();
     SMALL(baseline, QUERN_CAP_BASELINE)
 #if defined(__x86_64__)

@@ -89,6 +89,17 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
     QUERN_API void name(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y, int64_t ldy, int64_t m,  \
                         int64_t n0, int64_t n1, int64_t k, void *scratch);
 
+/* f of a gated product. */
+enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
+
+/*
+ * y[i, n] = f(sum over p of x[i, p] * gate[n, p]) * (sum over p of x[i, p] * up[n, p]) for n in [n0, n1), n0 a multiple
+ * of 32; y in the order of tiles, ldy bytes per row.
+ */
+#define QUERN_MATMUL_GATED(name)                                                                                    \
+    QUERN_API void name(const void *x, int64_t ldx, const void *gate, const void *up, int64_t ldw, void *y,         \
+                        int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch, int64_t kind);
+
 /* y[r, :] = to(x[r, :]), rows of k elements. */
 #define QUERN_CONVERT(name) \
     QUERN_API void name(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k);
@@ -262,6 +273,12 @@ QUERN_MATMUL(quern_matmul_bf16_q8_0_amx)
 QUERN_MATMUL(quern_matmul_bf16_q4_0_amx)
 QUERN_MATMUL(quern_matmul_bf16_q4_k_amx)
 QUERN_MATMUL(quern_matmul_bf16_q6_k_amx)
+QUERN_MATMUL_GATED(quern_matmul_gated_bf16_bf16_amx)
+QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f16_amx)
+QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q8_0_amx)
+QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_0_amx)
+QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_k_amx)
+QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q6_k_amx)
 
 /* Rounds values and exponentials to BF16: attention_amx.c. */
 QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,

@@ -154,6 +154,74 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
     release_guarded();
 }
 
+#if defined(__x86_64__)
+typedef void gated_fn(const void *, int64_t, const void *, const void *, int64_t, void *, int64_t, int64_t, int64_t,
+                      int64_t, int64_t, void *, int64_t);
+
+static const struct {
+    const char *name;
+    format w;
+    matmul_fn *plain;
+    gated_fn *run;
+} gated[] = {
+    {"matmul_gated_bf16_bf16_amx", BF16, quern_matmul_bf16_bf16_amx, quern_matmul_gated_bf16_bf16_amx},
+    {"matmul_gated_bf16_f16_amx", F16, quern_matmul_bf16_f16_amx, quern_matmul_gated_bf16_f16_amx},
+    {"matmul_gated_bf16_q8_0_amx", Q8_0, quern_matmul_bf16_q8_0_amx, quern_matmul_gated_bf16_q8_0_amx},
+    {"matmul_gated_bf16_q4_0_amx", Q4_0, quern_matmul_bf16_q4_0_amx, quern_matmul_gated_bf16_q4_0_amx},
+    {"matmul_gated_bf16_q4_k_amx", Q4_K, quern_matmul_bf16_q4_k_amx, quern_matmul_gated_bf16_q4_k_amx},
+    {"matmul_gated_bf16_q6_k_amx", Q6_K, quern_matmul_bf16_q6_k_amx, quern_matmul_gated_bf16_q6_k_amx},
+};
+
+/* A gated product has the bits of its parts: two products, the gate, the conversion. Also when it is cut in columns. */
+static void check_gated(int which, int64_t m, int64_t n, int64_t k, int64_t kind, int at_end) {
+    random_source r = {(uint64_t)(m * 1000003 + n * 1009 + k * 7 + kind)};
+    const int64_t wb = row_bytes(gated[which].w, k);
+    const int64_t xb = row_bytes(BF16, k);
+    const int64_t ldx = (k + 31) / 32 * 64;
+    const int64_t ldy = (n + 31) / 32 * 64;
+    const int64_t padded = (m + 31) / 32 * 32;
+    uint8_t *x = guarded(m * xb, at_end);
+    uint8_t *w[2] = {guarded(n * wb, at_end), guarded(n * wb, !at_end)};
+    make_activations(&r, BF16, x, m, k);
+    for (int64_t j = 0; j < 2 * n; j++) {
+        random_row(&r, gated[which].w, 0, w[j % 2] + j / 2 * wb, k);
+    }
+    const uint8_t *rows = in_tiles(x, xb, m, k, ldx, at_end);
+    void *scratch = scratch_memory(quern_scratch_bytes(k));
+    float *part[2] = {guarded(m * n * 4, at_end), guarded(m * n * 4, at_end)};
+    for (int h = 0; h < 2; h++) {
+        gated[which].plain(rows, ldx, w[h], wb, part[h], n, m, 0, n, k, scratch);
+    }
+    (kind == QUERN_GATE_SILU ? quern_swiglu_avx512 : kind == QUERN_GATE_GELU_TANH ? quern_geglu_tanh_avx512 : quern_geglu_erf_avx512)(
+        part[0], n, part[1], n, part[0], n, m, n);
+    uint8_t *expected = guarded(padded * ldy, at_end);
+    uint8_t *y = guarded(padded * ldy, at_end);
+    memset(expected, 0, (size_t)(padded * ldy));
+    memset(y, 0, (size_t)(padded * ldy));
+    quern_convert_f32_bf16_tiles_amx(part[0], n * 4, expected, ldy, m, n);
+    const int64_t cut = n / 2 / 32 * 32;
+    gated[which].run(rows, ldx, w[0], w[1], wb, y, ldy, m, 0, cut, k, scratch, kind);
+    gated[which].run(rows, ldx, w[0], w[1], wb, y, ldy, m, cut, n, k, scratch, kind);
+    CHECK(memcmp(y, expected, (size_t)(padded * ldy)) == 0, "%s m=%lld n=%lld k=%lld: not the bits of its parts",
+          gated[which].name, (long long)m, (long long)n, (long long)k);
+    release_guarded();
+}
+
+static int64_t check_all_gated(const int64_t *ms, const int64_t *ns) {
+    int64_t cases = 0;
+    for (int f = 0; f < 6 && has(QUERN_CAP_AMX); f++) {
+        const int64_t length = block_length(gated[f].w);
+        for (int c = 0; c < 14; c++, cases++) {
+            check_gated(f, ms[c % 12], ns[c], length == 1 ? 257 - c : 256 * (1 + c % 3), 1 + c % 3, c & 1);
+        }
+        check_gated(f, 40, 300, length == 1 ? 0 : 512, 1, 1);
+        check_gated(f, 530, 130, 256, 1, 0); /* more rows than sums fit in scratch */
+        cases += 2;
+    }
+    return cases;
+}
+#endif
+
 int main(void) {
     static const int64_t plain_k[] = {0, 1, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 255, 256, 257, 520};
     static const int64_t small_k[] = {32, 64, 96, 256, 320, 768};
@@ -184,5 +252,8 @@ int main(void) {
             cases++;
         }
     }
+#if defined(__x86_64__)
+    cases += check_all_gated(ms, ns);
+#endif
     return finished("matmul", cases);
 }
