@@ -3,6 +3,7 @@
  *
  *   add, mul       y = a + b, a * b                 n elements, contiguous; y may be an input
  *   add_bias       y[i, n] += bias[n], n in [n0, n1), i in [0, m)
+ *   add_rows       y[i, n] += r[i, n], r with y's stride
  *   exp, sigmoid, silu, gelu_tanh, gelu_erf         y = f(x)
  *   swiglu         y = silu(gate) * up              (rows, c) with row strides in elements
  *   geglu_tanh     y = gelu_tanh(gate) * up         gelu_tanh(x) = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
@@ -32,6 +33,12 @@ BINARY(mul, u * v)
 void QN(add_bias)(float *y, int64_t ldy, const float *bias, int64_t m, int64_t n0, int64_t n1) {
     for (int64_t i = 0; i < m; i++) {
         QN(add)(y + i * ldy + n0, bias + n0, y + i * ldy + n0, n1 - n0);
+    }
+}
+
+void QN(add_rows)(float *y, int64_t ldy, const float *r, int64_t m, int64_t n0, int64_t n1) {
+    for (int64_t i = 0; i < m; i++) {
+        QN(add)(y + i * ldy + n0, r + i * ldy + n0, y + i * ldy + n0, n1 - n0);
     }
 }
 

@@ -27,6 +27,7 @@ public sealed interface Op
         AttentionOp,
         LossOp,
         BufferOp,
+        FusedOp,
         CustomOp {
 
   /**

@@ -1,5 +1,6 @@
 package dev.quern.core.plan;
 
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
@@ -62,7 +63,7 @@ final class KernelEvent extends Event {
     kernel = choice.kernel().name();
     precision = used.name();
     bytes = bytes(in) + bytes(out);
-    flops = op instanceof MatMulOp ? product(in.getFirst().shape(), out.getFirst().shape()) : 0;
+    flops = flops(op, in, out);
   }
 
   /** Dtypes and shapes, as {@code explain} prints them too. */
@@ -76,6 +77,19 @@ final class KernelEvent extends Event {
 
   private static long bytes(List<Tensor> tensors) {
     return tensors.stream().mapToLong(t -> t.spec().byteSize()).sum();
+  }
+
+  private static long flops(Op op, List<Tensor> in, List<Tensor> out) {
+    Shape x = in.getFirst().shape();
+    return switch (op) {
+      case MatMulOp _, FusedOp.LinearAdd _ -> product(x, out.getFirst().shape());
+      case FusedOp.Linears _ -> out.stream().mapToLong(y -> product(x, y.shape())).sum();
+      case FusedOp.GatedFeedForward _ -> { // three weights of one size
+        Shape hidden = x.with(-1, in.get(1).shape().dim(0));
+        yield 2 * product(x, hidden) + product(hidden, out.getFirst().shape());
+      }
+      default -> 0;
+    };
   }
 
   private static long product(Shape x, Shape y) {

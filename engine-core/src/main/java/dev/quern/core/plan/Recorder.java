@@ -20,6 +20,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +43,6 @@ public final class Recorder implements Recording {
   private final MemorySegment parameters = SegmentPool.shared().take(PARAMETER_BYTES);
   private long parameterBytes;
   private final List<Step> steps = new ArrayList<>();
-  private final List<Workspace.Value> values = new ArrayList<>();
   private final List<Storage> constants = new ArrayList<>();
   private final IdentityHashMap<Tensor, Source> sources = new IdentityHashMap<>();
   private final Map<String, Slot> slots = new LinkedHashMap<>();
@@ -116,26 +116,16 @@ public final class Recorder implements Recording {
       return Eager.decompose(op, inputs, eager.kernels(), signature);
     }
     List<Tensor> operands = choice.get().pack() ? Eager.packed(op, inputs) : inputs;
-    int step = steps.size();
     List<Tensor> out = new ArrayList<>();
     for (TensorSpec s : results) {
-      Workspace.Value v = new Workspace.Value(s.byteSize(), step);
-      values.add(v);
-      out.add(symbolic(s.dtype(), Layout.contiguous(s.shape()), new Source(v, null)));
+      Source made = new Source(new Workspace.Value(s.byteSize()), null);
+      out.add(symbolic(s.dtype(), Layout.contiguous(s.shape()), made));
     }
-    operands.forEach(t -> use(t, step));
     if (op.writes().isEmpty() && out.stream().allMatch(t -> t.shape().elements() == 0)) {
       return out; // as eagerly, there is nothing to compute
     }
     steps.add(new Step(op, choice.get(), signature, operands, out));
     return out;
-  }
-
-  private void use(Tensor t, int step) {
-    Workspace.Value v = t.hasValues() ? null : source(t).value();
-    if (v != null) {
-      v.lastStep = Math.max(v.lastStep, step);
-    }
   }
 
   private Tensor view(ShapeOp op, Tensor x) {
@@ -199,18 +189,41 @@ public final class Recorder implements Recording {
    * @return the plan
    */
   public Plan finish() {
-    for (Tensor t : outputs.values()) {
-      use(t, steps.size());
-    }
-    MemorySegment workspace = SegmentPool.shared().take(Math.max(1, Workspace.place(values)));
+    List<Step> fused = Fusion.of(steps, outputs.values(), this::source, eager);
+    long workspaceBytes = Workspace.place(values(fused));
+    MemorySegment workspace = SegmentPool.shared().take(Math.max(1, workspaceBytes));
     PlanBinder binder = new PlanBinder(eager, lifetime, workspace, this::source);
     return new Plan(
         name,
         lifetime,
         new Plan.Memory(workspace, parameters, List.copyOf(constants)),
-        binder.bind(steps),
+        binder.bind(fused),
         slots,
         binder.outputs(outputs));
+  }
+
+  /** The values that calls make, with their lives. */
+  private List<Workspace.Value> values(List<Step> calls) {
+    List<Workspace.Value> values = new ArrayList<>();
+    for (int i = 0; i < calls.size(); i++) {
+      for (Tensor t : calls.get(i).in()) {
+        readAt(t, i);
+      }
+      for (Tensor t : calls.get(i).out()) {
+        Workspace.Value v = Objects.requireNonNull(source(t).value());
+        v.madeAt(i);
+        values.add(v);
+      }
+    }
+    outputs.values().forEach(t -> readAt(t, calls.size()));
+    return values;
+  }
+
+  private void readAt(Tensor t, int step) {
+    Workspace.Value v = t.hasValues() ? null : source(t).value();
+    if (v != null) {
+      v.readAt(step);
+    }
   }
 
   /** Gives up: an error ended the recording. */

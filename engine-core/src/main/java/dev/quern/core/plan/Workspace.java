@@ -14,14 +14,21 @@ final class Workspace {
   /** A value's life, in step numbers, and its place once planned. */
   static final class Value {
     final long bytes;
-    final int firstStep;
+    int firstStep;
     int lastStep;
-    long offsetBytes = -1;
+    long offsetBytes; // of an empty value 0, whether it is placed or not
 
-    Value(long bytes, int firstStep) {
+    Value(long bytes) {
       this.bytes = bytes;
-      this.firstStep = firstStep;
-      this.lastStep = firstStep;
+    }
+
+    void madeAt(int step) {
+      firstStep = step;
+      lastStep = step;
+    }
+
+    void readAt(int step) {
+      lastStep = Math.max(lastStep, step);
     }
 
     boolean meets(Value o) {

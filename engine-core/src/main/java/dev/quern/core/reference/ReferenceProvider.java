@@ -8,6 +8,7 @@ import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.CustomOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormOp;
@@ -71,7 +72,7 @@ public final class ReferenceProvider implements KernelProvider {
       case Rope _ -> kernel(op, RopeKernel::bind);
       case LossOp _ -> kernel(op, LossKernels::bind);
       case BufferOp _ -> kernel(op, BufferKernels::bind);
-      case CustomOp _, ShapeOp _ -> null;
+      case CustomOp _, ShapeOp _, FusedOp _ -> null;
     };
   }
 

@@ -1,6 +1,7 @@
 package dev.quern.core.spi;
 
 import dev.quern.core.op.AttentionOp;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
@@ -48,7 +49,8 @@ public record KernelSignature(
       List<TensorSpec> outputs,
       boolean residuals,
       Precision precision) {
-    boolean stored = op instanceof MatMulOp || op instanceof AttentionOp.Attention;
+    boolean stored =
+        op instanceof MatMulOp || op instanceof FusedOp || op instanceof AttentionOp.Attention;
     DType weight = stored ? inputs.get(1).dtype() : ScalarType.F32;
     return new KernelSignature(
         op,

@@ -35,6 +35,7 @@ final class Calls {
       handle(FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
   // p: pointer, l: int64_t, f: float
   private static final MethodHandle MATMUL = handle(procedure("plplplllllp"));
+  private static final MethodHandle MATMUL_GATED = handle(procedure("plpplplllllpl"));
   private static final MethodHandle GEMM = handle(procedure("pllpllplllllp"));
   private static final MethodHandle ATTENTION = handle(procedure("pppppppp"));
   private static final MethodHandle ATTENTION_STEP = handle(procedure("pppppplllllp"));
@@ -45,6 +46,7 @@ final class Calls {
   private static final MethodHandle SOFTMAX = handle(procedure("plplllll"));
   private static final MethodHandle MAP = handle(procedure("pplll"));
   private static final MethodHandle ZIP = handle(procedure("ppplll"));
+  private static final MethodHandle GATED = handle(procedure("plplplll"));
   private static final MethodHandle ROPE = handle(procedure("pppplllll"));
 
   /** What most processes never call: making a handle takes time at the start. */
@@ -159,6 +161,33 @@ final class Calls {
     }
   }
 
+  /**
+   * {@code quern_matmul_gated_...}: y[i, n] = f(Σₚ x[i, p] · gate[n, p], Σₚ x[i, p] · up[n, p]) for
+   * n in [n0, n1). x and y in the order of tiles; strides in bytes.
+   */
+  static void matmulGated(
+      MemorySegment function,
+      MemorySegment x,
+      long ldx,
+      MemorySegment gate,
+      MemorySegment up,
+      long ldw,
+      MemorySegment y,
+      long ldy,
+      long m,
+      long n0,
+      long n1,
+      long k,
+      MemorySegment scratch,
+      long kind) {
+    try {
+      MATMUL_GATED.invokeExact(
+          function, x, ldx, gate, up, ldw, y, ldy, m, n0, n1, k, scratch, kind);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
   /** {@code quern_gemm_...}: y[i, n] = Σₚ a[i, p] · b[p, n] for n in [n0, n1), any strides. */
   static void gemm(
       MemorySegment function,
@@ -259,17 +288,20 @@ final class Calls {
     }
   }
 
-  /** {@code quern_add_bias_...}: y[i, n] += bias[n] for n in [n0, n1), i &lt; m. */
-  static void addBias(
+  /**
+   * {@code quern_add_bias_...}: y[i, n] += r[n] for n in [n0, n1), i &lt; m; {@code
+   * quern_add_rows_...}: y[i, n] += r[i, n], r with y's stride.
+   */
+  static void addToRows(
       MemorySegment function,
       MemorySegment y,
       long ldy,
-      MemorySegment bias,
+      MemorySegment r,
       long m,
       long n0,
       long n1) {
     try {
-      ROWS.invokeExact(function, y, ldy, bias, m, n0, n1);
+      ROWS.invokeExact(function, y, ldy, r, m, n0, n1);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -350,6 +382,25 @@ final class Calls {
       long flow) {
     try {
       ZIP.invokeExact(function, a, b, y, n, format, flow);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /**
+   * {@code quern_swiglu_...}, {@code quern_geglu_...}: y = f(gate) · up; rows of c elements, ld
+   * elements apart.
+   */
+  static void gated(
+      MemorySegment function,
+      MemorySegment gate,
+      MemorySegment up,
+      MemorySegment y,
+      long ld,
+      long rows,
+      long c) {
+    try {
+      GATED.invokeExact(function, gate, ld, up, ld, y, ld, rows, c);
     } catch (Throwable t) {
       throw failed(t);
     }

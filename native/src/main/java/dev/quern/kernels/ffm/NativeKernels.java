@@ -3,6 +3,7 @@ package dev.quern.kernels.ffm;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.spi.Ceiling;
 import dev.quern.core.spi.CeilingLoop;
@@ -61,6 +62,7 @@ public final class NativeKernels implements KernelProvider {
         Kernel product = ProductKernel.of(functions, s);
         yield product != null ? product : GemmKernel.of(functions, s);
       }
+      case FusedOp op -> FusedKernel.of(functions, op, s);
       case AttentionOp.Attention _ -> AttentionKernel.of(functions, s);
       case AttentionOp.Rope _ -> RopeKernel.of(functions, s);
       case DataOp.Embedding _ -> EmbeddingKernel.of(functions, s);

@@ -10,6 +10,7 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -92,7 +93,7 @@ final class ProductKernel implements Kernel {
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
     Extents e = extents(in.get(0), in.get(1), out.getFirst());
     ProductPath path = ProductPath.of(functions, weight, precision, e.m());
-    return ProductCall.convertedBytes(path, e.batches(), e.m(), e.k());
+    return Activations.bytes(path.activation(), e.batches(), e.m(), e.k());
   }
 
   @Override
@@ -105,20 +106,23 @@ final class ProductKernel implements Kernel {
     boolean one = e.batches() == 1;
     Shape batch = one ? Shape.SCALAR : y.shape().slice(0, y.shape().rank() - 2);
     int wRows = linear ? 0 : -1;
-    var operands =
-        new ProductCall.Operands(
+    var rows =
+        new Activations.Rows(
             x.base(),
             rowStride(x, e.k()),
+            one ? new long[1] : Batches.offsets(batch, x),
+            e.m(),
+            e.k());
+    var weight =
+        new Product.Weight(
             w.base(),
             e.n() > 1 ? w.strideBytes(wRows) : w.dtype().bytes(e.k()),
-            y.base(),
-            args.inputs().size() > 2 ? args.input(2).base() : null,
-            e.m(),
             e.n(),
-            e.k(),
-            one ? new long[1] : Batches.offsets(batch, x),
             one ? new long[1] : Batches.offsets(batch, w));
-    return new ProductCall(functions, operands, path, args.pool(), args.scratch());
+    MemorySegment bias = args.inputs().size() > 2 ? args.input(2).base() : null;
+    Activations a = Activations.of(rows, path, args.scratch());
+    var product = new Product(functions, path, a, weight, new Product.Result(y.base(), bias, null));
+    return new Stages(args.pool(), List.of(List.of(a), List.of(product)));
   }
 
   /** Bytes from row to row of x; a contiguous x is one matrix whatever its rank. */

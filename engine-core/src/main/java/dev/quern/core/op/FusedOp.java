@@ -1,0 +1,105 @@
+package dev.quern.core.op;
+
+import dev.quern.core.type.TensorSpec;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Several calls in one, where that saves passes over memory and waits between threads. No user
+ * spells these: a plan puts them in the place of their parts if a backend has a kernel for them,
+ * and they compute what the parts compute, bit for bit.
+ *
+ * <p>They have no gradient and no reference kernel; {@link #decompose} is both.
+ */
+public sealed interface FusedOp extends Op {
+
+  /**
+   * Products of one left operand: yᵢ = x · wᵢᵀ (+ biasᵢ); inputs x, w₁, ..., wₙ (, bias₁, ...,
+   * biasₙ). For example queries, keys and values.
+   *
+   * @param count n, at least 2
+   * @param bias whether all have a bias; else none has
+   */
+  record Linears(int count, boolean bias) implements FusedOp {
+    private <T> List<T> part(List<T> in, int i) {
+      return bias
+          ? List.of(in.getFirst(), in.get(1 + i), in.get(1 + count + i))
+          : List.of(in.getFirst(), in.get(1 + i));
+    }
+
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      List<Tensor> out = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        out.addAll(in.getFirst().executor().apply(new MatMulOp.Linear(bias), part(in, i)));
+      }
+      return out;
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, bias ? 1 + 2 * count : 1 + count);
+      List<TensorSpec> out = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        out.addAll(new MatMulOp.Linear(bias).infer(part(in, i)));
+      }
+      return out;
+    }
+  }
+
+  /**
+   * A product and a residual connection: y = x · wᵀ (+ bias) + r; inputs x, w, (bias,) r.
+   *
+   * @param bias whether there is one
+   */
+  record LinearAdd(boolean bias) implements FusedOp {
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      Tensor x = in.get(0);
+      Tensor w = in.get(1);
+      return List.of((bias ? x.linear(w, in.get(2)) : x.linear(w)).add(in.getLast()));
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, bias ? 4 : 3);
+      TensorSpec y = new MatMulOp.Linear(bias).infer(in.subList(0, in.size() - 1)).getFirst();
+      Infer.shape(this, in.getLast(), "residual", y.shape());
+      Infer.require(this, in.getLast(), "residual", y.dtype());
+      return List.of(y);
+    }
+  }
+
+  /**
+   * A gated feed-forward layer: y = f(x · gateᵀ, x · upᵀ) · downᵀ (+ r); inputs x, gate, up, down
+   * (, r).
+   *
+   * @param gate f, a {@link BinaryOp.SwiGlu} or {@link BinaryOp.GeGlu}
+   * @param residual whether r is added
+   */
+  record GatedFeedForward(BinaryOp gate, boolean residual) implements FusedOp {
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      Tensor x = in.getFirst();
+      Tensor gated =
+          x.executor().apply(gate, List.of(x.linear(in.get(1)), x.linear(in.get(2)))).getFirst();
+      Tensor y = gated.linear(in.get(3));
+      return List.of(residual ? y.add(in.get(4)) : y);
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, residual ? 5 : 4);
+      MatMulOp.Linear linear = new MatMulOp.Linear(false);
+      TensorSpec x = in.getFirst();
+      List<TensorSpec> factors = new ArrayList<>(linear.infer(List.of(x, in.get(1))));
+      factors.addAll(linear.infer(List.of(x, in.get(2))));
+      TensorSpec y = linear.infer(List.of(gate.infer(factors).getFirst(), in.get(3))).getFirst();
+      if (residual) {
+        Infer.shape(this, in.get(4), "residual", y.shape());
+        Infer.require(this, in.get(4), "residual", y.dtype());
+      }
+      return List.of(y);
+    }
+  }
+}

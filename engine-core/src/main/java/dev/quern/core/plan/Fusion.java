@@ -1,0 +1,239 @@
+package dev.quern.core.plan;
+
+import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.MatMulOp.Linear;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.plan.Recorder.Source;
+import dev.quern.core.plan.Recorder.Step;
+import dev.quern.core.spi.KernelRegistry.Choice;
+import dev.quern.core.spi.KernelSignature;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Puts {@link FusedOp}s in the place of their parts: gated feed-forward layers, residual
+ * connections after products, products of one left operand.
+ *
+ * <p>A value that nobody else reads may disappear into the call that reads it. A call moves down to
+ * the last of its parts, or up to the first if all it needs is there; nothing it reads changes in
+ * between, because only values of the plan and constants are moved past other calls. Parts are
+ * fused only if one provider runs them all and has a kernel for the whole at their precision.
+ */
+final class Fusion {
+  private final Eager eager;
+  private final Function<Tensor, Source> sources;
+  private final List<@Nullable Step> steps;
+  private final Map<Workspace.Value, Integer> readers = new IdentityHashMap<>();
+  private final Map<Workspace.Value, Integer> producer = new IdentityHashMap<>();
+
+  private Fusion(
+      List<Step> steps, Collection<Tensor> outputs, Function<Tensor, Source> sources, Eager eager) {
+    this.eager = eager;
+    this.sources = sources;
+    this.steps = new ArrayList<>(steps);
+    for (int i = 0; i < steps.size(); i++) {
+      steps.get(i).in().forEach(this::read);
+      for (Tensor t : steps.get(i).out()) {
+        producer.put(value(t), i);
+      }
+    }
+    outputs.forEach(this::read);
+  }
+
+  /**
+   * The fused calls.
+   *
+   * @param steps in order
+   * @param outputs what the plan hands out
+   * @param sources what symbolic tensors are made of
+   * @param eager where kernels are chosen
+   * @return the calls that are left, in order
+   */
+  static List<Step> of(
+      List<Step> steps, Collection<Tensor> outputs, Function<Tensor, Source> sources, Eager eager) {
+    Fusion f = new Fusion(steps, outputs, sources, eager);
+    for (int i = 0; i < steps.size(); i++) {
+      f.fuseFeedForward(i);
+    }
+    for (int i = 0; i < steps.size(); i++) {
+      f.fuseResidual(i);
+    }
+    for (int i = 0; i < steps.size(); i++) {
+      f.fuseSiblings(i);
+    }
+    List<Step> left = new ArrayList<>();
+    for (Step s : f.steps) {
+      if (s != null) {
+        left.add(s);
+      }
+    }
+    return left;
+  }
+
+  private Workspace.@Nullable Value value(Tensor t) {
+    return t.hasValues() ? null : sources.apply(t).value();
+  }
+
+  private void read(Tensor t) {
+    Workspace.Value v = value(t);
+    if (v != null) {
+      readers.merge(v, 1, Integer::sum);
+    }
+  }
+
+  /** Where a value is made that only this operand reads, whole and as it was made; −1 if not so. */
+  private int onlyFor(Tensor operand) {
+    Workspace.Value v = value(operand);
+    Integer at = v == null || readers.getOrDefault(v, 0) != 1 ? null : producer.get(v);
+    Step made = at == null ? null : steps.get(at);
+    boolean whole =
+        made != null
+            && made.out().size() == 1
+            && operand.layout().isContiguous()
+            && operand.layout().offset() == 0
+            && operand.shape().elements() == made.out().getFirst().shape().elements();
+    return whole ? at : -1;
+  }
+
+  /** The operand's maker, if it is a product without bias. */
+  private @Nullable Step productFor(Tensor operand) {
+    int at = onlyFor(operand);
+    Step s = at < 0 ? null : steps.get(at);
+    return s != null && s.op().equals(new Linear(false)) && isConstant(s.in().get(1)) ? s : null;
+  }
+
+  private static boolean isConstant(Tensor t) {
+    return t.hasValues() && !t.storage().isMutable();
+  }
+
+  private boolean isSame(Tensor a, Tensor b) {
+    Workspace.Value v = value(a);
+    return v != null && v == value(b) && a.layout().equals(b.layout());
+  }
+
+  private void fuseFeedForward(int i) {
+    Step down = steps.get(i);
+    if (down == null || !down.op().equals(new Linear(false)) || !isConstant(down.in().get(1))) {
+      return;
+    }
+    int at = onlyFor(down.in().getFirst());
+    Step gated = at < 0 ? null : steps.get(at);
+    if (gated == null
+        || !(gated.op() instanceof BinaryOp.SwiGlu || gated.op() instanceof BinaryOp.GeGlu)) {
+      return;
+    }
+    Step gate = productFor(gated.in().get(0));
+    Step up = productFor(gated.in().get(1));
+    if (gate == null || up == null || !isSame(gate.in().getFirst(), up.in().getFirst())) {
+      return;
+    }
+    Tensor gateWeight = gate.in().get(1);
+    Tensor upWeight = up.in().get(1);
+    if (!gateWeight.spec().equals(upWeight.spec())) {
+      return;
+    }
+    Op op = new FusedOp.GatedFeedForward((BinaryOp) gated.op(), false);
+    List<Tensor> in = List.of(gate.in().getFirst(), gateWeight, upWeight, down.in().get(1));
+    replace(op, in, down.out(), i, List.of(gate, up, gated, down));
+  }
+
+  private void fuseResidual(int i) {
+    Step add = steps.get(i);
+    if (add == null || !(add.op() instanceof BinaryOp.Add)) {
+      return;
+    }
+    for (int side : new int[] {1, 0}) {
+      Tensor sum = add.in().get(side);
+      Tensor residual = add.in().get(1 - side);
+      int at = onlyFor(sum);
+      Step product = at < 0 ? null : steps.get(at);
+      if (product == null
+          || !sum.shape().equals(residual.shape())
+          || value(product.in().getFirst()) == null) {
+        continue;
+      }
+      Op op =
+          switch (product.op()) {
+            case Linear(boolean bias) -> new FusedOp.LinearAdd(bias);
+            case FusedOp.GatedFeedForward(BinaryOp gate, boolean added) when !added ->
+                new FusedOp.GatedFeedForward(gate, true);
+            default -> null;
+          };
+      if (op == null
+          || !product.in().subList(1, product.in().size()).stream().allMatch(Fusion::isConstant)) {
+        continue;
+      }
+      List<Tensor> in = new ArrayList<>(product.in());
+      in.add(residual);
+      if (replace(op, in, add.out(), i, List.of(product, add))) {
+        return;
+      }
+    }
+  }
+
+  private void fuseSiblings(int i) {
+    Step first = steps.get(i);
+    if (first == null
+        || !(first.op() instanceof Linear(boolean bias))
+        || !isSibling(first, first)) {
+      return;
+    }
+    List<Step> parts = new ArrayList<>();
+    for (Step s : steps.subList(i, steps.size())) {
+      if (s != null && isSibling(first, s)) {
+        parts.add(s);
+      }
+    }
+    if (parts.size() < 2) {
+      return;
+    }
+    List<Tensor> in = new ArrayList<>(first.in().subList(0, 1));
+    for (int operand = 1; operand < first.in().size(); operand++) {
+      for (Step s : parts) {
+        in.add(s.in().get(operand));
+      }
+    }
+    List<Tensor> out = parts.stream().map(s -> s.out().getFirst()).toList();
+    replace(new FusedOp.Linears(parts.size(), bias), in, out, i, parts);
+  }
+
+  private boolean isSibling(Step first, Step s) {
+    return s.op().equals(first.op())
+        && s.in().subList(1, s.in().size()).stream().allMatch(Fusion::isConstant)
+        && isSame(first.in().getFirst(), s.in().getFirst());
+  }
+
+  /** Puts one call in the place of its parts, at step i, if whoever runs the parts has a kernel. */
+  private boolean replace(Op op, List<Tensor> in, List<Tensor> out, int i, List<Step> parts) {
+    KernelSignature s =
+        KernelSignature.of(
+            op, in, out.stream().map(Tensor::spec).toList(), false, eager.precision());
+    Optional<Choice> choice = eager.kernels().find(s);
+    if (choice.isEmpty()
+        || choice.get().pack()
+        || !parts.stream().allMatch(p -> agrees(p, s, choice.get()))) {
+      return false;
+    }
+    steps.replaceAll(step -> parts.stream().anyMatch(p -> p == step) ? null : step);
+    steps.set(i, new Step(op, choice.get(), s, in, out));
+    for (Tensor t : out) {
+      producer.put(value(t), i);
+    }
+    return true;
+  }
+
+  private static boolean agrees(Step part, KernelSignature whole, Choice choice) {
+    boolean product = part.op() instanceof Linear || part.op() instanceof FusedOp;
+    return part.choice().provider().equals(choice.provider())
+        && !part.signature().residuals()
+        && (!product || part.signature().precision() == whole.precision());
+  }
+}

@@ -1,0 +1,69 @@
+package dev.quern.kernels.ffm;
+
+/**
+ * How a product is cut into slices: by batch, by {@value #ROWS} rows and by columns. It depends on
+ * the shape alone, so that no bit depends on the number of threads.
+ *
+ * <p>{@value #ROWS} rows, because their BF16 activations stay in a 2 MiB second-level cache up to k
+ * = 2048 while the panels pass.
+ *
+ * @param m rows
+ * @param n columns
+ * @param columns of a slice, except perhaps the last
+ */
+record Cut(long m, long n, long columns) {
+  private static final long ROWS = 512;
+  private static final long PANEL_COLUMNS = 256;
+  private static final long STREAM_BYTES = 512 * 1024;
+
+  /** For kernels that pack the weights: the widest panels, but enough of them to share out. */
+  static Cut panels(long m, long n) {
+    long even = Math.ceilDiv(n, 8) / 32 * 32;
+    return new Cut(m, n, Math.clamp(even, 32, PANEL_COLUMNS));
+  }
+
+  /**
+   * For kernels that stream the weights: about {@value #STREAM_BYTES} bytes of them, streams as
+   * long as they can be, but enough slices to share out.
+   */
+  static Cut streams(long m, long n, long rowBytes) {
+    long most = Math.max(8, STREAM_BYTES / Math.max(1, rowBytes) / 8 * 8);
+    long even = Math.ceilDiv(n, 64) * 8; // eight slices
+    return new Cut(m, n, Math.clamp(even, 8, most));
+  }
+
+  private int columnSlices() {
+    return Math.toIntExact(Math.ceilDiv(n, columns));
+  }
+
+  private int rowSlices() {
+    return Math.toIntExact(Math.ceilDiv(m, ROWS));
+  }
+
+  /** Slices of so many batches. */
+  int slices(int batches) {
+    return Math.multiplyExact(Math.multiplyExact(batches, rowSlices()), columnSlices());
+  }
+
+  int batch(int slice) {
+    return slice / (rowSlices() * columnSlices());
+  }
+
+  long row(int slice) {
+    return slice / columnSlices() % rowSlices() * ROWS;
+  }
+
+  /** Rows of a slice that starts at {@link #row}. */
+  long rows(long row) {
+    return Math.min(ROWS, m - row);
+  }
+
+  long column(int slice) {
+    return slice % columnSlices() * columns;
+  }
+
+  /** The column after a slice that starts at {@link #column}. */
+  long endColumn(long column) {
+    return Math.min(column + columns, n);
+  }
+}

@@ -1,0 +1,189 @@
+package dev.quern.kernels.ffm;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.FusedOp;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
+import dev.quern.kernels.ffm.Functions.Function;
+import dev.quern.kernels.ffm.ProductPath.Activation;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@link FusedOp}s of products. They take the same kernels and cuts as their parts, so the bits are
+ * the same; what is saved: activations are converted once for all products that read them, the
+ * threads wait for each other less often, residuals are added while a slice is in the cache, and
+ * between the halves of a feed-forward layer nothing goes through memory as F32.
+ */
+final class FusedKernel implements Kernel {
+  private final Functions functions;
+  private final FusedOp op;
+  private final Precision precision;
+
+  private FusedKernel(Functions functions, FusedOp op, Precision precision) {
+    this.functions = functions;
+    this.op = op;
+    this.precision = precision;
+  }
+
+  /** The kernel for a signature, or null if there is none. */
+  static @Nullable FusedKernel of(Functions functions, FusedOp op, KernelSignature s) {
+    int weights = weights(op);
+    for (int i = 0; i < s.inputs().size(); i++) {
+      boolean weight = i > 0 && i <= weights;
+      boolean taken =
+          weight ? Weights.symbol(s.inputs().get(i)) != null : s.inputs().get(i) == ScalarType.F32;
+      if (!taken) {
+        return null;
+      }
+    }
+    return s.allContiguous() ? new FusedKernel(functions, op, s.precision()) : null;
+  }
+
+  /** How many weights follow the first input. */
+  private static int weights(FusedOp op) {
+    return switch (op) {
+      case FusedOp.Linears(int count, boolean _) -> count;
+      case FusedOp.LinearAdd _ -> 1;
+      case FusedOp.GatedFeedForward _ -> 3;
+    };
+  }
+
+  @Override
+  public String name() {
+    return op.name();
+  }
+
+  private ProductPath path(TensorView w, long m) {
+    return ProductPath.of(functions, w.dtype(), precision, m);
+  }
+
+  private static long rows(TensorView x) {
+    return x.shape().slice(0, x.shape().rank() - 1).elements();
+  }
+
+  @Override
+  public long scratchBytes(List<TensorView> in, List<TensorView> out) {
+    TensorView x = in.getFirst();
+    long m = rows(x);
+    Map<Activation, Long> converted = new EnumMap<>(Activation.class);
+    List<TensorView> readers =
+        op instanceof FusedOp.GatedFeedForward ? in.subList(1, 2) : in.subList(1, 1 + weights(op));
+    for (TensorView w : readers) {
+      Activation a = path(w, m).activation();
+      converted.put(a, aligned(Activations.bytes(a, 1, m, x.shape().dim(-1))));
+    }
+    long bytes = converted.values().stream().mapToLong(Long::longValue).sum();
+    if (op instanceof FusedOp.GatedFeedForward) {
+      long n = in.get(1).shape().dim(0);
+      ProductPath gate = path(in.get(1), m);
+      ProductPath down = path(in.get(3), m);
+      boolean tiles = whole(in.get(1), gate, down) != null;
+      bytes += aligned(GatedProduct.bytes(tiles, m, n));
+      bytes += aligned(Activations.bytes(down.activation(), 1, m, n));
+    }
+    return bytes;
+  }
+
+  /**
+   * The kernel for both products of a feed-forward layer's first half, if the second reads tiles.
+   */
+  private @Nullable Function whole(TensorView gate, ProductPath first, ProductPath second) {
+    boolean tiles =
+        first.activation() == Activation.BF16_TILES && second.activation() == Activation.BF16_TILES;
+    return tiles
+        ? functions.find("matmul_gated_bf16_" + Weights.symbol(gate.dtype())).orElse(null)
+        : null;
+  }
+
+  private static long aligned(long bytes) {
+    return Math.ceilDiv(bytes, 64) * 64;
+  }
+
+  @Override
+  public Runnable bind(KernelArgs args) {
+    return switch (op) {
+      case FusedOp.Linears(int count, boolean bias) -> linears(args, count, bias);
+      case FusedOp.LinearAdd(boolean bias) -> linearAdd(args, bias);
+      case FusedOp.GatedFeedForward(BinaryOp gate, boolean residual) ->
+          feedForward(args, gate, residual);
+    };
+  }
+
+  private static Activations.Rows rowsOf(TensorView x) {
+    return Activations.Rows.contiguous(x.base(), rows(x), x.shape().dim(-1));
+  }
+
+  private static Product.Weight weight(TensorView w) {
+    long stride = w.dtype().bytes(w.shape().dim(1));
+    return new Product.Weight(w.base(), stride, w.shape().dim(0), new long[1]);
+  }
+
+  private Runnable linears(KernelArgs args, int count, boolean bias) {
+    Activations.Rows x = rowsOf(args.input(0));
+    Map<Activation, Activations> converted = new EnumMap<>(Activation.class);
+    List<Product> products = new ArrayList<>();
+    long at = 0;
+    for (int i = 0; i < count; i++) {
+      ProductPath path = path(args.input(1 + i), x.m());
+      Activations a = converted.get(path.activation());
+      if (a == null) {
+        a = Activations.of(x, path, Segments.from(args.scratch(), at));
+        at += aligned(Activations.bytes(path.activation(), 1, x.m(), x.k()));
+        converted.put(path.activation(), a);
+      }
+      var result =
+          new Product.Result(
+              args.outputs().get(i).base(), bias ? args.input(1 + count + i).base() : null, null);
+      products.add(new Product(functions, path, a, weight(args.input(1 + i)), result));
+    }
+    return new Stages(args.pool(), List.of(List.copyOf(converted.values()), products));
+  }
+
+  private Runnable linearAdd(KernelArgs args, boolean bias) {
+    Activations.Rows x = rowsOf(args.input(0));
+    ProductPath path = path(args.input(1), x.m());
+    Activations a = Activations.of(x, path, args.scratch());
+    var result =
+        new Product.Result(
+            args.output().base(),
+            bias ? args.input(2).base() : null,
+            args.inputs().getLast().base());
+    Product product = new Product(functions, path, a, weight(args.input(1)), result);
+    return new Stages(args.pool(), List.of(List.of(a), List.of(product)));
+  }
+
+  private Runnable feedForward(KernelArgs args, BinaryOp op, boolean residual) {
+    Activations.Rows x = rowsOf(args.input(0));
+    Product.Weight gate = weight(args.input(1));
+    ProductPath first = path(args.input(1), x.m());
+    ProductPath second = path(args.input(3), x.m());
+    long n = gate.n();
+    long before = aligned(Activations.bytes(first.activation(), 1, x.m(), x.k()));
+    Function whole = whole(args.input(1), first, second);
+    long hidden = aligned(GatedProduct.bytes(whole != null, x.m(), n));
+    Activations a = Activations.of(x, first, args.scratch());
+    MemorySegment memory = args.scratch().asSlice(before, hidden);
+    var gated =
+        new GatedProduct(functions, first, a, gate, weight(args.input(2)), op, whole, memory);
+    Activations h =
+        whole != null
+            ? Activations.written(memory, second, x.m(), n)
+            : Activations.of(
+                Activations.Rows.contiguous(memory, x.m(), n),
+                second,
+                Segments.from(args.scratch(), before + hidden));
+    MemorySegment r = residual ? args.input(4).base() : null;
+    var result = new Product.Result(args.output().base(), null, r);
+    Product down = new Product(functions, second, h, weight(args.input(3)), result);
+    return new Stages(args.pool(), List.of(List.of(a), List.of(gated), List.of(h), List.of(down)));
+  }
+}

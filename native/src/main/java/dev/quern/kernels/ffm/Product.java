@@ -1,0 +1,88 @@
+package dev.quern.kernels.ffm;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** One product y = x · Wᵀ (+ bias) (+ residual), cut in slices. */
+final class Product implements Part {
+  /**
+   * A right operand.
+   *
+   * @param base its first row
+   * @param stride bytes from row to row
+   * @param n rows, the columns of the result
+   * @param offsets bytes from the base, one per batch
+   */
+  @SuppressWarnings("ArrayRecordComponent") // an internal bundle, never compared
+  record Weight(MemorySegment base, long stride, long n, long[] offsets) {}
+
+  /**
+   * A result.
+   *
+   * @param y (batch, m, n) F32 without gaps
+   * @param bias (n) F32, or null
+   * @param residual (m, n) F32, or null; of one batch
+   */
+  record Result(MemorySegment y, @Nullable MemorySegment bias, @Nullable MemorySegment residual) {}
+
+  private final ProductPath path;
+  private final Activations x;
+  private final Weight w;
+  private final Result result;
+  private final Cut cut;
+  private final long scratchBytes;
+  private final MemorySegment addBias;
+  private final MemorySegment addRows;
+
+  Product(Functions functions, ProductPath path, Activations x, Weight w, Result result) {
+    this.path = path;
+    this.x = x;
+    this.w = w;
+    this.result = result;
+    this.cut = path.packs() ? Cut.panels(x.m(), w.n) : Cut.streams(x.m(), w.n, w.stride);
+    this.scratchBytes = path.packs() ? functions.productScratchBytes(x.k()) : 0;
+    this.addBias = functions.get("add_bias").address();
+    this.addRows = functions.get("add_rows").address();
+  }
+
+  @Override
+  public int slices() {
+    return cut.slices(x.batches());
+  }
+
+  @Override
+  public void run(int slice) {
+    int batch = cut.batch(slice);
+    long row = cut.row(slice);
+    long rows = cut.rows(row);
+    long n0 = cut.column(slice);
+    long n1 = cut.endColumn(n0);
+    long at = (batch * x.m() + row) * w.n * Float.BYTES;
+    MemorySegment y = Segments.from(result.y, at);
+    MemorySegment scratch = scratchBytes > 0 ? Scratch.take(scratchBytes) : MemorySegment.NULL;
+    Calls.matmul(
+        path.function().address(),
+        x.at(batch, row),
+        x.stride(),
+        Segments.from(w.base, w.offsets[batch]),
+        w.stride,
+        y,
+        w.n,
+        rows,
+        n0,
+        n1,
+        x.k(),
+        scratch);
+    if (scratchBytes > 0) {
+      Scratch.give(scratch);
+    }
+    MemorySegment bias = result.bias;
+    if (bias != null) {
+      Calls.addToRows(addBias, y, w.n, bias, rows, n0, n1);
+    }
+    MemorySegment residual = result.residual;
+    if (residual != null) {
+      Calls.addToRows(addRows, y, w.n, Segments.from(residual, at), rows, n0, n1);
+    }
+  }
+}
