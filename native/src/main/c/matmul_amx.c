@@ -22,7 +22,8 @@
  * matmul_gated: y = f(x gate^T) * (x up^T), rounded to BF16 and in the order of tiles, as the next product wants it. The
  * upper tile of a pair is then gate's and the lower one up's, so f meets both factors in the same lane, and since the
  * sums are the transpose, two of their rows are the pairs along the next product's k: nothing is transposed, and
- * nothing is written as F32 (a feed-forward layer of 512 tokens, 2048 to 8192: %% faster than its parts).
+ * nothing is written as F32 (a feed-forward layer of 512 tokens, 2048 to 8192 in Q8_0: 1,010 GFLOP/s on one core,
+ * 760 in parts).
  *
  * An element's bits depend on its row, its column and k only. Denormal inputs count as zero (tdpbf16ps).
  */

@@ -11,7 +11,7 @@ import dev.quern.core.spi.KernelRegistry.Choice;
 import dev.quern.core.spi.KernelSignature;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,8 +31,8 @@ final class Fusion {
   private final Eager eager;
   private final Function<Tensor, Source> sources;
   private final List<@Nullable Step> steps;
-  private final Map<Workspace.Value, Integer> readers = new IdentityHashMap<>();
-  private final Map<Workspace.Value, Integer> producer = new IdentityHashMap<>();
+  private final Map<Workspace.Value, Integer> readers = new HashMap<>();
+  private final Map<Workspace.Value, Integer> producer = new HashMap<>();
 
   private Fusion(
       List<Step> steps, Collection<Tensor> outputs, Function<Tensor, Source> sources, Eager eager) {
@@ -92,8 +92,11 @@ final class Fusion {
   /** Where a value is made that only this operand reads, whole and as it was made; −1 if not so. */
   private int onlyFor(Tensor operand) {
     Workspace.Value v = value(operand);
-    Integer at = v == null || readers.getOrDefault(v, 0) != 1 ? null : producer.get(v);
-    Step made = at == null ? null : steps.get(at);
+    if (v == null || readers.getOrDefault(v, 0) != 1) {
+      return -1;
+    }
+    int at = producer.getOrDefault(v, -1);
+    Step made = at < 0 ? null : steps.get(at);
     boolean whole =
         made != null
             && made.out().size() == 1
@@ -222,7 +225,7 @@ final class Fusion {
         || !parts.stream().allMatch(p -> agrees(p, s, choice.get()))) {
       return false;
     }
-    steps.replaceAll(step -> parts.stream().anyMatch(p -> p == step) ? null : step);
+    steps.replaceAll(step -> step != null && parts.contains(step) ? null : step);
     steps.set(i, new Step(op, choice.get(), s, in, out));
     for (Tensor t : out) {
       producer.put(value(t), i);

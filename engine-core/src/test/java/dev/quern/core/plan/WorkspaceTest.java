@@ -13,8 +13,9 @@ class WorkspaceTest {
   void aChainNeedsTwoBuffers() {
     List<Workspace.Value> chain = new ArrayList<>();
     for (int i = 0; i < 10; i++) {
-      Workspace.Value v = new Workspace.Value(1024, i);
-      v.lastStep = i + 1;
+      Workspace.Value v = new Workspace.Value(1024);
+      v.madeAt(i);
+      v.readAt(i + 1);
       chain.add(v);
     }
     assertEquals(2048, Workspace.place(chain));
@@ -26,8 +27,9 @@ class WorkspaceTest {
     for (int round = 0; round < 200; round++) {
       List<Workspace.Value> values = new ArrayList<>();
       for (int i = 0; i < 40; i++) {
-        Workspace.Value v = new Workspace.Value(1 + random.nextInt(1000), i);
-        v.lastStep = i + random.nextInt(10);
+        Workspace.Value v = new Workspace.Value(1 + random.nextInt(1000));
+        v.madeAt(i);
+        v.readAt(i + random.nextInt(10));
         values.add(v);
       }
       long total = Workspace.place(values);

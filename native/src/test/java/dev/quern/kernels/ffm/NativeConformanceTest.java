@@ -146,7 +146,7 @@ class NativeConformanceTest {
     }
   }
 
-  private record Capped(Functions functions) implements KernelProvider {
+  record Capped(Functions functions) implements KernelProvider {
     @Override
     public String name() {
       return "native";

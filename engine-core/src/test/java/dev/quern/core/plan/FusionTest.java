@@ -1,0 +1,188 @@
+package dev.quern.core.plan;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.Buffer;
+import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelProvider;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.Probe;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.TensorSpec;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Which calls a plan fuses, seen through a provider that has a kernel for every fused operation.
+ */
+class FusionTest {
+  private static final TensorSpec X = TensorSpec.of(ScalarType.F32, 3, 8);
+
+  private final Engine engine = engine(_ -> true);
+  private final Tensor square = engine.normal(1, 8, 8);
+  private final Tensor other = engine.normal(2, 8, 8);
+  private final Tensor third = engine.normal(3, 8, 8);
+  private final Tensor bias = engine.normal(4, 8);
+
+  private static Engine engine(Predicate<Op> taken) {
+    return Engine.builder().kernels(new Fuser(taken)).build();
+  }
+
+  /** The reference kernels under another name, and names for fused operations. */
+  private record Fuser(Predicate<Op> taken) implements KernelProvider {
+    private static final ReferenceProvider REFERENCE = new ReferenceProvider();
+
+    @Override
+    public String name() {
+      return "fuser";
+    }
+
+    @Override
+    public int priority() {
+      return 100;
+    }
+
+    @Override
+    public Probe probe() {
+      return REFERENCE.probe();
+    }
+
+    @Override
+    public @Nullable Kernel find(KernelSignature s) {
+      if (!taken.test(s.op())) {
+        return null;
+      }
+      return s.op() instanceof FusedOp ? new Named() : REFERENCE.find(s);
+    }
+  }
+
+  /** A kernel that is never run. */
+  private record Named() implements Kernel {
+    @Override
+    public String name() {
+      return "fused";
+    }
+
+    @Override
+    public Runnable bind(KernelArgs args) {
+      return () -> {};
+    }
+  }
+
+  /** The operations of a plan, in order; its input is a value of the plan. */
+  private static List<String> calls(Engine engine, Function<Tensor, List<Tensor>> code) {
+    try (Plan plan =
+        engine.record(
+            "p",
+            r -> {
+              List<Tensor> out = code.apply(r.slot("x", X).mul(2));
+              for (int i = 0; i < out.size(); i++) {
+                r.output("y" + i, out.get(i));
+              }
+            })) {
+      return plan.explain().lines().skip(1).map(l -> l.substring(0, l.indexOf(' '))).toList();
+    }
+  }
+
+  private List<String> calls(Function<Tensor, List<Tensor>> code) {
+    return calls(engine, code);
+  }
+
+  private Tensor feedForward(Tensor x) {
+    return x.linear(square).swiGlu(x.linear(other)).linear(third);
+  }
+
+  @Test
+  void aFeedForwardLayerWithItsResidualIsOneCall() {
+    assertEquals(List.of("mul", "gatedFeedForward"), calls(x -> List.of(feedForward(x))));
+    assertEquals(List.of("mul", "gatedFeedForward"), calls(x -> List.of(x.add(feedForward(x)))));
+    assertEquals(List.of("mul", "gatedFeedForward"), calls(x -> List.of(feedForward(x).add(x))));
+  }
+
+  @Test
+  void aValueThatSomebodyElseReadsStays() {
+    List<String> readTwice =
+        calls(
+            x -> {
+              Tensor h = x.linear(square).swiGlu(x.linear(other));
+              return List.of(h.linear(third), h.neg());
+            });
+    assertEquals(List.of("mul", "linears", "swiGlu", "linear", "neg"), readTwice);
+    List<String> handedOut =
+        calls(
+            x -> {
+              Tensor y = x.linear(square);
+              return List.of(y.add(x), y);
+            });
+    assertEquals(List.of("mul", "linear", "add"), handedOut);
+  }
+
+  @Test
+  void residualsOfAnyShapeButTheProductsStay() {
+    assertEquals(List.of("mul", "linearAdd"), calls(x -> List.of(x.add(x.linear(square, bias)))));
+    assertEquals(List.of("mul", "linear", "add"), calls(x -> List.of(x.linear(square).add(bias))));
+    List<String> part = calls(x -> List.of(x.linear(square).slice(0, 0, 2).add(x.slice(0, 0, 2))));
+    assertEquals(List.of("mul", "linear", "add"), part);
+  }
+
+  @Test
+  void productsOfOneOperandAreOneCall() {
+    List<String> three =
+        calls(x -> List.of(x.linear(square), x.neg(), x.linear(other), x.linear(third)));
+    assertEquals(List.of("mul", "linears", "neg"), three);
+    List<String> biased = calls(x -> List.of(x.linear(square, bias), x.linear(other, bias)));
+    assertEquals(List.of("mul", "linears"), biased);
+    List<String> unlike = calls(x -> List.of(x.linear(square, bias), x.linear(other)));
+    assertEquals(List.of("mul", "linear", "linear"), unlike);
+  }
+
+  @Test
+  void whatMayChangeInBetweenIsNotMoved() {
+    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
+      List<String> calls =
+          calls(x -> List.of(x.linear(weight.value()), x.linear(other), x.linear(third)));
+      assertEquals(List.of("mul", "linear", "linears"), calls);
+    }
+  }
+
+  @Test
+  void partsOfAnotherProviderStay() {
+    Engine mixed = engine(op -> !(op instanceof BinaryOp.SwiGlu));
+    assertEquals(
+        List.of("mul", "linears", "swiGlu", "linear"), calls(mixed, x -> List.of(feedForward(x))));
+    Engine unable = engine(op -> !(op instanceof FusedOp));
+    assertEquals(
+        List.of("mul", "linear", "linear"),
+        calls(unable, x -> List.of(x.linear(square), x.linear(other))));
+  }
+
+  @Test
+  void theSpellingInPartsIsWhatWasRecorded() {
+    Tensor x = engine.normal(9, 3, 8);
+    Op whole = new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), true);
+    List<Tensor> parts = whole.decompose(List.of(x, square, other, third, x));
+    assertArrayEquals(feedForward(x).add(x).toFloats(), parts.getFirst().toFloats());
+    Op siblings = new FusedOp.Linears(2, true);
+    List<Tensor> both = siblings.decompose(List.of(x, square, other, bias, bias));
+    assertArrayEquals(x.linear(square, bias).toFloats(), both.get(0).toFloats());
+    assertArrayEquals(x.linear(other, bias).toFloats(), both.get(1).toFloats());
+    Op sum = new FusedOp.LinearAdd(true);
+    assertArrayEquals(
+        x.linear(square, bias).add(x).toFloats(),
+        sum.decompose(List.of(x, square, bias, x)).getFirst().toFloats());
+    assertEquals(
+        List.of(X, X),
+        siblings.infer(List.of(X, square.spec(), other.spec(), bias.spec(), bias.spec())));
+  }
+}
