@@ -8,6 +8,8 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -43,6 +45,19 @@ final class OpPlan implements AutoCloseable {
     }
     buffers.add(b);
     return b.value();
+  }
+
+  /** Given elements, as a dtype stores them, in a buffer. */
+  Tensor input(MemorySegment elements, DType dtype, long... dims) {
+    Buffer b = engine.buffer("input " + buffers.size(), TensorSpec.of(dtype, dims));
+    b.value().storage().segment().copyFrom(elements);
+    buffers.add(b);
+    return b.value();
+  }
+
+  /** An F32 element of the latest run's result. */
+  float result(long index) {
+    return plan.output("y").segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
   }
 
   /** Records the operation to be measured. */
