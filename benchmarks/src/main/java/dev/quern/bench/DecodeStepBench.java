@@ -51,8 +51,9 @@ public class DecodeStepBench {
   public void open() {
     System.setProperty("quern.kernels", kernels);
     Engine engine = Engine.create();
-    session =
-        Session.open(engine, new RandomDecoder(engine, DType.of(type)), SessionOptions.of(1, 16));
+    RandomDecoder decoder = new RandomDecoder(engine, DType.of(type));
+    session = Session.open(engine, decoder, SessionOptions.of(1, 16));
+    RateProfiler.work(decoder.weightBytes(), 0);
     session.step(1);
   }
 

@@ -4,10 +4,11 @@ import dev.quern.core.op.Tensor;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
+import java.util.Arrays;
 import java.util.function.Supplier;
 import org.openjdk.jmh.annotations.Param;
 
-/** y[m, n] = x[m, k] · w[n, k]ᵀ: prefill. GFLOP/s = 2·m·n·k / time. */
+/** y[m, n] = x[m, k] · w[n, k]ᵀ: prefill. */
 public class MatMulBench extends OpBench {
   /** Rows of the activation, columns of the result, inner extent. */
   @Param({"512x2048x2048", "128x2048x2048", "512x8192x2048"})
@@ -27,6 +28,12 @@ public class MatMulBench extends OpBench {
   @Override
   Precision precision() {
     return precision;
+  }
+
+  @Override
+  long flops() {
+    return 2
+        * Arrays.stream(shape.split("x", -1)).mapToLong(Long::parseLong).reduce(1, (a, b) -> a * b);
   }
 
   @Override

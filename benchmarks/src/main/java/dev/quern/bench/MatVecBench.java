@@ -6,7 +6,7 @@ import dev.quern.core.type.ScalarType;
 import java.util.function.Supplier;
 import org.openjdk.jmh.annotations.Param;
 
-/** y[n] = w[n, k] · x[k]: decode, a stream over the weight. GB/s = bytes of w / time. */
+/** y[n] = w[n, k] · x[k]: decode, a stream over the weight. */
 public class MatVecBench extends OpBench {
   /** Rows of the weight by its columns. */
   @Param({"2048x2048", "8192x2048"})

@@ -49,11 +49,17 @@ public abstract class OpBench {
     return Precision.AUTO;
   }
 
+  /** Multiplications and additions of a matrix product, 0 for anything else. */
+  long flops() {
+    return 0;
+  }
+
   /** Records the operation. */
   @Setup
   public void record() {
     plan = new OpPlan(kernels, precision());
     plan.record(operation(plan));
+    RateProfiler.work(plan.bytes(), flops());
   }
 
   /** Gives memory back. */

@@ -70,6 +70,15 @@ final class OpPlan implements AutoCloseable {
     System.out.println(plan.explain());
   }
 
+  /** Bytes of the operands and of the result. */
+  long bytes() {
+    long sum = plan.output("y").spec().byteSize();
+    for (Buffer b : buffers) {
+      sum += b.value().spec().byteSize();
+    }
+    return sum;
+  }
+
   void run() {
     plan.run();
   }

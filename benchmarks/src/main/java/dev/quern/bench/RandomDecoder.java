@@ -36,6 +36,7 @@ final class RandomDecoder implements Decoder {
   private final List<TransformerBlock> blocks = new ArrayList<>();
   private final RmsNorm finalNorm;
   private long seed;
+  private long weightBytes;
 
   RandomDecoder(Engine engine, DType dtype) {
     this.engine = engine;
@@ -64,7 +65,14 @@ final class RandomDecoder implements Decoder {
   }
 
   private Linear linear(long in, long out) {
-    return new Linear(Initializers.linear(engine, in, out, ++seed).weight().cast(dtype));
+    Linear linear = new Linear(Initializers.linear(engine, in, out, ++seed).weight().cast(dtype));
+    weightBytes += linear.weight().spec().byteSize();
+    return linear;
+  }
+
+  /** Bytes of all matrices; a step reads each once, the embedding as the output's. */
+  long weightBytes() {
+    return weightBytes;
   }
 
   @Override

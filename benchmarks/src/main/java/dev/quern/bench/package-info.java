@@ -5,7 +5,7 @@
  * <p>Allowed imports: everything.
  *
  * {@snippet :
- * // java -jar benchmarks/target/benchmarks.jar MatVec -p type=Q8_0 -p kernels=native
+ * // java -jar benchmarks/target/benchmarks.jar MatVec -p type=Q8_0 -p kernels=native -prof dev.quern.bench.RateProfiler
  * }
  */
 @NullMarked
