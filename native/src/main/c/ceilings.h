@@ -1,10 +1,10 @@
 /*
  * Loops that keep one unit of the processor busy and do nothing else: what it reaches in them no kernel exceeds.
  *
- * x: `bytes` bytes, for speed from a 64-byte boundary; at least QUERN_CEILING_OPERANDS for the loops on registers, which read no more than
- * that. A round is one pass over x for the reading loops and QUERN_CEILING_STEPS steps for the others. sink:
- * QUERN_CEILING_SINK bytes, where the result goes that makes the work necessary. They return the work done: bytes read,
- * or operations (a multiplication and an addition are two).
+ * x: `bytes` bytes, for speed from a 64-byte boundary; at least QUERN_CEILING_OPERANDS for the loops on registers, which
+ * read no more than that. A round is one pass over x for the loops that read and QUERN_CEILING_STEPS steps for the others.
+ * sink: QUERN_CEILING_SINK bytes, where the result goes that makes the work necessary. They return the work done: bytes
+ * read, or operations (a multiplication and an addition are two).
  *
  *   read        sum of the 8-byte words of x, modulo 2^64, over all rounds: sink's first word
  *   fma         12 vectors a = a * x[0] + x[1], from a = x[2..13] (vectors of VL floats): sink's first is their sum

@@ -123,7 +123,9 @@ final class Svg {
         line("whisker", x(bar.low()), top + 2, x(bar.low()), top + BAR - 3);
         line("whisker", x(bar.high()), top + 2, x(bar.high()), top + BAR - 3);
       }
-      text(x(whisker ? bar.high() : value) + 5, top + 11, "", number(value, 2));
+      double end = x(whisker ? bar.high() : value);
+      boolean crossed = end < x(1) && x(1) < end + 40; // by the line at 1
+      text((crossed ? x(1) : end) + 5, top + 11, "", number(value, 2));
     }
   }
 
