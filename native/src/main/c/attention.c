@@ -76,6 +76,7 @@ static void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, 
     const int64_t d = a->head_dim;
     for (int64_t j = 0; j < n; j += NR) {
         for (int64_t r = 0; r < NR; r++) {
+            prefetch_elements(k, (j0 + j + r + ROWS_AHEAD) * a->k_key, a->k_format, d);
             if (j + r < n) {
                 load_line(k, (j0 + j + r) * a->k_key, a->k_format, w->lines + r * d, d);
             } else {
@@ -88,6 +89,7 @@ static void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, 
 
 static void pack_values(const void *v, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w) {
     for (int64_t j = 0; j < n; j++) {
+        prefetch_elements(v, (j0 + j + ROWS_AHEAD) * a->v_key, a->v_format, a->value_dim);
         load_line(v, (j0 + j) * a->v_key, a->v_format, w->lines, a->value_dim);
         for (int64_t c = 0; c < a->value_dim; c += NR) {
             const int64_t width = a->value_dim - c < NR ? a->value_dim - c : NR;

@@ -18,4 +18,7 @@ QUERN_INLINE int64_t end_key(const quern_attention_args *a, int64_t t) {
     return end < a->keys ? end : a->keys;
 }
 
+/* Rows of K and V between prefetch and use, where they are converted: rows of one head may lie pages apart. */
+enum { ROWS_AHEAD = 16 };
+
 #endif

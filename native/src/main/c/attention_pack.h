@@ -106,6 +106,7 @@ QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_
         uint8_t *out = w->k + j / TILE * TILE * w->d * 2 + j % TILE * TILE_BYTES;
         const int64_t at = (j0 + j) * a->k_key;
         const int64_t d = j < n ? a->head_dim : 0;
+        prefetch_elements(k, at + ROWS_AHEAD * a->k_key, format, a->head_dim);
         for (int64_t i = 0; i < w->d; i += TILE_K, out += TILE_SIZE) {
             const vf low = load_masked(k, at + i, format, d - i);
             const vf high = load_masked(k, at + i + VL, format, d - i - VL);
@@ -121,6 +122,9 @@ QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_
 QUERN_INLINE void pack_values(const void *v, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
                               int32_t format) {
     for (int64_t j = 0; j < n; j += TILE_K) {
+        for (int64_t i = 0; i < TILE_K; i++) {
+            prefetch_elements(v, (j0 + j + i + TILE_K) * a->v_key, format, a->value_dim);
+        }
         for (int64_t c = 0; c < w->dv; c += TILE) {
             uint8_t *out = w->v + (c / TILE * (BLOCK / TILE_K) + j / TILE_K) * TILE_SIZE;
             vf t[TILE];

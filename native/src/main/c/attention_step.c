@@ -38,13 +38,6 @@ enum {
 /* Keys whose scores of `rows` rows fill a vector. */
 #define STEP(rows) (VL / ((rows) == 3 ? 4 : (rows)))
 
-QUERN_INLINE void prefetch_row(const void *p, int64_t at, int64_t n, int32_t format) {
-    const char *row = (const char *)p + at * element_bytes(format);
-    for (int64_t i = 0; i < n * element_bytes(format); i += 64) {
-        __builtin_prefetch(row + i);
-    }
-}
-
 /* score: (n / STEP, VL) of keys [j0, j0 + n), lane row * STEP + key; q: (rows, d), zero beyond head_dim. */
 QUERN_INLINE void scores(const float *q, int64_t d, const void *k, const quern_attention_args *a, int64_t j0, int64_t n,
                          int rows, int32_t format, float *score) {
@@ -57,7 +50,7 @@ QUERN_INLINE void scores(const float *q, int64_t d, const void *k, const quern_a
         }
         for (int c = 0; c < step; c++) {
             at[c] = (j0 + (j + c < n ? j + c : n - 1)) * a->k_key;
-            prefetch_row(k, at[c] + AHEAD * a->k_key, a->head_dim, format);
+            prefetch_elements(k, at[c] + AHEAD * a->k_key, format, a->head_dim);
         }
         int64_t i = 0;
         for (; i + VL <= a->head_dim; i += VL) {
@@ -155,7 +148,7 @@ QUERN_INLINE void add_row(const float *p, const void *v, const quern_attention_a
     const int step = STEP(rows);
     const int64_t at = (j0 + j) * a->v_key + c;
     vf value[COLUMNS];
-    prefetch_row(v, at + AHEAD * a->v_key, vectors * VL, format);
+    prefetch_elements(v, at + AHEAD * a->v_key, format, vectors * VL);
 #pragma GCC unroll 4
     for (int i = 0; i < vectors; i++) {
         value[i] = load_elements_upto(v, at + i * VL, format, count);

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * products.
  */
 final class AttentionKernel implements Kernel {
-  private static final long ROWS = 384;
+  private static final long ROWS = 768;
 
   private final Functions functions;
   private final Functions.Function function;
