@@ -218,7 +218,7 @@ static void bench_attention(void) {
 }
 
 typedef void convert_fn(const void *, int64_t, void *, int64_t, int64_t, int64_t);
-typedef void unary_fn(const float *, float *, int64_t);
+typedef void unary_fn(const void *, void *, int64_t, int64_t, int64_t);
 
 static void report(const char *name, double elements, double best) {
     printf("%-28s %8.2f G elements/s\n", name, 1e-9 * elements / best);
@@ -251,14 +251,16 @@ static void bench_unary(const char *name, uint64_t cap, unary_fn *run) {
     }
     float *x = memory(16384 * 4);
     float *y = memory(16384 * 4);
-    BEST(best, run(x, y, 16384))
+    BEST(best, run(x, y, 16384, strstr(name, "bf16") ? QUERN_BF16 : QUERN_F32, QUERN_NEAR))
     report(name, 16384, best);
     free(x);
     free(y);
 }
 
 #define CONVERT(kernel, t, cap) bench_convert("convert_" #kernel "_" #t, cap, quern_convert_##kernel##_##t);
-#define UNARY(kernel, t, cap) bench_unary(#kernel "_" #t, cap, quern_##kernel##_##t);
+#define UNARY(kernel, t, cap)                                               \
+    bench_unary("map_" #kernel "_" #t, cap, quern_map_##kernel##_##t);      \
+    bench_unary("map_" #kernel "_bf16_" #t, cap, quern_map_##kernel##_##t);
 #define SMALL(t, cap)             \
     CONVERT(f32_q8_0, t, cap)     \
     CONVERT(f32_q4_0, t, cap)     \

@@ -1,10 +1,9 @@
 /*
- * Elementwise kernels, F32.
+ * Elementwise kernels on parts of F32 tensors; whole tensors: maps.c.
  *
- *   add, mul       y = a + b, a * b                 n elements, contiguous; y may be an input
+ *   add            y = a + b                        n elements, contiguous; y may be an input
  *   add_bias       y[i, n] += bias[n], n in [n0, n1), i in [0, m)
  *   add_rows       y[i, n] += r[i, n], r with y's stride
- *   exp, sigmoid, silu, gelu_tanh, gelu_erf         y = f(x)
  *   swiglu         y = silu(gate) * up              (rows, c) with row strides in elements
  *   geglu_tanh     y = gelu_tanh(gate) * up         gelu_tanh(x) = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
  *   geglu_erf      y = gelu_erf(gate) * up          gelu_erf(x) = x / 2 (1 + erf(x / sqrt 2))
@@ -18,17 +17,11 @@
 #include "quern.h"
 #include "vmath.h"
 
-#define BINARY(name, expression)                                                       \
-    void QN(name)(const float *a, const float *b, float *y, int64_t n) {               \
-        for (int64_t i = 0; i < n; i += VL) {                                          \
-            vf u = v_load_upto(a + i, n - i);                                          \
-            vf v = v_load_upto(b + i, n - i);                                          \
-            v_store_upto(y + i, expression, n - i);                                    \
-        }                                                                              \
+void QN(add)(const float *a, const float *b, float *y, int64_t n) {
+    for (int64_t i = 0; i < n; i += VL) {
+        v_store_upto(y + i, v_load_upto(a + i, n - i) + v_load_upto(b + i, n - i), n - i);
     }
-
-BINARY(add, u + v)
-BINARY(mul, u * v)
+}
 
 void QN(add_bias)(float *y, int64_t ldy, const float *bias, int64_t m, int64_t n0, int64_t n1) {
     for (int64_t i = 0; i < m; i++) {
@@ -41,20 +34,6 @@ void QN(add_rows)(float *y, int64_t ldy, const float *r, int64_t m, int64_t n0, 
         QN(add)(y + i * ldy + n0, r + i * ldy + n0, y + i * ldy + n0, n1 - n0);
     }
 }
-
-#define UNARY(name, function)                                           \
-    void QN(name)(const float *x, float *y, int64_t n) {                \
-        for (int64_t i = 0; i < n; i += VL) {                           \
-            vf v = v_load_upto(x + i, n - i);                           \
-            v_store_upto(y + i, function(v), n - i);                    \
-        }                                                               \
-    }
-
-UNARY(exp, v_exp)
-UNARY(sigmoid, v_sigmoid)
-UNARY(silu, v_silu)
-UNARY(gelu_tanh, v_gelu_tanh)
-UNARY(gelu_erf, v_gelu_erf)
 
 #define GATED(name, function)                                                                                   \
     void QN(name)(const float *gate, int64_t ldg, const float *up, int64_t ldu, float *y, int64_t ldy,          \

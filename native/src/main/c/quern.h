@@ -206,14 +206,8 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
     QUERN_API void quern_log_softmax_##tier(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows,        \
                                             int64_t c, int64_t format, int64_t flow);                              \
     QUERN_API void quern_add_##tier(const float *a, const float *b, float *y, int64_t n);                          \
-    QUERN_API void quern_mul_##tier(const float *a, const float *b, float *y, int64_t n);                          \
     QUERN_API void quern_add_bias_##tier(float *y, int64_t ldy, const float *bias, int64_t m, int64_t n0, int64_t n1); \
     QUERN_API void quern_add_rows_##tier(float *y, int64_t ldy, const float *r, int64_t m, int64_t n0, int64_t n1); \
-    QUERN_API void quern_exp_##tier(const float *x, float *y, int64_t n);                                          \
-    QUERN_API void quern_silu_##tier(const float *x, float *y, int64_t n);                                         \
-    QUERN_API void quern_sigmoid_##tier(const float *x, float *y, int64_t n);                                      \
-    QUERN_API void quern_gelu_tanh_##tier(const float *x, float *y, int64_t n);                                    \
-    QUERN_API void quern_gelu_erf_##tier(const float *x, float *y, int64_t n);                                     \
     QUERN_API void quern_swiglu_##tier(const float *gate, int64_t ldg, const float *up, int64_t ldu, float *y,     \
                                        int64_t ldy, int64_t rows, int64_t c);                                      \
     QUERN_API void quern_geglu_tanh_##tier(const float *gate, int64_t ldg, const float *up, int64_t ldu, float *y, \

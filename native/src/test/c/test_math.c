@@ -7,19 +7,19 @@
 #include <math.h>
 #include <string.h>
 
-typedef void unary_fn(const float *, float *, int64_t);
+typedef void unary_fn(const void *, void *, int64_t, int64_t, int64_t);
 
 static const struct tier {
     const char *name;
     uint64_t cap;
     unary_fn *exp, *sigmoid, *silu, *gelu_tanh, *gelu_erf;
 } tiers[] = {
-    {"baseline", QUERN_CAP_BASELINE, quern_exp_baseline, quern_sigmoid_baseline, quern_silu_baseline, quern_gelu_tanh_baseline,
-     quern_gelu_erf_baseline},
+    {"baseline", QUERN_CAP_BASELINE, quern_map_exp_baseline, quern_map_sigmoid_baseline, quern_map_silu_baseline, quern_map_gelu_tanh_baseline,
+     quern_map_gelu_erf_baseline},
 #if defined(__x86_64__)
-    {"avx2", QUERN_CAP_AVX2, quern_exp_avx2, quern_sigmoid_avx2, quern_silu_avx2, quern_gelu_tanh_avx2, quern_gelu_erf_avx2},
-    {"avx512", QUERN_CAP_AVX512, quern_exp_avx512, quern_sigmoid_avx512, quern_silu_avx512, quern_gelu_tanh_avx512,
-     quern_gelu_erf_avx512},
+    {"avx2", QUERN_CAP_AVX2, quern_map_exp_avx2, quern_map_sigmoid_avx2, quern_map_silu_avx2, quern_map_gelu_tanh_avx2, quern_map_gelu_erf_avx2},
+    {"avx512", QUERN_CAP_AVX512, quern_map_exp_avx512, quern_map_sigmoid_avx512, quern_map_silu_avx512, quern_map_gelu_tanh_avx512,
+     quern_map_gelu_erf_avx512},
 #endif
 };
 
@@ -43,7 +43,7 @@ static double check_exp(const struct tier *t) {
                 memcpy(x + i, &u, 4);
                 bits += 2111;
             }
-            t->exp(x, y, PIECE);
+            t->exp(x, y, PIECE, QUERN_F32, QUERN_NEAR);
             for (int i = 0; i < PIECE; i++) {
                 const double e = exp(x[i]);
                 const double error = fabs(y[i] - e) / ulp(e);
@@ -53,7 +53,7 @@ static double check_exp(const struct tier *t) {
         }
     }
     float limits[] = {0.0f, -0.0f, INFINITY, -INFINITY, 1000.0f, -1000.0f, 89.0f, NAN, 0x1p-149f, -1e38f, 1e38f};
-    t->exp(limits, y, 11);
+    t->exp(limits, y, 11, QUERN_F32, QUERN_NEAR);
     CHECK(y[0] == 1 && y[1] == 1 && y[2] == INFINITY && y[3] == 0 && y[4] == INFINITY && y[5] == 0 && y[6] == INFINITY &&
               y[7] != y[7] && y[8] == 1 && y[9] == 0 && y[10] == INFINITY,
           "%s limits of exp", t->name);
@@ -68,7 +68,7 @@ static double check_unary(const struct tier *t, unary_fn *run, int kind) {
         for (int i = 0; i < PIECE; i++) {
             x[i] = (float)(piece * PIECE + i - 32 * PIECE) / (float)(32 * PIECE) * 15.0f;
         }
-        run(x, y, PIECE);
+        run(x, y, PIECE, QUERN_F32, QUERN_NEAR);
         for (int i = 0; i < PIECE; i++) {
             const double v = x[i];
             const double e = kind == 0   ? 1 / (1 + exp(-v))

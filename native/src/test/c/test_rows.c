@@ -6,7 +6,7 @@
 
 #define TIER(t, cap)                                                                                                    \
     {#t, cap, quern_rms_norm_##t, quern_add_rms_norm_##t, quern_layer_norm_##t, quern_softmax_##t, quern_log_softmax_##t, \
-     quern_swiglu_##t, quern_geglu_tanh_##t, quern_geglu_erf_##t, quern_add_##t, quern_mul_##t, quern_rope_half_##t,     \
+     quern_swiglu_##t, quern_geglu_tanh_##t, quern_geglu_erf_##t, quern_add_##t, quern_rope_half_##t,                    \
      quern_rope_interleaved_##t, quern_add_bias_##t}
 
 typedef void gated_fn(const float *, int64_t, const float *, int64_t, float *, int64_t, int64_t, int64_t);
@@ -24,7 +24,7 @@ static const struct tier {
                        int64_t);
     rows_fn *softmax, *log_softmax;
     gated_fn *swiglu, *geglu_tanh, *geglu_erf;
-    binary_fn *add, *mul;
+    binary_fn *add;
     rope_fn *rope_half, *rope_interleaved;
     void (*add_bias)(float *, int64_t, const float *, int64_t, int64_t, int64_t);
 } tiers[] = {
@@ -151,10 +151,6 @@ static void check_elementwise(const struct tier *t, int64_t c, int at_end) {
     t->add(g, u, y, 2 * c);
     for (int64_t i = 0; i < 2 * c; i++) {
         CHECK(y[i] == g[i] + u[i], "%s add", t->name);
-    }
-    t->mul(g, u, y, 2 * c);
-    for (int64_t i = 0; i < 2 * c; i++) {
-        CHECK(y[i] == g[i] * u[i], "%s mul", t->name);
     }
     /* Columns [c / 3, c) of two rows; the others stay. */
     for (int64_t i = 0; i < 2 * c; i++) {

@@ -5,10 +5,10 @@ import dev.quern.core.type.ScalarType;
 import java.util.function.Supplier;
 import org.openjdk.jmh.annotations.Param;
 
-/** Causal attention, head size 64: prefill and a decode step at depth. */
+/** Causal attention, head size 64: prefill, and a step of decoding at several depths. */
 public class AttentionBench extends OpBench {
   /** Queries by keys. */
-  @Param({"2048x2048", "1x2048"})
+  @Param({"2048x2048", "1x2048", "1x64"})
   String shape = "2048x2048";
 
   /** Heads of the queries by heads of keys and values. */
@@ -16,8 +16,12 @@ public class AttentionBench extends OpBench {
   String heads = "32x32";
 
   /** Dtype of keys and values. */
-  @Param({"F32", "BF16"})
+  @Param({"F32", "F16", "BF16"})
   ScalarType cache = ScalarType.F32;
+
+  /** Dtype of queries and result: F32, or that of keys and values. */
+  @Param({"F32"})
+  ScalarType query = ScalarType.F32;
 
   /** For JMH. */
   public AttentionBench() {}
@@ -26,7 +30,7 @@ public class AttentionBench extends OpBench {
   Supplier<Tensor> operation(OpPlan inputs) {
     String[] t = shape.split("x", -1);
     String[] h = heads.split("x", -1);
-    Tensor q = inputs.input(ScalarType.F32, 1, Long.parseLong(t[0]), Long.parseLong(h[0]), 64);
+    Tensor q = inputs.input(query, 1, Long.parseLong(t[0]), Long.parseLong(h[0]), 64);
     Tensor k = inputs.input(cache, 1, Long.parseLong(t[1]), Long.parseLong(h[1]), 64);
     Tensor v = inputs.input(cache, 1, Long.parseLong(t[1]), Long.parseLong(h[1]), 64);
     return () -> q.attention(k, v, true);

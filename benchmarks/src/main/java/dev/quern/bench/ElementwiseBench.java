@@ -5,7 +5,7 @@ import dev.quern.core.type.ScalarType;
 import java.util.function.Supplier;
 import org.openjdk.jmh.annotations.Param;
 
-/** Elementwise operations on F32: a stream over memory. */
+/** Elementwise operations: a stream over memory. */
 public class ElementwiseBench extends OpBench {
   /** Which operation. */
   @Param({"add", "mul", "silu", "exp", "gelu", "swiGlu"})
@@ -15,13 +15,17 @@ public class ElementwiseBench extends OpBench {
   @Param({"16777216", "8192"})
   int elements = 8192;
 
+  /** Dtype of inputs and result. */
+  @Param({"F32", "BF16"})
+  ScalarType dtype = ScalarType.F32;
+
   /** For JMH. */
   public ElementwiseBench() {}
 
   @Override
   Supplier<Tensor> operation(OpPlan inputs) {
-    Tensor a = inputs.input(ScalarType.F32, elements);
-    Tensor b = inputs.input(ScalarType.F32, elements);
+    Tensor a = inputs.input(dtype, elements);
+    Tensor b = inputs.input(dtype, elements);
     return () ->
         switch (operation) {
           case "add" -> a.add(b);

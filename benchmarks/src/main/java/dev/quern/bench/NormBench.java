@@ -15,14 +15,18 @@ public class NormBench extends OpBench {
   @Param({"1", "4096"})
   int rows = 1;
 
+  /** Dtype of inputs and result. */
+  @Param({"F32", "BF16"})
+  ScalarType dtype = ScalarType.F32;
+
   /** For JMH. */
   public NormBench() {}
 
   @Override
   Supplier<Tensor> operation(OpPlan inputs) {
-    Tensor x = inputs.input(ScalarType.F32, rows, 4096);
-    Tensor w = inputs.input(ScalarType.F32, 4096);
-    Tensor b = inputs.input(ScalarType.F32, 4096);
+    Tensor x = inputs.input(dtype, rows, 4096);
+    Tensor w = inputs.input(dtype, 4096);
+    Tensor b = inputs.input(dtype, 4096);
     return () -> norm.equals("rmsNorm") ? x.rmsNorm(w, 1e-5f) : x.layerNorm(w, b, 1e-5f);
   }
 }

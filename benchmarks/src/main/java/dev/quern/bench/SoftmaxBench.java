@@ -15,12 +15,16 @@ public class SoftmaxBench extends OpBench {
   @Param({"4096", "128256"})
   int columns = 4096;
 
+  /** Dtype of input and result. */
+  @Param({"F32", "BF16"})
+  ScalarType dtype = ScalarType.F32;
+
   /** For JMH. */
   public SoftmaxBench() {}
 
   @Override
   Supplier<Tensor> operation(OpPlan inputs) {
-    Tensor x = inputs.input(ScalarType.F32, columns > 100_000 ? 1 : rows, columns);
+    Tensor x = inputs.input(dtype, columns > 100_000 ? 1 : rows, columns);
     return () -> x.softmax(-1);
   }
 }
