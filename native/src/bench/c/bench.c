@@ -158,6 +158,21 @@ static float *random_floats(int64_t n, float scale) {
     return x;
 }
 
+/* attention_step in the place of attention; one query. */
+#define STEP(t)                                                                                                         \
+    static void step_##t(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,         \
+                         const quern_attention_args *a, void *scratch) {                                                \
+        static float partial[4096] __attribute__((aligned(64)));                                                        \
+        quern_attention_step_##t(q, k, v, mask, partial, a, 1, 0, 0, 0, a->keys, scratch);                              \
+        quern_attention_join_##t(partial, 0, 1, out, lse, a, a->group);                                                 \
+    }
+
+STEP(baseline)
+#if defined(__x86_64__)
+STEP(avx2)
+STEP(avx512)
+#endif
+
 static void bench_attention(void) {
     static const struct {
         const char *name;
@@ -166,8 +181,11 @@ static void bench_attention(void) {
                     void *);
     } tiers[] = {
         {"attention_baseline", QUERN_CAP_BASELINE, quern_attention_baseline},
+        {"attention_step_baseline", QUERN_CAP_BASELINE, step_baseline},
 #if defined(__x86_64__)
         {"attention_avx2", QUERN_CAP_AVX2, quern_attention_avx2},
+        {"attention_step_avx2", QUERN_CAP_AVX2, step_avx2},
+        {"attention_step_avx512", QUERN_CAP_AVX512, step_avx512},
         {"attention_avx512", QUERN_CAP_AVX512, quern_attention_avx512},
         {"attention_amx", QUERN_CAP_AMX, quern_attention_amx},
 #endif
@@ -178,6 +196,9 @@ static void bench_attention(void) {
     };
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
         for (int s = 0; s < (int)(sizeof shapes / sizeof *shapes) && !skip(tiers[i].name, tiers[i].cap); s++) {
+            if (shapes[s][0] > 1 && strstr(tiers[i].name, "step")) {
+                continue;
+            }
             quern_attention_args a;
             memset(&a, 0, sizeof a);
             a.queries = shapes[s][0];
@@ -205,7 +226,7 @@ static void bench_attention(void) {
             }
             const double keys = (double)a.keys;
             const double seen = keys - 0.5 * (double)(a.queries - 1); /* keys of a query on average */
-            printf("%-20s tq %3lld group %lld keys %4lld d %3lld f16  %7.1f GFLOP/s  %6.2f GB/s of K, V\n", tiers[i].name,
+            printf("%-24s tq %3lld group %lld keys %4lld d %3lld f16  %7.1f GFLOP/s  %6.2f GB/s of K, V\n", tiers[i].name,
                    (long long)a.queries, (long long)a.group, (long long)a.keys, (long long)d,
                    4e-9 * (double)(a.queries * a.group * d) * seen / best, 4e-9 * keys * (double)d / best);
             free(q);
