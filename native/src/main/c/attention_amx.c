@@ -23,9 +23,9 @@
  *
  * Measured (quern_bench: one core of a Xeon at 2.1 GHz, processor time, other processes running beside it; K and V F16,
  * causal, only pairs that are seen count), GFLOP/s, in brackets attention_avx512:
- *   head_dim 64, 4 heads: 64 queries of 512 keys 373 (99), 128: 373 (99), 512: 317 (86); 512 of 2048 422 (119)
- *   head_dim 128, 4 heads: 512 of 2048 keys 495 (130)
- *   1 query, head_dim 64: 2048 keys 11.0 GB/s of K and V (5.8), 128 keys 8.4 (5.6), 16 keys 2.4 (3.5)
+ *   head_dim 64, 4 heads: 64 queries of 512 keys 358 (128), 128: 391 (120), 512: 326 (107); 512 of 2048 422 (135)
+ *   head_dim 128, 4 heads: 512 of 2048 keys 504 (134)
+ *   1 query, head_dim 64: 2048 keys 11.4 GB/s of K and V, 128 keys 8.4, 16 keys 2.4; attention_step: 41, 32, 11
  * With a single term for Q and K: 470, 480, 430, 560 and 760, but of equal keys, whose maxima never grow.
  */
 #include "attention_pack.h"
