@@ -80,6 +80,10 @@ static const entry entries[] = {
     {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF, Q4, quern_matmul_bf16_q4_0_amx},
     {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF, K4, quern_matmul_bf16_q4_k_amx},
     {"matmul_bf16_q6_k_amx", QUERN_CAP_AMX, BF, K6, quern_matmul_bf16_q6_k_amx},
+    {"matmul_bf16x3_f32_amx", QUERN_CAP_AMX, 6, 4, quern_matmul_bf16x3_f32_amx},
+    {"matmul_bf16x3_f16_amx", QUERN_CAP_AMX, 6, BF, quern_matmul_bf16x3_f16_amx},
+    {"matmul_bf16x3_bf16_amx", QUERN_CAP_AMX, 6, BF, quern_matmul_bf16x3_bf16_amx},
+    {"matmul_bf16x2_f16_amx", QUERN_CAP_AMX, 4, BF, quern_matmul_bf16x2_f16_amx},
 #endif
 };
 
@@ -90,7 +94,7 @@ enum { BIG = 256 << 20 };
 static void bench_matmul(const entry *e, int64_t m, int64_t n, int64_t k) {
     const int64_t xb = (int64_t)(e->x_bytes * (double)k);
     const int64_t wb = (int64_t)(e->w_bytes * (double)k);
-    void *x = memory(m * xb);
+    void *x = memory((m + 31) / 32 * 32 * xb); /* tiles hold whole groups of rows */
     float *y = memory(m * n * 4);
     void *scratch = memory(quern_scratch_bytes(k));
     double best = 1e9;

@@ -275,6 +275,14 @@ QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_0_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_k_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q6_k_amx)
 
+/* x of these: two or three BF16 terms of F32 in tiles, see matmul_split.c. */
+QUERN_CONVERT(quern_convert_f32_bf16x2_tiles_amx)
+QUERN_CONVERT(quern_convert_f32_bf16x3_tiles_amx)
+QUERN_MATMUL(quern_matmul_bf16x3_f32_amx)
+QUERN_MATMUL(quern_matmul_bf16x3_f16_amx)
+QUERN_MATMUL(quern_matmul_bf16x3_bf16_amx)
+QUERN_MATMUL(quern_matmul_bf16x2_f16_amx)
+
 /* Rounds values and exponentials to BF16: attention_amx.c. */
 QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,
                                    float *lse, const quern_attention_args *args, void *scratch);

@@ -15,7 +15,7 @@ typedef struct entry {
     uint64_t cap;
     format x;
     format w;
-    int tiles; /* x in the tile order, weights go through BF16 */
+    int tiles; /* x in the tile order, in so many BF16 terms; with one, weights go through BF16 too */
     matmul_fn *run;
 } entry;
 
@@ -51,6 +51,10 @@ static const entry entries[] = {
     {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF16, Q4_0, 1, quern_matmul_bf16_q4_0_amx},
     {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF16, Q4_K, 1, quern_matmul_bf16_q4_k_amx},
     {"matmul_bf16_q6_k_amx", QUERN_CAP_AMX, BF16, Q6_K, 1, quern_matmul_bf16_q6_k_amx},
+    {"matmul_bf16x3_f32_amx", QUERN_CAP_AMX, F32, F32, 3, quern_matmul_bf16x3_f32_amx},
+    {"matmul_bf16x3_f16_amx", QUERN_CAP_AMX, F32, F16, 3, quern_matmul_bf16x3_f16_amx},
+    {"matmul_bf16x3_bf16_amx", QUERN_CAP_AMX, F32, BF16, 3, quern_matmul_bf16x3_bf16_amx},
+    {"matmul_bf16x2_f16_amx", QUERN_CAP_AMX, BF16, F16, 2, quern_matmul_bf16x2_f16_amx},
 #endif
 };
 
@@ -71,21 +75,25 @@ static void make_activations(random_source *r, format f, uint8_t *x, int64_t m, 
     free(row);
 }
 
-/* The rows of x (BF16, xb bytes each) in tile order. */
-static uint8_t *in_tiles(const uint8_t *x, int64_t xb, int64_t m, int64_t k, int64_t ldx, int at_end) {
+/* The rows of x (BF16 or F32, xb bytes each) in tile order. */
+static uint8_t *in_tiles(const entry *e, const uint8_t *x, int64_t xb, int64_t m, int64_t k, int64_t ldx, int at_end) {
     uint8_t *packed = guarded((m + 31) / 32 * 32 * ldx, at_end);
 #if defined(__x86_64__)
+    static void (*const convert[])(const void *, int64_t, void *, int64_t, int64_t, int64_t) = {
+        quern_convert_f32_bf16_tiles_amx, quern_convert_f32_bf16x2_tiles_amx, quern_convert_f32_bf16x3_tiles_amx};
     float *rows = malloc((size_t)(m * k + 1) * sizeof *rows);
+    double *values = malloc((size_t)(k + 1) * sizeof *values);
     for (int64_t i = 0; i < m; i++) {
+        row_values(e->x, x + i * xb, k, values);
         for (int64_t p = 0; p < k; p++) {
-            uint16_t h;
-            memcpy(&h, x + i * xb + 2 * p, sizeof h);
-            rows[i * k + p] = (float)bf16_value(h);
+            rows[i * k + p] = (float)values[p];
         }
     }
-    quern_convert_f32_bf16_tiles_amx(rows, k * 4, packed, ldx, m, k);
+    convert[e->tiles - 1](rows, k * 4, packed, ldx, m, k);
     free(rows);
+    free(values);
 #else
+    (void)e;
     (void)x;
     (void)xb;
 #endif
@@ -106,8 +114,8 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
         random_row(&r, e->w, wild, w + j * wb, k);
     }
     memset(y, 0x7f, (size_t)(m * n * 4));
-    const int64_t ldx = e->tiles ? (k + 31) / 32 * 64 : xb;
-    const uint8_t *rows = e->tiles ? in_tiles(x, xb, m, k, ldx, at_end) : x;
+    const int64_t ldx = e->tiles ? (k + 31) / 32 * 64 * e->tiles : xb;
+    const uint8_t *rows = e->tiles ? in_tiles(e, x, xb, m, k, ldx, at_end) : x;
     e->run(rows, ldx, w, wb, y, n, m, 0, n, k, scratch);
 
     double *xv = malloc((size_t)(m * k + 1) * sizeof *xv);
@@ -119,7 +127,7 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
         row_values(e->w, w + j * wb, k, wv);
         double largest = 0;
         for (int64_t p = 0; p < k; p++) {
-            if (e->tiles) {
+            if (e->tiles == 1) {
                 wv[p] = bf16_value(bf16_of((float)wv[p]));
                 wv[p] = fabs(wv[p]) < 0x1p-126 ? 0.0 : wv[p];
             }
