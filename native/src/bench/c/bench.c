@@ -76,6 +76,7 @@ static const entry entries[] = {
     TIER(avx512, QUERN_CAP_AVX512),
     {"matmul_bf16_bf16_amx", QUERN_CAP_AMX, BF, BF, quern_matmul_bf16_bf16_amx},
     {"matmul_bf16_f16_amx", QUERN_CAP_AMX, BF, BF, quern_matmul_bf16_f16_amx},
+    {"matmul_bf16_f32_amx", QUERN_CAP_AMX, BF, 4, quern_matmul_bf16_f32_amx},
     {"matmul_bf16_q8_0_amx", QUERN_CAP_AMX, BF, Q8, quern_matmul_bf16_q8_0_amx},
     {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF, Q4, quern_matmul_bf16_q4_0_amx},
     {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF, K4, quern_matmul_bf16_q4_k_amx},

@@ -65,6 +65,14 @@ QUERN_INLINE void unpack_f16(const uint8_t *row, int64_t p, int64_t n, uint16_t 
     }
 }
 
+QUERN_INLINE void unpack_f32(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) {
+    const float *in = (const float *)(const void *)row + p;
+    for (; n > 0; n -= TILE_K, in += TILE_K, out += NEXT_TILE) {
+        const vf high = n > VL ? v_load_upto(in + VL, n - VL) : v_zero();
+        _mm512_store_si512(out, narrow_pair(v_load_upto(in, n), high));
+    }
+}
+
 /* The F16 at b in all lanes. */
 QUERN_INLINE vf f16_everywhere(const uint8_t *b) {
     return _mm512_cvtph_ps(_mm256_set1_epi16((int16_t)load_u16(b)));
@@ -419,6 +427,7 @@ void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy
 /* No bytes: pieces of 512 bytes are long enough for the hardware's prefetcher, and 4% faster without ours. */
 WEIGHTS(bf16, 0)
 WEIGHTS(f16, 0)
+WEIGHTS(f32, 0)
 WEIGHTS(q8_0, PIECE / QUERN_BLOCK * QUERN_Q8_0_BYTES)
 WEIGHTS(q4_0, PIECE / QUERN_BLOCK * QUERN_Q4_0_BYTES)
 WEIGHTS(q4_k, QUERN_Q4_K_BYTES)

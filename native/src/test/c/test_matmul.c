@@ -47,6 +47,7 @@ static const entry entries[] = {
     TIER(avx512, QUERN_CAP_AVX512),
     {"matmul_bf16_bf16_amx", QUERN_CAP_AMX, BF16, BF16, 1, quern_matmul_bf16_bf16_amx},
     {"matmul_bf16_f16_amx", QUERN_CAP_AMX, BF16, F16, 1, quern_matmul_bf16_f16_amx},
+    {"matmul_bf16_f32_amx", QUERN_CAP_AMX, BF16, F32, 1, quern_matmul_bf16_f32_amx},
     {"matmul_bf16_q8_0_amx", QUERN_CAP_AMX, BF16, Q8_0, 1, quern_matmul_bf16_q8_0_amx},
     {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF16, Q4_0, 1, quern_matmul_bf16_q4_0_amx},
     {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF16, Q4_K, 1, quern_matmul_bf16_q4_k_amx},

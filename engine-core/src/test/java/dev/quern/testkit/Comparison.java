@@ -39,7 +39,7 @@ final class Comparison {
         return "[" + i + "] is " + y[i] + ", reference " + r[i] + " (scale " + s + ")";
       }
     }
-    boolean fast = c.op() instanceof MatMulOp && c.precision() == Precision.FAST;
+    boolean fast = c.op() instanceof MatMulOp && c.precision() != Precision.EXACT;
     return fast && r.length >= ENOUGH ? meanError(r, y) : null;
   }
 

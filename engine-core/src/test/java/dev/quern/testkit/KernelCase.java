@@ -28,6 +28,10 @@ public record KernelCase(Op op, List<Operand> inputs, Precision precision, boole
     return new KernelCase(op, inputs, Precision.FAST, residuals);
   }
 
+  KernelCase rounded() {
+    return new KernelCase(op, inputs, Precision.BF16, residuals);
+  }
+
   KernelCase withResiduals() {
     return new KernelCase(op, inputs, precision, true);
   }

@@ -64,7 +64,7 @@ public abstract class KernelConformance {
     for (int n : THREADS) {
       pools.put(n, new TaskPool(n));
     }
-    for (Precision p : new Precision[] {Precision.EXACT, Precision.FAST}) {
+    for (Precision p : new Precision[] {Precision.EXACT, Precision.FAST, Precision.BF16}) {
       engines.put(p, Engine.builder().kernels(provider()).precision(p).threads(2).build());
     }
   }

@@ -59,6 +59,9 @@ final class MatMulCases {
     if (w.blockBytes() <= 2 || w.isBlock()) {
       to.add(c.fast());
     }
+    if (w == ScalarType.F32 || w == ScalarType.F16) {
+      to.add(c.rounded());
+    }
   }
 
   private static void plain(List<KernelCase> to, ScalarType x, ScalarType w) {
@@ -118,6 +121,11 @@ final class MatMulCases {
             new MatMulOp.MatMul(),
             s.of(x, LayoutKind.CONTIGUOUS, Mix.EDGES, 9, 3),
             s.of(w, LayoutKind.CONTIGUOUS, Mix.EDGES, 3, 17)));
+    to.add(
+        KernelCase.of(
+            new MatMulOp.Linear(false),
+            s.of(x, LayoutKind.CONTIGUOUS, Mix.EDGES, 33, 3),
+            s.of(w, LayoutKind.CONTIGUOUS, Mix.EDGES, 35, 3)));
   }
 
   private static void blocks(List<KernelCase> to, ScalarType x, BlockType w) {

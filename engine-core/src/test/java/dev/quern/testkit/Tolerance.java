@@ -86,7 +86,7 @@ public record Tolerance(
    * The line of the table.
    *
    * @param op the operation
-   * @param precision EXACT or FAST
+   * @param precision EXACT, FAST or BF16
    * @return what is allowed
    */
   public static Tolerance of(Op op, Precision precision) {
@@ -107,9 +107,9 @@ public record Tolerance(
       case LogSoftmax _ -> of(8, 8, 8);
       case RmsNorm _ -> of(16, 4, 0);
       case LayerNorm _ -> of(8, 64, 0);
-      case MatMulOp _ -> precision == Precision.FAST ? of(1, FAST_SCALED, 0) : of(1, 32, 0);
+      case MatMulOp _ -> precision == Precision.EXACT ? of(1, 32, 0) : of(1, FAST_SCALED, 0);
       case Rope _ -> of(4, 16, 0);
-      case Attention _ -> precision == Precision.FAST ? of(8, FAST_ATTENTION, 0) : of(8, 128, 0);
+      case Attention _ -> precision == Precision.EXACT ? of(8, 128, 0) : of(8, FAST_ATTENTION, 0);
       case LossOp _ -> of(16, 8, 8);
       case RandomNormal _ -> of(2, 0, 2);
       default -> BITS;

@@ -63,7 +63,7 @@ public final class ReferenceProvider implements KernelProvider {
           new ReferenceKernel(
               op.name()
                   + " reference"
-                  + (signature.precision() == Precision.FAST ? " (exact)" : ""),
+                  + (signature.precision() != Precision.EXACT ? " (exact)" : ""),
               MatMulKernels::bind);
       case DataOp _ -> kernel(op, DataKernels::bind);
       case CreateOp _ -> kernel(op, CreateKernels::bind);

@@ -57,7 +57,7 @@ final class AttentionKernel implements Kernel {
       formats &= i < 0 || s.layouts().get(i) == LayoutClass.CONTIGUOUS;
     }
     boolean tiles =
-        s.precision() == Precision.FAST
+        s.precision() != Precision.EXACT
             && kv != ScalarType.F32
             && s.inputs().get(2) != ScalarType.F32;
     return formats ? new AttentionKernel(functions, tiles) : null;

@@ -13,19 +13,23 @@ import org.jspecify.annotations.Nullable;
  * the precision, the tiers and the number of rows of the whole product (never of a slice):
  *
  * <ul>
+ *   <li>Weights of 32 or 16 bits, {@value #SPLIT} rows or more ({@value #SPLIT_F32} for F32), with
+ *       AMX, unless the next lines take them: {@code matmul_bf16x3_*}, both operands in BF16 terms
+ *       that lose nothing. F16 under FAST: {@code matmul_bf16x2_f16}, activations with 17 of 24
+ *       bits.
  *   <li>EXACT, and any F32 or F16 weight: activations F32. Up to {@value #FEW} rows ({@value
  *       #FEW_F32} for F32 weights) {@code matvec_f32_*}, which streams the weights; beyond, {@code
- *       matmul_f32_*}, which packs them. F16 weights keep F32 activations under FAST too: rounding
- *       them to BF16 would cost more than the format has.
+ *       matmul_f32_*}, which packs them.
  *   <li>FAST, few rows: {@code matvec}, BF16 × BF16, Q8_0 × Q8_0|Q4_0, Q8_K × Q4_K|Q6_K.
  *   <li>FAST, {@value #TILES} rows or more, with AMX: {@code matmul_bf16_*}, activations BF16.
+ *       Under BF16 also for weights of F32 and F16.
  *   <li>FAST, {@value #DOTS} rows or more, without AMX: {@code matmul_f32_*}: packed F32 is faster
  *       than dot products there, and rounds nothing.
  * </ul>
  *
  * <p>Thresholds measured on one core (2048 × 2048, Q8_0, GFLOP/s): 4 rows: VNNI 75, AMX 66; 8 rows:
  * 75, 133. EXACT at 4 rows: stream 36, packed 30; at 8: 36, 50 (F32 weights: 61, 40; at 16: 58,
- * 64).
+ * 64). Terms at 8 rows: F32 44, F16 84, exact 70, BF16 93; at 16: F32 87.
  *
  * @param function the kernel
  * @param activation the format to convert F32 activations to; F32 for none
@@ -44,6 +48,12 @@ record ProductPath(
   /** Rows from which AMX tiles pay. */
   static final int TILES = 8;
 
+  /** Rows from which weights of 16 bits are multiplied in BF16 terms. */
+  static final int SPLIT = 8;
+
+  /** The same for F32 weights, which stream faster. */
+  static final int SPLIT_F32 = 12;
+
   /** Rows from which, without AMX, a FAST product computes in packed F32. */
   static final int DOTS = 16;
 
@@ -55,6 +65,10 @@ record ProductPath(
     BF16("bf16", 1, 2, 1),
     /** Rounded to BF16, in the order of AMX tiles: 32 rows and 32 elements belong together. */
     BF16_TILES("bf16_tiles", 32, 64, 32),
+    /** Rounded to two BF16 terms, 17 bits of mantissa, in the order of tiles. */
+    BF16X2_TILES("bf16x2_tiles", 32, 128, 32),
+    /** Three BF16 terms, exact, in the order of tiles. */
+    BF16X3_TILES("bf16x3_tiles", 32, 192, 32),
     /** Blocks of 32: F16 scale, 32 bytes. */
     Q8_0("q8_0", 32, 34, 1),
     /** Blocks of 256: F32 scale, 256 bytes, 16 sums. */
@@ -87,15 +101,21 @@ record ProductPath(
   static ProductPath of(Functions f, DType weight, Precision precision, long m) {
     String w = String.valueOf(Weights.symbol(weight));
     boolean wide = weight == ScalarType.F32 || weight == ScalarType.F16;
-    if (precision == Precision.FAST && !wide) {
+    if (precision == Precision.BF16 || (precision == Precision.FAST && !wide)) {
       Optional<Function> tiles = f.find("matmul_bf16_" + w);
       if (m >= TILES && tiles.isPresent()) {
         return converted(f, tiles.get(), Activation.BF16_TILES, true);
       }
-      if (m < DOTS || tiles.isPresent()) {
+      if (!wide && (m < DOTS || tiles.isPresent())) {
         Activation a = dotActivation(weight);
         return converted(f, f.get("matvec_" + a.symbol + "_" + w), a, false);
       }
+    }
+    boolean two = weight == ScalarType.F16 && precision == Precision.FAST;
+    Optional<Function> split = f.find((two ? "matmul_bf16x2_" : "matmul_bf16x3_") + w);
+    if (split.isPresent() && m >= (weight == ScalarType.F32 ? SPLIT_F32 : SPLIT)) {
+      Activation terms = two ? Activation.BF16X2_TILES : Activation.BF16X3_TILES;
+      return converted(f, split.get(), terms, true);
     }
     int few = weight == ScalarType.F32 ? FEW_F32 : FEW;
     boolean packs = m > few;

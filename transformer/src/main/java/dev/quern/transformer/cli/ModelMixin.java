@@ -39,6 +39,7 @@ final class ModelMixin {
       paramLabel = "P",
       description =
           "exact: activations stay F32. fast: they are rounded to what the weights' format takes."
+              + " bf16: F16 and F32 weights are rounded too."
               + " auto (default): exact for F32 weights, else fast.")
   private Precision precision = Precision.AUTO;
 
