@@ -284,6 +284,12 @@ QUERN_MATMUL(quern_matmul_bf16x3_f16_amx)
 QUERN_MATMUL(quern_matmul_bf16x3_bf16_amx)
 QUERN_MATMUL(quern_matmul_bf16x2_f16_amx)
 
+/* b of this product: three terms in tiles, from one of its columns or the other conversion, see gemm_split.c. */
+QUERN_CONVERT(quern_gemm_columns_f32_amx)
+QUERN_API void quern_gemm_bf16x3_f32_amx(const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_k,
+                                         int64_t b_column, float *y, int64_t ldy, int64_t m, int64_t n0, int64_t n1,
+                                         int64_t k, void *scratch);
+
 /* Rounds values and exponentials to BF16: attention_amx.c. */
 QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,
                                    float *lse, const quern_attention_args *args, void *scratch);

@@ -1,4 +1,4 @@
-/* gemm_f32 and gemm_f64 of every tier: all transposes and strides, against F64 sums; guard pages; cuts. */
+/* gemm_f32 and gemm_f64 of every tier, and gemm_split.c: all transposes and strides, against F64 sums; guard pages; cuts. */
 #include "support.h"
 
 #include <math.h>
@@ -8,6 +8,24 @@ typedef void f32_fn(const float *, int64_t, int64_t, const float *, int64_t, int
                     int64_t, int64_t, void *);
 typedef void f64_fn(const double *, int64_t, int64_t, const double *, int64_t, int64_t, double *, int64_t, int64_t,
                     int64_t, int64_t, int64_t, void *);
+
+#if defined(__x86_64__)
+/* gemm_split.c as the others are called: b is cut on the way, its columns as they are contiguous. */
+static void split_f32(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k, int64_t b_column, float *y,
+                      int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {
+    const int64_t bytes = (k + 31) / 32 * 32 * 6;
+    uint8_t *tiles = guarded((n1 - n0 + 31) / 32 * 32 * bytes, 1);
+    if (b_column == 1) {
+        quern_gemm_columns_f32_amx(b + n0, b_k * 4, tiles, bytes, n1 - n0, k);
+    } else if (b_k == 1) {
+        quern_convert_f32_bf16x3_tiles_amx(b + n0 * b_column, b_column * 4, tiles, bytes, n1 - n0, k);
+    } else {
+        quern_gemm_f32_avx512(a, a_row, a_k, b, b_k, b_column, y, ldy, m, n0, n1, k, scratch);
+        return;
+    }
+    quern_gemm_bf16x3_f32_amx(a, a_row, a_k, tiles, 0, bytes, y + n0, ldy, m, 0, n1 - n0, k, scratch);
+}
+#endif
 
 static const struct tier {
     const char *name;
@@ -19,6 +37,7 @@ static const struct tier {
 #if defined(__x86_64__)
     {"avx2", QUERN_CAP_AVX2, quern_gemm_f32_avx2, quern_gemm_f64_avx2},
     {"avx512", QUERN_CAP_AVX512, quern_gemm_f32_avx512, quern_gemm_f64_avx512},
+    {"amx", QUERN_CAP_AMX, split_f32, quern_gemm_f64_avx512},
 #endif
 };
 
