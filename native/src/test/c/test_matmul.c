@@ -195,7 +195,8 @@ static void check_gated(int which, int64_t m, int64_t n, int64_t k, int64_t kind
     for (int64_t j = 0; j < 2 * n; j++) {
         random_row(&r, gated[which].w, 0, w[j % 2] + j / 2 * wb, k);
     }
-    const uint8_t *rows = in_tiles(x, xb, m, k, ldx, at_end);
+    const entry narrow = {.x = BF16, .tiles = 1};
+    const uint8_t *rows = in_tiles(&narrow, x, xb, m, k, ldx, at_end);
     void *scratch = scratch_memory(quern_scratch_bytes(k));
     float *part[2] = {guarded(m * n * 4, at_end), guarded(m * n * 4, at_end)};
     for (int h = 0; h < 2; h++) {
