@@ -78,6 +78,12 @@ QUERN_API int32_t quern_abi_version(void);
  */
 QUERN_API int32_t quern_large_pages(void *p, int64_t bytes);
 
+/*
+ * Moves the large pages' worth of [p, p + bytes), a mapping that nobody writes, into large pages at the same addresses,
+ * read-only: 0, an error number, or -1. Other threads may read meanwhile; the mapping must stay.
+ */
+QUERN_API int32_t quern_move_to_large_pages(void *p, int64_t bytes);
+
 /* Scratch for one running matmul or gemm slice of depth k. */
 QUERN_API int64_t quern_scratch_bytes(int64_t k);
 

@@ -5,6 +5,7 @@ module dev.quern.transformer {
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires jdk.jfr;
+  requires jdk.management;
 
   exports dev.quern.transformer.cli;
   exports dev.quern.transformer.compress;

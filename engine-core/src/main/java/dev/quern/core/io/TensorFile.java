@@ -1,5 +1,6 @@
 package dev.quern.core.io;
 
+import dev.quern.core.memory.PageMover;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
@@ -51,6 +52,17 @@ public interface TensorFile extends AutoCloseable {
    * @throws FormatException if the file is shorter than it was
    */
   void checkLength();
+
+  /**
+   * Copies what is mapped into larger pages, which take its place; see {@link
+   * dev.quern.core.memory.MappedFile#moveTo}.
+   *
+   * @param mover how
+   * @return how many bytes were moved
+   * @throws FormatException if the file was cut short
+   * @throws ScopeClosedException if closed, meanwhile too
+   */
+  long moveTo(PageMover mover);
 
   /**
    * Unmaps the file.

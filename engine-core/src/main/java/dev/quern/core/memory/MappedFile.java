@@ -2,6 +2,7 @@ package dev.quern.core.memory;
 
 import dev.quern.core.type.Device;
 import dev.quern.core.type.FormatException;
+import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.TensorSpec;
 import java.io.IOException;
@@ -21,6 +22,9 @@ import java.util.List;
  * <p>It owns one shared arena. Storages over it end with it.
  */
 public final class MappedFile implements AutoCloseable {
+  /** Whole large pages, few enough that a close need not wait long. */
+  private static final long MOVED_BYTES = 64L << 20;
+
   private final Path path;
   private final Resources resources;
   private final MemorySegment bytes;
@@ -135,6 +139,35 @@ public final class MappedFile implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read the length of " + path, e);
     }
+  }
+
+  /**
+   * Copies the file's bytes into larger pages, which take the place of the mapped ones: addresses
+   * stay, storages stay, and operations may read meanwhile. From then on the bytes are the
+   * process's own memory: the file may change, but the system can't drop them and read them again.
+   *
+   * @param mover moves {@value #MOVED_BYTES} bytes at a time
+   * @return how many bytes were moved; fewer than the file has if the system would not go on
+   * @throws FormatException if the file was cut short
+   * @throws ScopeClosedException if closed, meanwhile too
+   */
+  public long moveTo(PageMover mover) {
+    long moved = 0;
+    while (moved < bytes.byteSize()) {
+      long intoPart = (bytes.address() + moved) % MOVED_BYTES; // parts end where large pages do
+      long part = Math.min(MOVED_BYTES - intoPart, bytes.byteSize() - moved);
+      lifetime.acquire(TensorSpec.of(ScalarType.I8, part));
+      try {
+        checkLength();
+        if (!mover.move(bytes.asSlice(moved, part))) {
+          return moved;
+        }
+      } finally {
+        lifetime.release();
+      }
+      moved += part;
+    }
+    return moved;
   }
 
   /**

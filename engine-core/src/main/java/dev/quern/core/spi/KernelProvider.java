@@ -1,5 +1,6 @@
 package dev.quern.core.spi;
 
+import dev.quern.core.memory.PageMover;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +55,15 @@ public interface KernelProvider {
    * @return the loop, or null if it has none or the processor lacks the unit
    */
   default @Nullable CeilingLoop ceiling(Ceiling ceiling) {
+    return null;
+  }
+
+  /**
+   * What puts mapped memory into larger pages. Only called if {@link #probe()} was usable.
+   *
+   * @return the mover, or null if it has none
+   */
+  default @Nullable PageMover pageMover() {
     return null;
   }
 }

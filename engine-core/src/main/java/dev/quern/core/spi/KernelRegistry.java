@@ -1,5 +1,6 @@
 package dev.quern.core.spi;
 
+import dev.quern.core.memory.PageMover;
 import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.CustomOp;
 import dev.quern.core.op.Op;
@@ -237,6 +238,15 @@ public final class KernelRegistry {
               property, names, "names separated by commas, of: " + String.join(", ", names())));
     }
     return wanted;
+  }
+
+  /**
+   * What puts mapped memory into larger pages.
+   *
+   * @return the best provider's, or empty if none has it
+   */
+  public Optional<PageMover> pageMover() {
+    return usable.stream().flatMap(p -> Stream.ofNullable(p.pageMover())).findFirst();
   }
 
   /**

@@ -99,7 +99,10 @@ final class Calls {
     }
   }
 
-  /** {@code int32_t quern_large_pages(p, bytes)}: 0, an error number, or −1. */
+  /**
+   * {@code int32_t quern_large_pages(p, bytes)}, {@code quern_move_to_large_pages}: 0, an error
+   * number, or −1.
+   */
   static int largePages(MemorySegment function, MemorySegment memory) {
     try {
       return (int) Seldom.LARGE_PAGES.invokeExact(function, memory, memory.byteSize());

@@ -32,12 +32,14 @@ final class Functions {
   private final MemorySegment scratchBytes;
   private final MemorySegment attentionScratchBytes;
   private final MemorySegment largePages;
+  private final MemorySegment moveToLargePages;
 
   private Functions(SymbolLookup library, Set<Tier> tiers) {
     this.library = library;
     this.tiers = new TreeSet<>(tiers);
     this.scratchBytes = library.findOrThrow("quern_scratch_bytes");
     this.attentionScratchBytes = library.findOrThrow("quern_attention_scratch_bytes");
+    this.moveToLargePages = library.findOrThrow("quern_move_to_large_pages");
     this.largePages = library.findOrThrow("quern_large_pages");
   }
 
@@ -105,6 +107,11 @@ final class Functions {
   /** Scratch of one attention slice: rows = queries × heads of the group. */
   long attentionScratchBytes(long rows, long headDim, long valueDim) {
     return Calls.attentionScratchBytes(attentionScratchBytes, rows, headDim, valueDim);
+  }
+
+  /** Moves mapped memory that nobody writes into large pages; false if the system won't. */
+  boolean moveToLargePages(MemorySegment mapped) {
+    return Calls.largePages(moveToLargePages, mapped) == 0;
   }
 
   /** Asks for large pages, best before memory is touched; whether the system agreed. */

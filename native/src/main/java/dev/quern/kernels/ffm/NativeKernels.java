@@ -1,5 +1,6 @@
 package dev.quern.kernels.ffm;
 
+import dev.quern.core.memory.PageMover;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
@@ -53,6 +54,12 @@ public final class NativeKernels implements KernelProvider {
   public @Nullable CeilingLoop ceiling(Ceiling ceiling) {
     Functions functions = NativeLibrary.shared().functions();
     return functions == null ? null : NativeCeiling.of(functions, ceiling);
+  }
+
+  @Override
+  public @Nullable PageMover pageMover() {
+    Functions functions = NativeLibrary.shared().functions();
+    return functions == null ? null : functions::moveToLargePages;
   }
 
   /** A kernel from given functions. */

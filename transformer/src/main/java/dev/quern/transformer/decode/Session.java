@@ -27,6 +27,9 @@ public final class Session implements AutoCloseable {
   /** In {@link #step}: this sequence sits the step out. */
   public static final int IDLE = -1;
 
+  /** Steps after which a model counts as one that goes on being read. */
+  private static final int OFTEN = 16;
+
   private static final long CHECK_NANOS = 10_000_000;
   private static final int BLOCK_LOGITS = (64 << 20) / Float.BYTES;
   private static final int MOST_LOGITS = Integer.MAX_VALUE - 8;
@@ -34,7 +37,8 @@ public final class Session implements AutoCloseable {
   private final Engine engine;
   private final Decoder model;
   private final SessionOptions options;
-  private final Runnable fileCheck;
+  private final ModelFile file;
+  private int steps;
   private final KvCache cache;
   private final PrefillPlans prefills;
   private final AtomicBoolean busy = new AtomicBoolean();
@@ -45,11 +49,11 @@ public final class Session implements AutoCloseable {
   private boolean freed;
 
   private Session(
-      Engine engine, Decoder model, SessionOptions options, Runnable fileCheck, KvCache cache) {
+      Engine engine, Decoder model, SessionOptions options, ModelFile file, KvCache cache) {
     this.engine = engine;
     this.model = model;
     this.options = options;
-    this.fileCheck = fileCheck;
+    this.file = file;
     this.cache = cache;
     this.prefills = new PrefillPlans(engine, model, cache);
   }
@@ -78,11 +82,10 @@ public final class Session implements AutoCloseable {
    * @param engine runs it
    * @param model stays open as long as the session is used
    * @param options batch, capacity, cache
-   * @param fileCheck throws if the model's file is no longer whole
+   * @param file what the model is mapped from
    * @return the session, to be closed
    */
-  public static Session open(
-      Engine engine, Decoder model, SessionOptions options, Runnable fileCheck) {
+  public static Session open(Engine engine, Decoder model, SessionOptions options, ModelFile file) {
     Decoder.Dimensions d = model.dimensions();
     if (options.capacity() > d.contextLength()) {
       throw new ContextLengthException(
@@ -95,7 +98,7 @@ public final class Session implements AutoCloseable {
     ScalarType asked = options.cacheDType();
     ScalarType dtype = asked == null ? ScalarType.F32 : asked;
     KvCache cache = new KvCache(engine, d, dtype, options.batch(), options.capacity());
-    return new Session(engine, model, options, fileCheck, cache);
+    return new Session(engine, model, options, file, cache);
   }
 
   /**
@@ -288,6 +291,10 @@ public final class Session implements AutoCloseable {
       startSlot.set((long) i, idle ? cache.idleRow() : cache.length(i));
     }
     p.run();
+    steps++;
+    if (steps == OFTEN) {
+      file.isReadOften();
+    }
     float[] all = p.output("logits").toFloats();
     int vocabulary = model.dimensions().vocabulary();
     float[][] rows = new float[tokens.length][];
@@ -326,7 +333,7 @@ public final class Session implements AutoCloseable {
     SessionOptions forked =
         new SessionOptions(
             sources.length, options.capacity(), options.cacheDType(), options.prefillTokens());
-    return exclusively(() -> new Session(engine, model, forked, fileCheck, cache.fork(sources)));
+    return exclusively(() -> new Session(engine, model, forked, file, cache.fork(sources)));
   }
 
   private void checkToken(int token) {
@@ -338,7 +345,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void checkFile() {
-    fileCheck.run();
+    file.checkLength();
     checkedNanos = System.nanoTime();
   }
 

@@ -3,6 +3,7 @@ package dev.quern.transformer.model;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
+import dev.quern.transformer.decode.ModelFile;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.decode.SessionOptions;
 import dev.quern.transformer.families.Decoder;
@@ -18,11 +19,13 @@ public final class CausalLanguageModel extends LoadedModel {
   private final Decoder decoder;
   private final ScalarType cacheDType;
   private final Signature signature;
+  private final ModelFile file;
 
   CausalLanguageModel(Parts parts, ModelCard card, Decoder decoder, ScalarType cacheDType) {
     super(parts, card);
     this.decoder = decoder;
     this.cacheDType = cacheDType;
+    this.file = new MappedModel(parts.checkpoint().tensors(), parts.engine().kernels());
     Decoder.Dimensions d = decoder.dimensions();
     Axis batch = Axis.of("batch");
     this.signature =
@@ -100,8 +103,7 @@ public final class CausalLanguageModel extends LoadedModel {
    */
   public Session openSession(SessionOptions options) {
     SessionOptions whole = options.cacheDType() == null ? options.withCache(cacheDType) : options;
-    return whileOpen(
-        () -> Session.open(engine(), decoder, whole, checkpoint().tensors()::checkLength));
+    return whileOpen(() -> Session.open(engine(), decoder, whole, file));
   }
 
   /**

@@ -43,8 +43,8 @@ class SessionThreadsTest {
     engine.close();
   }
 
-  private Session session(Runnable fileCheck) {
-    return Session.open(engine, model.decoder(), SessionOptions.of(1, 64), fileCheck);
+  private Session session(ModelFile file) {
+    return Session.open(engine, model.decoder(), SessionOptions.of(1, 64), file);
   }
 
   private static void await(CountDownLatch latch) {

@@ -5,6 +5,7 @@ import dev.quern.core.io.TensorInfo;
 import dev.quern.core.io.internal.Blame;
 import dev.quern.core.io.internal.TensorTable;
 import dev.quern.core.memory.MappedFile;
+import dev.quern.core.memory.PageMover;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.type.FormatException;
 import java.io.UncheckedIOException;
@@ -75,6 +76,11 @@ public final class SafetensorsFile implements TensorFile {
   @Override
   public void checkLength() {
     file.checkLength();
+  }
+
+  @Override
+  public long moveTo(PageMover mover) {
+    return file.moveTo(mover);
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.quern.core.io.safetensors;
 import dev.quern.core.io.TensorFile;
 import dev.quern.core.io.TensorInfo;
 import dev.quern.core.io.internal.Blame;
+import dev.quern.core.memory.PageMover;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.ScopeClosedException;
@@ -150,6 +151,11 @@ public final class SafetensorsFolder implements TensorFile {
   @Override
   public void checkLength() {
     shards.forEach(SafetensorsFile::checkLength);
+  }
+
+  @Override
+  public long moveTo(PageMover mover) {
+    return shards.stream().mapToLong(s -> s.moveTo(mover)).sum();
   }
 
   @Override
