@@ -178,12 +178,53 @@ STEP(avx2)
 STEP(avx512)
 #endif
 
+typedef void attention_fn(const void *, const void *, const void *, const float *, void *, float *,
+                          const quern_attention_args *, void *);
+
+/* shape: queries, group, keys, head_dim. */
+static void attention_shape(const char *name, attention_fn *run, const int64_t *shape, int q8) {
+    quern_attention_args a;
+    memset(&a, 0, sizeof a);
+    a.queries = shape[0];
+    a.group = shape[1];
+    a.keys = shape[2];
+    const int64_t d = shape[3];
+    a.head_dim = a.value_dim = a.q_head = a.k_key = a.v_key = a.out_head = d;
+    a.q_query = a.out_query = a.group * d;
+    a.first_position = a.keys - a.queries;
+    a.causal = 1;
+    a.scale = 0.125f;
+    a.k_format = a.v_format = q8 ? QUERN_Q8_0 : QUERN_F16;
+    const int64_t half = q8 ? a.keys * d / 32 * 34 : a.keys * d * 2; /* bytes of K, and of V */
+    float *q = random_floats(a.queries * a.group * d, 2.0f);
+    float *wide = random_floats(2 * a.keys * d, 2.0f);
+    uint8_t *kv = memory(2 * half);
+    (q8 ? quern_convert_f32_q8_0_baseline : quern_convert_f32_f16_baseline)(wide, 0, kv, 0, 1, 2 * a.keys * d);
+    void *out = memory(a.queries * a.group * d * 4);
+    void *scratch = memory(quern_attention_scratch_bytes(a.queries * a.group, d, d));
+    double best = 1e9;
+    for (const double until = seconds() + 0.2; seconds() < until;) {
+        const double t = seconds();
+        run(q, kv, kv + half, NULL, out, NULL, &a, scratch);
+        const double once = seconds() - t;
+        best = once < best ? once : best;
+    }
+    const double seen = (double)a.keys - 0.5 * (double)(a.queries - 1); /* keys of a query on average */
+    printf("%-24s tq %3lld group %lld keys %4lld d %3lld %-4s  %7.1f GFLOP/s  %6.2f GB/s of K, V  %7.1f us\n", name,
+           (long long)a.queries, (long long)a.group, (long long)a.keys, (long long)d, q8 ? "q8_0" : "f16",
+           4e-9 * (double)(a.queries * a.group * d) * seen / best, 2e-9 * (double)half / best, 1e6 * best);
+    free(q);
+    free(wide);
+    free(kv);
+    free(out);
+    free(scratch);
+}
+
 static void bench_attention(void) {
     static const struct {
         const char *name;
         uint64_t cap;
-        void (*run)(const void *, const void *, const void *, const float *, void *, float *, const quern_attention_args *,
-                    void *);
+        attention_fn *run;
     } tiers[] = {
         {"attention_baseline", QUERN_CAP_BASELINE, quern_attention_baseline},
         {"attention_step_baseline", QUERN_CAP_BASELINE, step_baseline},
@@ -204,41 +245,9 @@ static void bench_attention(void) {
             if (shapes[s][0] > 1 && strstr(tiers[i].name, "step")) {
                 continue;
             }
-            quern_attention_args a;
-            memset(&a, 0, sizeof a);
-            a.queries = shapes[s][0];
-            a.group = shapes[s][1];
-            a.keys = shapes[s][2];
-            const int64_t d = shapes[s][3];
-            a.head_dim = a.value_dim = a.q_head = a.k_key = a.v_key = a.out_head = d;
-            a.q_query = a.out_query = a.group * d;
-            a.first_position = a.keys - a.queries;
-            a.causal = 1;
-            a.scale = 0.125f;
-            a.k_format = a.v_format = QUERN_F16;
-            float *q = random_floats(a.queries * a.group * d, 2.0f);
-            float *wide = random_floats(2 * a.keys * d, 2.0f);
-            uint16_t *kv = memory(2 * a.keys * d * 2);
-            quern_convert_f32_f16_baseline(wide, 0, kv, 0, 1, 2 * a.keys * d);
-            void *out = memory(a.queries * a.group * d * 4);
-            void *scratch = memory(quern_attention_scratch_bytes(a.queries * a.group, d, d));
-            double best = 1e9;
-            for (const double until = seconds() + 0.2; seconds() < until;) {
-                const double t = seconds();
-                tiers[i].run(q, kv, kv + a.keys * d, NULL, out, NULL, &a, scratch);
-                const double d = seconds() - t;
-                best = d < best ? d : best;
+            for (int f = 0; f < 2; f++) {
+                attention_shape(tiers[i].name, tiers[i].run, shapes[s], f);
             }
-            const double keys = (double)a.keys;
-            const double seen = keys - 0.5 * (double)(a.queries - 1); /* keys of a query on average */
-            printf("%-24s tq %3lld group %lld keys %4lld d %3lld f16  %7.1f GFLOP/s  %6.2f GB/s of K, V\n", tiers[i].name,
-                   (long long)a.queries, (long long)a.group, (long long)a.keys, (long long)d,
-                   4e-9 * (double)(a.queries * a.group * d) * seen / best, 4e-9 * keys * (double)d / best);
-            free(q);
-            free(wide);
-            free(kv);
-            free(out);
-            free(scratch);
         }
     }
 }

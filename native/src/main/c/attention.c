@@ -6,8 +6,8 @@
  * cap(s) = soft_cap tanh(s / soft_cap), or s when soft_cap is 0. A row that sees no key, or only keys masked with -inf,
  * gives zeros and log-sum-exp -inf.
  *
- *   q: (queries, group, head_dim), k: (keys, head_dim), v: (keys, value_dim) F32 | F16 | BF16; the last axis of each
- *   is contiguous; mask: (queries, group, keys) F32 by strides (0 broadcasts) or null; out: (queries, group,
+ *   q: (queries, group, head_dim), k: (keys, head_dim), v: (keys, value_dim) F32 | F16 | BF16, k and v
+ *   also Q8_0; the last axis of each is contiguous; mask: (queries, group, keys) F32 by strides (0 broadcasts) or null; out: (queries, group,
  *   value_dim) F32 | F16 | BF16; lse: (queries, group) F32 or null. scratch: quern_attention_scratch_bytes(), 64-byte aligned.
  *
  * Streaming softmax (Milakov and Gimelshein 2018; Dao et al. 2022): scores of KEYS keys at a time, a running maximum
@@ -23,7 +23,7 @@
  */
 #include "attention.h"
 #include "dequant.h"
-#include "elements.h"
+#include "kv.h"
 #include "micro.h"
 #include "quern.h"
 #include "vmath.h"
@@ -66,8 +66,10 @@ QUERN_INLINE void load_line(const void *base, int64_t offset, int32_t format, fl
         load_row_f32((const float *)base + offset, 0, line, n);
     } else if (format == QUERN_F16) {
         load_row_f16((const uint16_t *)base + offset, 0, line, n);
-    } else {
+    } else if (format == QUERN_BF16) {
         load_row_bf16((const uint16_t *)base + offset, 0, line, n);
+    } else {
+        load_row_q8_0(kv_at(base, offset, format), 0, line, n);
     }
 }
 
@@ -76,7 +78,7 @@ static void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, 
     const int64_t d = a->head_dim;
     for (int64_t j = 0; j < n; j += NR) {
         for (int64_t r = 0; r < NR; r++) {
-            prefetch_elements(k, (j0 + j + r + ROWS_AHEAD) * a->k_key, a->k_format, d);
+            kv_prefetch(kv_at(k, (j0 + j + r + ROWS_AHEAD) * a->k_key, a->k_format), a->k_format, d);
             if (j + r < n) {
                 load_line(k, (j0 + j + r) * a->k_key, a->k_format, w->lines + r * d, d);
             } else {
@@ -89,7 +91,7 @@ static void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, 
 
 static void pack_values(const void *v, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w) {
     for (int64_t j = 0; j < n; j++) {
-        prefetch_elements(v, (j0 + j + ROWS_AHEAD) * a->v_key, a->v_format, a->value_dim);
+        kv_prefetch(kv_at(v, (j0 + j + ROWS_AHEAD) * a->v_key, a->v_format), a->v_format, a->value_dim);
         load_line(v, (j0 + j) * a->v_key, a->v_format, w->lines, a->value_dim);
         for (int64_t c = 0; c < a->value_dim; c += NR) {
             const int64_t width = a->value_dim - c < NR ? a->value_dim - c : NR;

@@ -3,7 +3,7 @@
 #define QUERN_ATTENTION_PACK_H
 
 #include "attention.h"
-#include "elements.h"
+#include "kv.h"
 #include "tiles.h"
 
 enum {
@@ -69,6 +69,18 @@ QUERN_INLINE vf load_masked(const void *base, int64_t offset, int32_t format, in
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
+/* The same of a row of keys or values, n at least 16 for Q8_0 unless it is 0. */
+QUERN_INLINE vf kv_load_masked(const void *row, int64_t offset, int32_t format, int64_t n) {
+    if (format != QUERN_Q8_0) {
+        return load_masked(row, offset, format, n);
+    }
+    if (n <= 0) {
+        return v_zero();
+    }
+    const uint16_t scale = load_u16((const uint8_t *)row + offset / QUERN_BLOCK * QUERN_Q8_0_BYTES);
+    return kv_load(row, offset, format) * _mm512_cvtph_ps(_mm256_set1_epi16((int16_t)scale));
+}
+
 /* Query rows in tile order, times `factor`, as two terms; rows that fill up the last tile are zero. */
 static void pack_queries(const void *q, const quern_attention_args *a, float factor, const workspace *w) {
     const int64_t rows = a->queries * a->group;
@@ -99,17 +111,17 @@ static void pack_queries(const void *q, const quern_attention_args *a, float fac
     }
 }
 
-/* Keys [j0, j0 + n) as tiles, in two terms but for BF16; those that fill up the last 32 are zero. */
+/* Keys [j0, j0 + n) as tiles, in two terms but for BF16 (19 bits of Q8_0 become 16); those that fill up the last 32 are zero. */
 QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
                             int32_t format) {
     for (int64_t j = 0; j < round_up(n, PAIR); j++) {
         uint8_t *out = w->k + j / TILE * TILE * w->d * 2 + j % TILE * TILE_BYTES;
-        const int64_t at = (j0 + j) * a->k_key;
+        const void *row = kv_at(k, (j0 + j) * a->k_key, format);
         const int64_t d = j < n ? a->head_dim : 0;
-        prefetch_elements(k, at + ROWS_AHEAD * a->k_key, format, a->head_dim);
+        kv_prefetch((const char *)row + kv_bytes(ROWS_AHEAD * a->k_key, format), format, a->head_dim);
         for (int64_t i = 0; i < w->d; i += TILE_K, out += TILE_SIZE) {
-            const vf low = load_masked(k, at + i, format, d - i);
-            const vf high = load_masked(k, at + i + VL, format, d - i - VL);
+            const vf low = kv_load_masked(row, i, format, d - i);
+            const vf high = kv_load_masked(row, i + VL, format, d - i - VL);
             const __m512i pair = narrow_pair(low, high);
             _mm512_store_si512(out, pair);
             if (format != QUERN_BF16) {
@@ -123,16 +135,17 @@ QUERN_INLINE void pack_values(const void *v, const quern_attention_args *a, int6
                               int32_t format) {
     for (int64_t j = 0; j < n; j += TILE_K) {
         for (int64_t i = 0; i < TILE_K; i++) {
-            prefetch_elements(v, (j0 + j + i + TILE_K) * a->v_key, format, a->value_dim);
+            kv_prefetch(kv_at(v, (j0 + j + i + TILE_K) * a->v_key, format), format, a->value_dim);
         }
         for (int64_t c = 0; c < w->dv; c += TILE) {
             uint8_t *out = w->v + (c / TILE * (BLOCK / TILE_K) + j / TILE_K) * TILE_SIZE;
             vf t[TILE];
             for (int64_t i = 0; i < TILE; i++) {
                 const int64_t key = j + 2 * i;
-                const int64_t at = (j0 + key) * a->v_key + c;
-                const vf even = load_masked(v, at, format, key < n ? a->value_dim - c : 0);
-                const vf odd = load_masked(v, at + a->v_key, format, key + 1 < n ? a->value_dim - c : 0);
+                const void *row = kv_at(v, (j0 + key) * a->v_key, format);
+                const void *next = (const char *)row + kv_bytes(a->v_key, format);
+                const vf even = kv_load_masked(row, c, format, key < n ? a->value_dim - c : 0);
+                const vf odd = kv_load_masked(next, c, format, key + 1 < n ? a->value_dim - c : 0);
                 t[i] = _mm512_castsi512_ps(interleave(even, odd));
             }
             v_transpose(t);
@@ -149,15 +162,19 @@ static void pack_block(const void *k, const void *v, const quern_attention_args 
         pack_keys(k, a, j0, n, w, QUERN_F32);
     } else if (a->k_format == QUERN_F16) {
         pack_keys(k, a, j0, n, w, QUERN_F16);
-    } else {
+    } else if (a->k_format == QUERN_BF16) {
         pack_keys(k, a, j0, n, w, QUERN_BF16);
+    } else {
+        pack_keys(k, a, j0, n, w, QUERN_Q8_0);
     }
     if (a->v_format == QUERN_F32) {
         pack_values(v, a, j0, n, w, QUERN_F32);
     } else if (a->v_format == QUERN_F16) {
         pack_values(v, a, j0, n, w, QUERN_F16);
-    } else {
+    } else if (a->v_format == QUERN_BF16) {
         pack_values(v, a, j0, n, w, QUERN_BF16);
+    } else {
+        pack_values(v, a, j0, n, w, QUERN_Q8_0);
     }
 }
 

@@ -23,7 +23,7 @@
  * Nothing is rounded, in any precision: at one query the conversions cost less than preparing tiles would.
  */
 #include "attention.h"
-#include "elements.h"
+#include "kv.h"
 #include "vmath.h"
 
 #include <math.h>
@@ -38,19 +38,34 @@ enum {
 /* Keys whose scores of `rows` rows fill a vector. */
 #define STEP(rows) (VL / ((rows) == 3 ? 4 : (rows)))
 
-/* score: (n / STEP, VL) of keys [j0, j0 + n), lane row * STEP + key; q: (rows, d), zero beyond head_dim. */
-QUERN_INLINE void scores(const float *q, int64_t d, const void *k, const quern_attention_args *a, int64_t j0, int64_t n,
-                         int rows, int32_t format, float *score) {
+/* Keys [j0, j0 + n) of a head and their values. */
+typedef struct block {
+    const void *k;
+    const void *v;
+    const float *k_scale; /* (n, head_dim / 32) of Q8_0 */
+    const float *v_scale; /* (n, value_dim / 32) of Q8_0 */
+    int64_t j0;
+    int64_t n;
+} block;
+
+/* score: (n / STEP, VL), lane row * STEP + key; q: (rows, d), zero beyond head_dim. */
+QUERN_INLINE void scores(const float *q, int64_t d, const block *b, const quern_attention_args *a, int rows,
+                         int32_t format, float *score) {
     const int step = STEP(rows);
+    const int64_t n = b->n;
+    const int64_t blocks = a->head_dim / QUERN_BLOCK;
     for (int64_t j = 0; j < n; j += step) {
         vf sum[VL];
-        int64_t at[VL];
+        const void *row[VL];
+        const float *scale[VL];
         for (int c = 0; c < VL; c++) {
             sum[c] = v_zero();
         }
         for (int c = 0; c < step; c++) {
-            at[c] = (j0 + (j + c < n ? j + c : n - 1)) * a->k_key;
-            prefetch_elements(k, at[c] + AHEAD * a->k_key, format, a->head_dim);
+            const int64_t key = j + c < n ? j + c : n - 1;
+            row[c] = kv_at(b->k, (b->j0 + key) * a->k_key, format);
+            scale[c] = b->k_scale + key * blocks;
+            kv_prefetch((const char *)row[c] + kv_bytes(AHEAD * a->k_key, format), format, a->head_dim);
         }
         int64_t i = 0;
         for (; i + VL <= a->head_dim; i += VL) {
@@ -61,7 +76,10 @@ QUERN_INLINE void scores(const float *q, int64_t d, const void *k, const quern_a
             }
 #pragma GCC unroll 16
             for (int c = 0; c < step; c++) {
-                const vf key = load_elements(k, at[c] + i, format);
+                vf key = kv_load(row[c], i, format);
+                if (format == QUERN_Q8_0) {
+                    key = key * v_set1(scale[c][i / QUERN_BLOCK]);
+                }
 #pragma GCC unroll 4
                 for (int r = 0; r < rows; r++) {
                     sum[r * step + c] = v_fma(x[r], key, sum[r * step + c]);
@@ -69,7 +87,7 @@ QUERN_INLINE void scores(const float *q, int64_t d, const void *k, const quern_a
             }
         }
         for (int c = 0; c < step && i < a->head_dim; c++) {
-            const vf key = load_elements_upto(k, at[c] + i, format, a->head_dim - i);
+            const vf key = kv_load_upto(row[c], i, format, a->head_dim - i);
             for (int r = 0; r < rows; r++) {
                 sum[r * step + c] = v_fma(v_load(q + r * d + i), key, sum[r * step + c]);
             }
@@ -79,15 +97,16 @@ QUERN_INLINE void scores(const float *q, int64_t d, const void *k, const quern_a
 }
 
 /* Soft cap, mask and -inf for what fills up the last vector. */
-QUERN_INLINE void adjust(float *score, const float *mask, const quern_attention_args *a, int64_t j0, int64_t n, int rows) {
+QUERN_INLINE void adjust(float *score, const float *mask, const quern_attention_args *a, const block *b, int rows) {
     const int64_t step = STEP(rows);
+    const int64_t n = b->n;
     const int64_t lanes = round_up(n, step) / step * VL;
     for (int64_t i = 0; a->soft_cap > 0.0f && i < lanes; i += VL) {
         v_store(score + i, v_tanh(v_load(score + i)) * v_set1(a->soft_cap));
     }
     for (int r = 0; mask && r < rows; r++) {
         for (int64_t j = 0; j < n; j++) {
-            score[j / step * VL + r * step + j % step] += mask[r * a->mask_head + (j0 + j) * a->mask_key];
+            score[j / step * VL + r * step + j % step] += mask[r * a->mask_head + (b->j0 + j) * a->mask_key];
         }
     }
     for (int64_t j = n; j < round_up(n, step); j++) {
@@ -143,15 +162,20 @@ QUERN_INLINE void softmax(float *score, int64_t n, int rows, float *sum, int64_t
 }
 
 /* acc: (rows, vectors) += p of key j times its values, columns from c on; count: elements of the last vector. */
-QUERN_INLINE void add_row(const float *p, const void *v, const quern_attention_args *a, int64_t j0, int64_t j, int rows,
+QUERN_INLINE void add_row(const float *p, const block *b, const quern_attention_args *a, int64_t j, int rows,
                           int32_t format, vf *acc, int64_t c, int vectors, int64_t count) {
     const int step = STEP(rows);
-    const int64_t at = (j0 + j) * a->v_key + c;
+    const int64_t at = (b->j0 + j) * a->v_key;
+    const void *row = kv_at(b->v, at, format);
+    const float *scale = b->v_scale + j * (a->value_dim / QUERN_BLOCK);
     vf value[COLUMNS];
-    prefetch_elements(v, at + AHEAD * a->v_key, format, vectors * VL);
+    kv_prefetch(kv_at(b->v, at + AHEAD * a->v_key + c, format), format, vectors * VL);
 #pragma GCC unroll 4
     for (int i = 0; i < vectors; i++) {
-        value[i] = load_elements_upto(v, at + i * VL, format, count);
+        value[i] = kv_load_upto(row, c + i * VL, format, count);
+        if (format == QUERN_Q8_0) {
+            value[i] = value[i] * v_set1(scale[(c + i * VL) / QUERN_BLOCK]);
+        }
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
@@ -164,9 +188,10 @@ QUERN_INLINE void add_row(const float *p, const void *v, const quern_attention_a
 }
 
 /* sum: (rows, width) += p times the values of a block, `vectors` of columns from c on. */
-QUERN_INLINE void add_columns(const float *p, const void *v, const quern_attention_args *a, int64_t j0, int64_t n, int rows,
-                              int32_t format, float *sum, int64_t width, int64_t c, int vectors, int64_t count) {
+QUERN_INLINE void add_columns(const float *p, const block *b, const quern_attention_args *a, int rows, int32_t format,
+                              float *sum, int64_t width, int64_t c, int vectors, int64_t count) {
     enum { MOST = 4 };
+    const int64_t n = b->n;
     const int sets = rows == 1 ? 4 : rows == 2 ? 2 : 1;
     vf acc[MOST * ROWS * COLUMNS];
 #pragma GCC unroll 4
@@ -183,11 +208,11 @@ QUERN_INLINE void add_columns(const float *p, const void *v, const quern_attenti
     for (; j + sets <= n; j += sets) {
 #pragma GCC unroll 4
         for (int s = 0; s < sets; s++) {
-            add_row(p, v, a, j0, j + s, rows, format, acc + s * rows * vectors, c, vectors, count);
+            add_row(p, b, a, j + s, rows, format, acc + s * rows * vectors, c, vectors, count);
         }
     }
     for (; j < n; j++) {
-        add_row(p, v, a, j0, j, rows, format, acc, c, vectors, count);
+        add_row(p, b, a, j, rows, format, acc, c, vectors, count);
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
@@ -203,48 +228,47 @@ QUERN_INLINE void add_columns(const float *p, const void *v, const quern_attenti
     }
 }
 
-QUERN_INLINE void values(const float *p, const void *v, const quern_attention_args *a, int64_t j0, int64_t n, int rows,
-                         int32_t format, float *sum, int64_t width) {
+QUERN_INLINE void values(const float *p, const block *b, const quern_attention_args *a, int rows, int32_t format,
+                         float *sum, int64_t width) {
     int64_t c = 0;
     for (; c + COLUMNS * VL <= a->value_dim; c += COLUMNS * VL) {
-        add_columns(p, v, a, j0, n, rows, format, sum, width, c, COLUMNS, VL);
+        add_columns(p, b, a, rows, format, sum, width, c, COLUMNS, VL);
     }
     for (; c + VL <= a->value_dim; c += VL) {
-        add_columns(p, v, a, j0, n, rows, format, sum, width, c, 1, VL);
+        add_columns(p, b, a, rows, format, sum, width, c, 1, VL);
     }
     if (c < a->value_dim) {
-        add_columns(p, v, a, j0, n, rows, format, sum, width, c, 1, a->value_dim - c);
+        add_columns(p, b, a, rows, format, sum, width, c, 1, a->value_dim - c);
     }
 }
 
 /* One pass of `rows` rows over a block; q: (rows, d), sum: (rows, width). */
-QUERN_INLINE void pass(const float *q, int64_t d, const void *k, const void *v, const float *mask,
-                       const quern_attention_args *a, int64_t j0, int64_t n, int rows, int32_t format, float *score,
-                       float *sum, int64_t width) {
-    scores(q, d, k, a, j0, n, rows, format, score);
-    adjust(score, mask, a, j0, n, rows);
-    softmax(score, n, rows, sum, width, width - QUERN_PARTIAL(0));
-    values(score, v, a, j0, n, rows, format, sum, width);
+QUERN_INLINE void pass(const float *q, int64_t d, const block *b, const float *mask, const quern_attention_args *a,
+                       int rows, int32_t format, float *score, float *sum, int64_t width) {
+    scores(q, d, b, a, rows, format, score);
+    adjust(score, mask, a, b, rows);
+    softmax(score, b->n, rows, sum, width, width - QUERN_PARTIAL(0));
+    values(score, b, a, rows, format, sum, width);
 }
 
-#define PASS(format)                                                                                           \
-    static void pass_##format(const float *q, int64_t d, const void *k, const void *v, const float *mask,      \
-                              const quern_attention_args *a, int64_t j0, int64_t n, int64_t rows, float *score, \
-                              float *sum, int64_t width) {                                                     \
-        if (rows == 1) {                                                                                       \
-            pass(q, d, k, v, mask, a, j0, n, 1, QUERN_##format, score, sum, width);                         \
-        } else if (rows == 2) {                                                                                \
-            pass(q, d, k, v, mask, a, j0, n, 2, QUERN_##format, score, sum, width);                         \
-        } else if (rows == 3) {                                                                                \
-            pass(q, d, k, v, mask, a, j0, n, 3, QUERN_##format, score, sum, width);                         \
-        } else {                                                                                               \
-            pass(q, d, k, v, mask, a, j0, n, 4, QUERN_##format, score, sum, width);                         \
-        }                                                                                                      \
+#define PASS(format)                                                                                                  \
+    static void pass_##format(const float *q, int64_t d, const block *b, const float *mask,                           \
+                              const quern_attention_args *a, int64_t rows, float *score, float *sum, int64_t width) { \
+        if (rows == 1) {                                                                                              \
+            pass(q, d, b, mask, a, 1, QUERN_##format, score, sum, width);                                             \
+        } else if (rows == 2) {                                                                                       \
+            pass(q, d, b, mask, a, 2, QUERN_##format, score, sum, width);                                             \
+        } else if (rows == 3) {                                                                                       \
+            pass(q, d, b, mask, a, 3, QUERN_##format, score, sum, width);                                             \
+        } else {                                                                                                      \
+            pass(q, d, b, mask, a, 4, QUERN_##format, score, sum, width);                                             \
+        }                                                                                                             \
     }
 
 PASS(F32)
 PASS(F16)
 PASS(BF16)
+PASS(Q8_0)
 
 void QN(attention_step)(const void *q, const void *k, const void *v, const float *mask, float *partial,
                         const quern_attention_args *args, int64_t heads, int64_t k_head, int64_t v_head, int64_t from,
@@ -255,9 +279,11 @@ void QN(attention_step)(const void *q, const void *k, const void *v, const float
     const vf factor = v_set1(a->soft_cap > 0.0f ? a->scale / a->soft_cap : a->scale);
     float *score = scratch; /* (BLOCK / STEP, VL) */
     float *scaled = score + BLOCK * ROWS; /* (group, d) */
+    float *k_scale = scaled + a->group * d; /* (BLOCK, head_dim / 32) */
+    float *v_scale = k_scale + BLOCK / QUERN_BLOCK * d; /* (BLOCK, value_dim / 32) */
+    uint16_t *half = (uint16_t *)(v_scale + BLOCK / QUERN_BLOCK * round_up(a->value_dim, 16));
     for (int64_t h = 0; h < heads; h++) {
-        const void *kh = element_at(k, h * k_head, a->k_format);
-        const void *vh = element_at(v, h * v_head, a->k_format);
+        block b = {kv_at(k, h * k_head, a->k_format), kv_at(v, h * v_head, a->k_format), k_scale, v_scale, 0, 0};
         float *sum = partial + h * a->group * width;
         for (int64_t g = 0; g < a->group; g++) {
             const int64_t row = (h * a->group + g) * a->q_head;
@@ -272,17 +298,25 @@ void QN(attention_step)(const void *q, const void *k, const void *v, const float
         for (int64_t j = from; j < to;) {
             const int64_t next = j / BLOCK * BLOCK + BLOCK;
             const int64_t end = next < to ? next : to;
+            b.j0 = j;
+            b.n = end - j;
+            if (a->k_format == QUERN_Q8_0) {
+                kv_scales(b.k, a->k_key, j, b.n, a->head_dim, half, k_scale);
+                kv_scales(b.v, a->v_key, j, b.n, a->value_dim, half, v_scale);
+            }
             for (int64_t g = 0; g < a->group; g += ROWS) {
                 const int64_t rows = a->group - g < ROWS ? a->group - g : ROWS;
                 const float *masked = mask ? mask + (h * a->group + g) * a->mask_head : 0;
                 const float *x = scaled + g * d;
                 float *y = sum + g * width;
                 if (a->k_format == QUERN_F32) {
-                    pass_F32(x, d, kh, vh, masked, a, j, end - j, rows, score, y, width);
+                    pass_F32(x, d, &b, masked, a, rows, score, y, width);
                 } else if (a->k_format == QUERN_F16) {
-                    pass_F16(x, d, kh, vh, masked, a, j, end - j, rows, score, y, width);
+                    pass_F16(x, d, &b, masked, a, rows, score, y, width);
+                } else if (a->k_format == QUERN_BF16) {
+                    pass_BF16(x, d, &b, masked, a, rows, score, y, width);
                 } else {
-                    pass_BF16(x, d, kh, vh, masked, a, j, end - j, rows, score, y, width);
+                    pass_Q8_0(x, d, &b, masked, a, rows, score, y, width);
                 }
             }
             j = end;

@@ -52,10 +52,13 @@
 #define QUERN_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a meaning changes; the binding refuses another one. */
-enum { QUERN_ABI_VERSION = 5 };
+enum { QUERN_ABI_VERSION = 6 };
 
 /* Formats of plain elements. */
 enum { QUERN_F32 = 0, QUERN_F16 = 1, QUERN_BF16 = 2 };
+
+/* Of keys and values also blocks. */
+enum { QUERN_Q8_0 = 3 };
 
 /* How large the whole is of which a call computes a slice: in a core's cache, beyond it, or too large for all: maps.c. */
 enum { QUERN_NEAR = 0, QUERN_FAR = 1, QUERN_THROUGH = 2 };
@@ -256,7 +259,7 @@ typedef struct quern_attention_args {
     int64_t causal;         /* 0 or 1 */
     float scale;
     float soft_cap;         /* c tanh(score / c) before the mask; 0: none */
-    int32_t k_format;       /* QUERN_F32, QUERN_F16 or QUERN_BF16 */
+    int32_t k_format;       /* QUERN_F32, QUERN_F16, QUERN_BF16, or QUERN_Q8_0 if head_dim and value_dim are multiples of 32 */
     int32_t v_format;
     int32_t q_format;
     int32_t out_format;

@@ -1,5 +1,5 @@
 /*
- * Attention of every tier against the formula in F64: grouped heads, causal, window, mask, soft cap, 16-bit K and V,
+ * Attention of every tier against the formula in F64: grouped heads, causal, window, mask, soft cap, 16-bit and Q8_0 K, V,
  * rows that see nothing, lengths around the kernels' pieces of 128 and 512 keys; guard pages; the same bits for every
  * cut in queries.
  *
@@ -185,7 +185,10 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
     a.causal = c->causal;
     a.scale = scale;
     a.soft_cap = c->soft_cap;
-    a.k_format = a.v_format = c->kv == F32 ? QUERN_F32 : c->kv == F16 ? QUERN_F16 : QUERN_BF16;
+    a.k_format = a.v_format = c->kv == F32    ? QUERN_F32
+                              : c->kv == F16  ? QUERN_F16
+                              : c->kv == BF16 ? QUERN_BF16
+                                              : QUERN_Q8_0;
     const float *used_mask = c->masked ? mask : NULL;
     tier->run(q, k, v, used_mask, out, lse, &a, scratch);
 
@@ -234,7 +237,10 @@ int main(void) {
         {5, 1, 8, 8, 0, 0, 0, 1, 0, F32, 0},         {6, 2, 8, 8, 40, -3, 0, 1, 0, F32, 0},
         {12, 1, 24, 24, 140, 139, 100, 0, 1, F16, 30.0f}, {130, 1, 64, 64, 130, 0, 0, 1, 0, F32, 0},
         {70, 4, 64, 64, 700, 630, 0, 1, 0, F16, 0},  {33, 3, 96, 80, 1100, 1067, 400, 1, 0, BF16, 0},
-        {50, 1, 32, 40, 640, 590, 0, 0, 1, F32, 8.0f},
+        {50, 1, 32, 40, 640, 590, 0, 0, 1, F32, 8.0f}, {1, 4, 64, 64, 129, 128, 0, 1, 0, Q8_0, 0},
+        {1, 1, 32, 32, 1, 0, 0, 1, 0, Q8_0, 0},      {1, 7, 128, 96, 500, 499, 0, 1, 1, Q8_0, 0},
+        {17, 2, 32, 160, 300, 260, 0, 1, 0, Q8_0, 9.0f}, {70, 4, 64, 64, 700, 630, 90, 1, 0, Q8_0, 0},
+        {33, 3, 96, 64, 1100, 1067, 0, 1, 1, Q8_0, 0}, {5, 1, 32, 32, 0, 0, 0, 1, 0, Q8_0, 0},
     };
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {

@@ -3,6 +3,8 @@ package dev.quern.testkit;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.AttentionOp.Rope;
 import dev.quern.core.op.Op;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
@@ -26,6 +28,16 @@ final class AttentionCases {
 
   private static final Size LONG = new Size(1, 1, 1025, 2, 1, 128, 128);
 
+  /** For keys and values in blocks of 32, which heads must fill. */
+  private static final List<Size> BLOCK_SIZES =
+      List.of(
+          new Size(1, 1, 1, 1, 1, 32, 32),
+          new Size(1, 1, 257, 4, 2, 32, 64),
+          new Size(2, 3, 5, 2, 2, 96, 32),
+          new Size(1, 17, 17, 3, 1, 32, 160),
+          new Size(2, 5, 65, 6, 2, 64, 64),
+          new Size(1, 33, 40, 4, 4, 160, 96));
+
   private AttentionCases() {}
 
   static void add(List<KernelCase> to) {
@@ -33,7 +45,7 @@ final class AttentionCases {
       attention(to, t, t);
       rope(to, t);
     }
-    for (ScalarType kv : List.of(ScalarType.F16, ScalarType.BF16)) {
+    for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
       List<KernelCase> exact = new ArrayList<>();
       attention(exact, ScalarType.F32, kv);
       to.addAll(exact);
@@ -41,9 +53,9 @@ final class AttentionCases {
     }
   }
 
-  private static void attention(List<KernelCase> to, ScalarType t, ScalarType kv) {
-    Samples s = new Samples(31 * t.ordinal() + kv.ordinal());
-    for (Size z : SIZES) {
+  private static void attention(List<KernelCase> to, ScalarType t, DType kv) {
+    Samples s = new Samples(31 * t.ordinal() + (kv instanceof ScalarType k ? k.ordinal() : -1));
+    for (Size z : kv.isBlock() ? BLOCK_SIZES : SIZES) {
       for (boolean causal : new boolean[] {false, true}) {
         to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 0, 0, false, false, false), false));
         to.add(one(s, t, kv, z, new Attention(causal, 0.1f, 3, 0, true, false, false), true));
@@ -60,7 +72,7 @@ final class AttentionCases {
   }
 
   /** No keys, all keys, and queries before the first key or far behind the last. */
-  private static void edges(List<KernelCase> to, ScalarType t, ScalarType kv) {
+  private static void edges(List<KernelCase> to, ScalarType t, DType kv) {
     Samples s = new Samples(t.ordinal() + 7);
     for (long tq : new long[] {1, 3, 33}) {
       long tk = 40;
@@ -85,12 +97,13 @@ final class AttentionCases {
     }
   }
 
-  private static KernelCase edge(Samples s, ScalarType t, ScalarType kv, long tq, Attention op) {
-    return one(s, t, kv, new Size(2, tq, 40, 4, 2, 16, 16), op, false);
+  private static KernelCase edge(Samples s, ScalarType t, DType kv, long tq, Attention op) {
+    long d = Math.max(16, kv.blockLength());
+    return one(s, t, kv, new Size(2, tq, 40, 4, 2, d, d), op, false);
   }
 
   private static KernelCase one(
-      Samples s, ScalarType t, ScalarType kv, Size z, Attention op, boolean booleans) {
+      Samples s, ScalarType t, DType kv, Size z, Attention op, boolean booleans) {
     List<Operand> in = new ArrayList<>();
     in.add(heads(s, t, z.b, z.tq, z.h, z.d));
     in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, z.b, z.tk, z.hkv, z.d));
@@ -120,7 +133,7 @@ final class AttentionCases {
   }
 
   /** [b, t, h, d] as a view of memory [b, h, t, d]. */
-  private static Operand heads(Samples s, ScalarType type, long b, long t, long h, long d) {
+  private static Operand heads(Samples s, DType type, long b, long t, long h, long d) {
     Operand o = s.of(type, LayoutKind.CONTIGUOUS, Mix.PLAIN, b, h, t, d);
     return o.with(o.view().layout().permute(List.of(0, 2, 1, 3)));
   }

@@ -28,7 +28,8 @@ final class RefusalCases {
     }
     attention(to, ScalarType.F32, ScalarType.F16);
     attention(to, ScalarType.F32, ScalarType.BF16);
-    for (ScalarType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+    attention(to, ScalarType.F32, BlockType.Q8_0);
+    for (DType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
       cacheWrite(to, cache, ScalarType.F32);
       cacheWrite(to, cache, cache);
     }
@@ -38,16 +39,17 @@ final class RefusalCases {
     return to;
   }
 
-  private static void attention(List<Refusal> to, ScalarType t, ScalarType kv) {
+  private static void attention(List<Refusal> to, ScalarType t, DType kv) {
     Samples s = new Samples(t.ordinal());
+    long d = Math.max(16, kv.blockLength());
     for (long tq : new long[] {1, 17}) {
       int tk = 40;
       for (int wrong : new int[] {-1, tk + 1, MIN, MAX}) {
         for (boolean starts : new boolean[] {false, true}) {
           List<Operand> in = new ArrayList<>();
-          in.add(s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tq, 4, 16));
-          in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tk, 2, 16));
-          in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tk, 2, 16));
+          in.add(s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tq, 4, d));
+          in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tk, 2, d));
+          in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, tk, 2, d));
           if (starts) {
             in.add(i32(3, 4));
           }
@@ -60,12 +62,13 @@ final class RefusalCases {
     }
   }
 
-  private static void cacheWrite(List<Refusal> to, ScalarType cache, ScalarType rows) {
-    Samples s = new Samples(31 * cache.ordinal() + rows.ordinal());
+  private static void cacheWrite(List<Refusal> to, DType cache, DType rows) {
+    Samples s = new Samples(cache.name().hashCode() + rows.blockBytes());
+    long d = Math.max(16, cache.blockLength());
     for (int t : new int[] {1, 3}) {
       for (int wrong : new int[] {-1, 8 - t + 1, 8, MIN, MAX}) {
-        Operand target = s.of(cache, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, 8, 3, 16);
-        Operand x = s.of(rows, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, t, 3, 16);
+        Operand target = s.of(cache, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, 8, 3, d);
+        Operand x = s.of(rows, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, t, 3, d);
         KernelCase call = KernelCase.of(new BufferOp.CacheWrite(), target, x, i32(0, wrong));
         to.add(new Refusal(call, ShapeException.class, "sequence 1: rows " + wrong + ".."));
       }

@@ -2,6 +2,8 @@ package dev.quern.testkit;
 
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.CreateOp;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
@@ -33,7 +35,7 @@ final class StateCases {
         to.add(KernelCase.of(new CreateOp.RandomNormal(t, Shape.of(n)), seed));
       }
     }
-    for (ScalarType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+    for (DType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
       cacheWrite(to, cache, ScalarType.F32);
       cacheWrite(to, cache, cache);
     }
@@ -54,10 +56,10 @@ final class StateCases {
     }
   }
 
-  private static void cacheWrite(List<KernelCase> to, ScalarType cache, ScalarType rows) {
-    Samples s = new Samples(31 * cache.ordinal() + rows.ordinal());
+  private static void cacheWrite(List<KernelCase> to, DType cache, DType rows) {
+    Samples s = new Samples(cache.name().hashCode() + rows.blockBytes());
     for (long t : new long[] {1, 3, 8}) {
-      for (long d : new long[] {1, 8, 17, 64}) {
+      for (long d : cache.isBlock() ? new long[] {32, 64, 160} : new long[] {1, 8, 17, 64}) {
         Operand target = s.of(cache, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, 8, 3, d);
         Operand starts =
             s.integers(ScalarType.I32, LayoutKind.CONTIGUOUS, Shape.of(2), 0, 8 - t + 1);

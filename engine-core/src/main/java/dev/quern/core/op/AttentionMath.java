@@ -4,6 +4,7 @@ import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.type.GradientException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -36,9 +37,14 @@ final class AttentionMath {
     Tensor dp = go.matmul(v.transpose());
     Tensor ds = p.mul(dp.sub(p.mul(dp).sum(true, -1))).mul(op.scale());
     Tensor dq = ungroup(ds.matmul(k), in.get(0).shape());
-    Tensor dk = sumGroup(ds.transpose().matmul(q)).cast(in.get(1).dtype());
-    Tensor dv = sumGroup(p.transpose().matmul(go)).cast(in.get(2).dtype());
-    return List.of(dq, dk, dv);
+    Tensor dk = sumGroup(ds.transpose().matmul(q));
+    Tensor dv = sumGroup(p.transpose().matmul(go));
+    return Arrays.asList(dq, like(dk, in.get(1)), like(dv, in.get(2)));
+  }
+
+  /** A gradient in the dtype of what it belongs to; none for blocks, as in casts. */
+  private static @Nullable Tensor like(Tensor gradient, Tensor x) {
+    return x.dtype().isBlock() ? null : gradient.cast(x.dtype());
   }
 
   /** Softmax of scores; a hidden key has probability 0 even in a row that sees nothing. */

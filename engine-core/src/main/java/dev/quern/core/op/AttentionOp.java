@@ -1,5 +1,6 @@
 package dev.quern.core.op;
 
+import dev.quern.core.type.BlockType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
@@ -70,10 +71,10 @@ public sealed interface AttentionOp extends Op {
   /**
    * Scaled dot-product attention with streaming softmax (Dao et al. 2022), T×T never materialised.
    * Inputs, in this order: q [b, tq, h, d], k [b, tk, hkv, d], v [b, tk, hkv, dv] (h a multiple of
-   * hkv; k and v of one dtype: q's, or F16|BF16 for F32 q); then, if present, mask (BOOL, true =
-   * visible, or q's dtype, added; broadcasts to [b, h, tq, tk]), starts I32 [b], lengths I32 [b].
-   * Output [b, tq, h, dv] of q's dtype. Residual: log-sum-exp of each row, F32 (F64 for F64) [b, h,
-   * tq].
+   * hkv; k and v of one dtype: q's, or F16|BF16|Q8_0 for F32 q, Q8_0 only if d and dv are multiples
+   * of 32); then, if present, mask (BOOL, true = visible, or q's dtype, added; broadcasts to [b, h,
+   * tq, tk]), starts I32 [b], lengths I32 [b]. Output [b, tq, h, dv] of q's dtype. Residual:
+   * log-sum-exp of each row, F32 (F64 for F64) [b, h, tq].
    *
    * <p>score = softcap(scale · q·k) + mask, where softcap(s) = c · tanh(s / c). Query i of sequence
    * b is at position p = starts[b] + i (without starts: length − tq + i, so that the queries are
@@ -132,10 +133,11 @@ public sealed interface AttentionOp extends Op {
       TensorSpec q = in.get(0);
       TensorSpec k = in.get(1);
       TensorSpec v = in.get(2);
-      Infer.floating(this, in.subList(0, 3));
+      Infer.floating(this, List.of(q));
       Infer.sameDType(this, in.subList(1, 3));
       if (q.dtype() == ScalarType.F32) {
-        Infer.require(this, k, "k", ScalarType.F32, ScalarType.F16, ScalarType.BF16);
+        Infer.require(
+            this, k, "k", ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
       } else {
         Infer.require(this, k, "k", q.dtype());
       }
@@ -143,6 +145,8 @@ public sealed interface AttentionOp extends Op {
       if (s.rank() != 4 || k.shape().rank() != 4 || v.shape().rank() != 4) {
         throw Infer.fail(this, "q, k and v must be [batch, time, head, dim]", in);
       }
+      Infer.wholeBlocks(this, k, "k");
+      Infer.wholeBlocks(this, v, "v");
       boolean fits =
           k.shape().dim(0) == s.dim(0)
               && k.shape().dim(3) == s.dim(3)

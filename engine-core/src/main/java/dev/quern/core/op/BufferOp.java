@@ -1,5 +1,6 @@
 package dev.quern.core.op;
 
+import dev.quern.core.type.BlockType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.ShapeException;
@@ -25,8 +26,8 @@ public sealed interface BufferOp extends Op {
 
   /**
    * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d]. Inputs cache [b, capacity, h, d]
-   * (F32|F16|BF16), rows [b, t, h, d] (F32 or the cache's dtype, rounded to it), starts I32 [b].
-   * Rows beyond the capacity are an error.
+   * (F32|F16|BF16|Q8_0, Q8_0 only if d is a multiple of 32), rows [b, t, h, d] (F32 or the cache's
+   * dtype, rounded or quantised to it), starts I32 [b]. Rows beyond the capacity are an error.
    */
   record CacheWrite() implements BufferOp {
     /**
@@ -60,13 +61,15 @@ public sealed interface BufferOp extends Op {
       Infer.arity(this, in, 3);
       TensorSpec cache = in.get(0);
       TensorSpec rows = in.get(1);
-      Infer.require(this, cache, "cache", ScalarType.F32, ScalarType.F16, ScalarType.BF16);
+      Infer.require(
+          this, cache, "cache", ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
       Infer.require(this, rows, "rows", ScalarType.F32, cache.dtype());
       if (cache.shape().rank() != 4
           || rows.shape().rank() != 4
           || !cache.shape().with(1, 0).equals(rows.shape().with(1, 0))) {
         throw Infer.fail(this, "cache must be [b, capacity, h, d] and rows [b, t, h, d]", in);
       }
+      Infer.wholeBlocks(this, cache, "cache");
       Infer.require(this, in.get(2), "starts", ScalarType.I32);
       Infer.shape(this, in.get(2), "starts", Shape.of(cache.shape().dim(0)));
       return List.of();

@@ -90,7 +90,8 @@ public sealed interface DataOp extends Op {
 
   /**
    * Whole slices by index: y[i..., j..., k...] = x[i..., indices[j...], k...]. Inputs x, indices
-   * (I32|I64, any shape). Negative indices count from the end.
+   * (I32|I64, any shape). Negative indices count from the end. Of a block type, whose blocks run
+   * along the last axis, any other axis may be replaced.
    *
    * @param axis the axis that indices replace
    */
@@ -98,10 +99,13 @@ public sealed interface DataOp extends Op {
     @Override
     public List<TensorSpec> infer(List<TensorSpec> in) {
       Infer.arity(this, in, 2);
-      Infer.noBlocks(this, in);
       Infer.index(this, in.get(1), "indices");
       Shape x = in.get(0).shape();
       int a = x.axis(axis);
+      if (a == x.rank() - 1) {
+        Infer.noBlocks(this, in);
+      }
+      Infer.wholeBlocks(this, in.get(0), "x");
       return List.of(
           in.get(0).as(x.slice(0, a).concat(in.get(1).shape()).concat(x.slice(a + 1, x.rank()))));
     }

@@ -43,8 +43,8 @@ final class Infer {
                 + op.name()
                 + "] does not take block types: "
                 + list(in)
-                + "; cast to F32 first (only linear, matmul, embedding, cast and views take"
-                + " blocks)");
+                + "; cast to F32 first (only linear, matmul, embedding, attention's keys and"
+                + " values, cast, indexSelect and views take blocks)");
       }
     }
   }
@@ -81,6 +81,23 @@ final class Infer {
     }
     throw new DTypeException(
         "[" + op.name() + "] " + role + " must be " + names + ", got " + s + "; cast it");
+  }
+
+  /** Refuses a block type whose blocks don't fill the last axis. */
+  static void wholeBlocks(Op op, TensorSpec s, String role) {
+    int length = s.dtype().blockLength();
+    if (s.shape().dim(-1) % length != 0) {
+      throw new DTypeException(
+          "["
+              + op.name()
+              + "] the last axis of "
+              + role
+              + " must be a multiple of the "
+              + length
+              + " elements of a block, got "
+              + s
+              + "; store it as F16");
+    }
   }
 
   static void index(Op op, TensorSpec s, String role) {

@@ -5,6 +5,8 @@ import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.BufferOp.Assign;
 import dev.quern.core.op.BufferOp.CacheWrite;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.Layout;
 
 /** {@link BufferOp}: writes to input 0. */
 final class BufferKernels {
@@ -28,15 +30,30 @@ final class BufferKernels {
       first[b] = at.getLong(starts.layout().offset() + b * starts.layout().stride(0));
       CacheWrite.requireRoom(b, first[b], count, capacity);
     }
-    Elements in = Elements.of(rows);
-    Elements out = Elements.of(cache);
     for (int b = 0; b < batch; b++) {
-      var source = rows.layout().slice(0, b, 1, 1);
-      var target = cache.layout().slice(0, b, 1, 1).slice(1, first[b], count, 1);
-      Strided w = Strided.over(source.shape(), source, target);
-      for (long i = 0; i < source.shape().elements(); i++, w.next()) {
-        out.set(w.at(1), in.get(w.at(0)));
+      TensorView source = part(rows, rows.layout().slice(0, b, 1, 1));
+      TensorView target =
+          part(cache, cache.layout().slice(0, b, 1, 1).slice(1, first[b], count, 1));
+      if (cache.dtype() == rows.dtype()) {
+        Units.copyAll("cacheWrite", source, target);
+      } else if (cache.dtype() instanceof BlockType to) {
+        CastKernel.quantize(source, target, BlockCodecs.of(to));
+      } else {
+        round(source, target);
       }
+    }
+  }
+
+  private static TensorView part(TensorView x, Layout layout) {
+    return new TensorView(x.dtype(), layout, x.segment());
+  }
+
+  private static void round(TensorView from, TensorView to) {
+    Elements in = Elements.of(from);
+    Elements out = Elements.of(to);
+    Strided w = Strided.over(from.shape(), from.layout(), to.layout());
+    for (long i = 0; i < from.shape().elements(); i++, w.next()) {
+      out.set(w.at(1), in.get(w.at(0)));
     }
   }
 }

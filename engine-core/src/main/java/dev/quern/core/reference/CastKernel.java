@@ -52,24 +52,33 @@ final class CastKernel {
   private static void quantize(KernelArgs args, BlockCodec codec) {
     TensorView x = args.input(0);
     TensorView y = args.output();
-    Elements in = Elements.of(x);
+    Slices.over(
+        args.pool(),
+        Strided.leading(x.layout(), 1).shape().elements(),
+        ROWS_PER_SLICE,
+        (from, to) -> quantize(x, y, codec, from, to));
+  }
+
+  /**
+   * All rows along the last axis as blocks; y's blocks run along that axis, x may have any strides.
+   */
+  static void quantize(TensorView x, TensorView y, BlockCodec codec) {
+    quantize(x, y, codec, 0, Strided.leading(x.layout(), 1).shape().elements());
+  }
+
+  private static void quantize(TensorView x, TensorView y, BlockCodec codec, long from, long to) {
     Layout rows = Strided.leading(x.layout(), 1);
     Layout targets = Strided.leading(y.layout(), 1);
     int n = Math.toIntExact(x.shape().dim(-1));
     long step = x.layout().stride(-1);
-    Slices.over(
-        args.pool(),
-        rows.shape().elements(),
-        ROWS_PER_SLICE,
-        (from, to) -> {
-          float[] row = new float[n];
-          Strided w = Strided.over(rows.shape(), rows, targets).seek(from);
-          for (long r = from; r < to; r++, w.next()) {
-            for (int i = 0; i < n; i++) {
-              row[i] = (float) in.get(w.at(0) + i * step);
-            }
-            codec.quantize(row, 0, y.segment(), y.dtype().bytes(w.at(1)), n);
-          }
-        });
+    Elements in = Elements.of(x);
+    float[] row = new float[n];
+    Strided w = Strided.over(rows.shape(), rows, targets).seek(from);
+    for (long r = from; r < to; r++, w.next()) {
+      for (int i = 0; i < n; i++) {
+        row[i] = (float) in.get(w.at(0) + i * step);
+      }
+      codec.quantize(row, 0, y.segment(), y.dtype().bytes(w.at(1)), n);
+    }
   }
 }

@@ -41,8 +41,10 @@ final class DataKernels {
 
   /** y[i..., j..., k...] = x[i..., indices[j...], k...], one index after another. */
   private static void indexSelect(KernelArgs args, int axis) {
-    TensorView x = args.input(0);
-    TensorView y = args.output();
+    TensorView from = args.input(0);
+    TensorView to = args.output();
+    Layout x = Units.layout("indexSelect", from.dtype(), from.layout());
+    Layout y = Units.layout("indexSelect", to.dtype(), to.layout());
     Layout ids = args.input(1).layout();
     int a = x.shape().axis(axis);
     int rank = ids.shape().rank();
@@ -55,19 +57,20 @@ final class DataKernels {
     for (int i = 0; i < rank; i++) {
       replaced[i] = a + i;
     }
-    Layout rest = Strided.without(x.layout(), a);
-    Layout out = Strided.only(y.layout(), kept);
-    Layout starts = Strided.only(y.layout(), replaced);
+    Layout rest = Strided.without(x, a);
+    Layout out = Strided.only(y, kept);
+    Layout starts = Strided.only(y, replaced);
     Strided w = Strided.over(ids.shape(), ids, starts);
-    int bytes = x.dtype().blockBytes();
+    int bytes = from.dtype().blockBytes();
     for (long i = 0; i < ids.shape().elements(); i++, w.next()) {
       long index = indices.getLong(w.at(0));
       index = Indices.check("indexSelect", "indices", w, rank, index, x.shape().dim(a), true);
-      long from = index * x.layout().stride(a);
-      long to = w.at(1) - y.layout().offset();
+      long source = index * x.stride(a);
+      long target = w.at(1) - y.offset();
       Strided slice = Strided.over(rest.shape(), rest, out);
       for (long j = 0; j < rest.shape().elements(); j++, slice.next()) {
-        Units.copy(bytes, x.segment(), from + slice.at(0), y.segment(), to + slice.at(1));
+        long unit = source + slice.at(0);
+        Units.copy(bytes, from.segment(), unit, to.segment(), target + slice.at(1));
       }
     }
   }

@@ -5,16 +5,23 @@ import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Attention with streaming softmax: {@link AttentionTask}. */
 record AttentionKernel(DType cache) implements Kernel {
-  /** The kernel for a call, or null for F64. */
+  /** The kernel for a call, or null for F64 and for blocks that don't run along the heads. */
   static @Nullable Kernel find(KernelSignature s) {
-    boolean known = s.inputs().subList(0, 3).stream().allMatch(Convert::handles);
-    return known ? new AttentionKernel(s.inputs().get(1)) : null;
+    DType kv = s.inputs().get(1);
+    boolean blocks =
+        kv == BlockType.Q8_0
+            && s.layouts().get(1).compareTo(LayoutClass.ROWS) <= 0
+            && s.layouts().get(2).compareTo(LayoutClass.ROWS) <= 0;
+    boolean known = Convert.handles(s.inputs().getFirst()) && (Convert.handles(kv) || blocks);
+    return known ? new AttentionKernel(kv) : null;
   }
 
   @Override

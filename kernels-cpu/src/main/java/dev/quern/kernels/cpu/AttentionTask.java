@@ -8,6 +8,8 @@ import static dev.quern.kernels.cpu.Segments.I32;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
@@ -17,10 +19,11 @@ import org.jspecify.annotations.Nullable;
  * y = softmax(softcap(scale · q kᵀ) + mask) v, the softmax streaming over tiles of keys (Dao et al.
  * 2022).
  *
- * <p>q: (B, TQ, H, D), k: (B, TK, HKV, D), v: (B, TK, HKV, DV), any strides. In parallel over
- * sequences, key heads and blocks of queries; over tiles of 128 keys that some query of the block
- * sees: scores of all rows; per row the softmax's next step; values. Rows are the block's queries
- * of all heads that share the key head: each key and value is read once for the whole group.
+ * <p>q: (B, TQ, H, D), k: (B, TK, HKV, D), v: (B, TK, HKV, DV), any strides, but for Q8_0 keys and
+ * values, whose blocks run along D and DV. In parallel over sequences, key heads and blocks of
+ * queries; over tiles of 128 keys that some query of the block sees: scores of all rows; per row
+ * the softmax's next step; values. Rows are the block's queries of all heads that share the key
+ * head: each key and value is read once for the whole group.
  *
  * <p>More than 16 rows: keys and values are packed and both products run in {@link MicroKernel}.
  * Fewer (decoding): {@link AttentionTile}'s loops read F32 keys where they are.
@@ -301,7 +304,7 @@ final class AttentionTask extends SlicedTask {
   /** A [batch, time, head, dim] operand. */
   private static final class Rows {
     final MemorySegment segment;
-    final ScalarType type;
+    final DType type;
     final long start;
     final long batchBytes;
     final long timeBytes;
@@ -310,12 +313,12 @@ final class AttentionTask extends SlicedTask {
 
     Rows(TensorView x) {
       segment = Segments.of(x);
-      type = (ScalarType) x.dtype();
+      type = x.dtype();
       start = Segments.start(x);
       batchBytes = x.strideBytes(0);
       timeBytes = x.strideBytes(1);
       headBytes = x.strideBytes(2);
-      stepBytes = x.shape().dim(3) == 1 ? type.bytes() : x.strideBytes(3);
+      stepBytes = type.isBlock() || x.shape().dim(3) == 1 ? type.blockBytes() : x.strideBytes(3);
     }
 
     boolean direct() {
@@ -327,7 +330,11 @@ final class AttentionTask extends SlicedTask {
     }
 
     void load(int b, int t, int h, int n, MemorySegment d, long to) {
-      Convert.gather(type, segment, at(b, t, h), stepBytes, d, to, n);
+      if (type == BlockType.Q8_0) {
+        Unpack.run(type, segment, at(b, t, h), d, to, n);
+      } else {
+        Convert.gather(type, segment, at(b, t, h), stepBytes, d, to, n);
+      }
     }
   }
 }

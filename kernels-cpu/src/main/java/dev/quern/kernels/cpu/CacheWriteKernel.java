@@ -8,12 +8,13 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], rounded to the cache's type.
+ * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], rounded or quantised to the cache's type.
  *
  * <p>Both with rows without gaps along d. The starts are checked before anything is written; then
  * in parallel over positions.
@@ -103,6 +104,8 @@ record CacheWriteKernel(DType cache) implements Kernel {
       DType t = cache.dtype();
       if (rows.dtype() == t) {
         MemorySegment.copy(s, from, d, to, t.bytes(dim));
+      } else if (t == BlockType.Q8_0) {
+        Quantize.q80(s, from, d, to, dim / 32);
       } else {
         Convert.narrow(t, s, from, d, to, dim);
       }

@@ -59,7 +59,10 @@ class VectorConformanceTest extends KernelConformance {
           !FLOATS.contains(s.inputs().getFirst())
               || !rows(s, 0)
               || s.layouts().get(2) != LayoutClass.CONTIGUOUS;
-      case Attention _ -> !floats(s.inputs().subList(0, 3));
+      case Attention _ ->
+          !FLOATS.contains(s.inputs().getFirst())
+              || !(FLOATS.contains(s.inputs().get(1))
+                  || (s.inputs().get(1) == BlockType.Q8_0 && rows(s, 1) && rows(s, 2)));
       case DataOp.Embedding _ ->
           !WEIGHTS.contains(s.inputs().getFirst())
               || !rows(s, 0)

@@ -17,13 +17,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Attention with streaming softmax; q, k and v F32, F16 or BF16, mask F32 or BOOL (rewritten as 0
- * and −∞ before each run). One query to a sequence is {@link AttentionStep}. Otherwise a slice is a
- * sequence, a K/V head with its group of query heads, and about {@value #ROWS} query rows: the C
- * kernels convert K and V once per slice.
+ * Attention with streaming softmax; q, k and v F32, F16 or BF16, k and v also Q8_0, mask F32 or
+ * BOOL (rewritten as 0 and −∞ before each run). One query to a sequence is {@link AttentionStep}.
+ * Otherwise a slice is a sequence, a K/V head with its group of query heads, and about {@value
+ * #ROWS} query rows: the C kernels convert K and V once per slice.
  *
- * <p>FAST takes AMX tiles, which round to BF16, if K and V have 16 bits; F32 is not rounded, as in
- * products.
+ * <p>FAST takes AMX tiles, which round to BF16, if K and V have 16 bits or fewer; F32 is not
+ * rounded, as in products.
  */
 final class AttentionKernel implements Kernel {
   private static final long ROWS = 768;
@@ -47,7 +47,7 @@ final class AttentionKernel implements Kernel {
     List<DType> maskFormats = List.of(ScalarType.F32, ScalarType.BOOL);
     boolean formats =
         Elements.known(q)
-            && Elements.known(kv)
+            && AttentionOperands.known(kv)
             && (!op.hasMask() || maskFormats.contains(s.inputs().get(op.maskIndex())));
     for (int i = 0; i < 3; i++) {
       LayoutClass l = s.layouts().get(i);

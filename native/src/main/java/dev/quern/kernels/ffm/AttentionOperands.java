@@ -8,6 +8,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
@@ -23,6 +25,8 @@ final class AttentionOperands {
   static final long KEYS = 4 * Long.BYTES;
 
   static final long FIRST_POSITION = 5 * Long.BYTES;
+
+  private static final int Q8_0 = 3;
 
   final AttentionOp.Attention op;
   final TensorView q; // (b, tq, h, d)
@@ -118,10 +122,20 @@ final class AttentionOperands {
     long at = (long) fields.length * Long.BYTES;
     p.set(JAVA_FLOAT_UNALIGNED, at, op.scale());
     p.set(JAVA_FLOAT_UNALIGNED, at + 4, op.softCap());
-    p.set(JAVA_INT_UNALIGNED, at + 8, Elements.format(k.dtype()));
-    p.set(JAVA_INT_UNALIGNED, at + 12, Elements.format(v.dtype()));
+    p.set(JAVA_INT_UNALIGNED, at + 8, format(k));
+    p.set(JAVA_INT_UNALIGNED, at + 12, format(v));
     p.set(JAVA_INT_UNALIGNED, at + 16, Elements.format(q.dtype()));
     p.set(JAVA_INT_UNALIGNED, at + 20, Elements.format(out.dtype()));
+  }
+
+  /** Whether C reads keys and values of this type. */
+  static boolean known(DType kv) {
+    return Elements.known(kv) || kv == BlockType.Q8_0;
+  }
+
+  /** The number of keys' or values' type: {@code QUERN_Q8_0} or that of plain elements. */
+  private static int format(TensorView kv) {
+    return kv.dtype() == BlockType.Q8_0 ? Q8_0 : Elements.format(kv.dtype());
   }
 
   /** The mask's stride on an axis of (b, h, tq, tk); 0 where it broadcasts. */

@@ -15,7 +15,8 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], copied, or rounded by the C conversions.
+ * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], copied, or rounded or quantised by the C
+ * conversions.
  *
  * <p>Both with rows without gaps along d. The starts are checked before anything is written. Slices
  * of about {@value #ELEMENTS} elements, whole positions.

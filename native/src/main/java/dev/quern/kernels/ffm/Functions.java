@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
  */
 final class Functions {
   /** The version of {@code quern.h} that {@link Calls} is written for. */
-  static final int VERSION = 5;
+  static final int VERSION = 6;
 
   /**
    * A kernel in a tier.

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
@@ -20,6 +21,9 @@ import org.junit.jupiter.api.Test;
 class AttentionTest {
   /** What exponentials and values rounded to BF16 may cost, for values of about 1. */
   private static final double ROUNDED = 0x1p-7;
+
+  private static final List<DType> KEYS_AND_VALUES =
+      List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
 
   /** Extents: batch, queries, keys, heads, K/V heads, head size, value size. */
   private record Extents(int b, int tq, int tk, int h, int hkv, int d, int dv) {}
@@ -142,7 +146,7 @@ class AttentionTest {
   @Test
   void prefillAndDecode() {
     for (Functions tier : Harness.tiers()) {
-      for (DType kv : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+      for (DType kv : KEYS_AND_VALUES) {
         check(
             tier,
             op(true, 0, 0, false, false, false),
@@ -153,7 +157,7 @@ class AttentionTest {
         check(
             tier,
             op(true, 0, 0, false, false, false),
-            new Extents(2, 1, 140, 6, 2, 48, 48),
+            new Extents(2, 1, 140, 6, 2, kv.isBlock() ? 96 : 48, kv.isBlock() ? 64 : 48),
             kv,
             NONE,
             NONE);
@@ -205,7 +209,8 @@ class AttentionTest {
   @Test
   void stepsOverManyPieces() {
     for (Functions tier : Harness.tiers()) {
-      for (DType kv : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+      for (DType kv : KEYS_AND_VALUES) {
+        boolean blocks = kv.isBlock();
         check(
             tier,
             op(true, 0, 0, false, false, false),
@@ -216,14 +221,15 @@ class AttentionTest {
         check(
             tier,
             op(true, 30, 400, true, true, true),
-            new Extents(4, 1, 900, 3, 1, 33, 17),
+            new Extents(4, 1, 900, 3, 1, blocks ? 32 : 33, blocks ? 160 : 17),
             kv,
             new int[] {899, 511, 0, 20},
             new int[] {900, 512, 1, 0});
         check(
             tier,
             op(false, 0, 0, true, false, true),
-            new Extents(2, 1, 700, 9, 1, 16, 80), // nine heads to one: no step
+            new Extents(
+                2, 1, 700, 9, 1, blocks ? 32 : 16, blocks ? 96 : 80), // nine heads to one: no step
             kv,
             NONE,
             new int[] {700, 255});
@@ -232,10 +238,10 @@ class AttentionTest {
   }
 
   @Test
-  void onlyFastAttentionToSixteenBitsIsRounded() {
+  void onlyFastAttentionToSixteenBitsOrFewerIsRounded() {
     TensorView q = Harness.empty(ScalarType.F32, 1, 40, 4, 64);
     for (Functions tier : Harness.tiers()) {
-      for (ScalarType kv : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+      for (DType kv : KEYS_AND_VALUES) {
         TensorView k = Harness.empty(kv, 1, 40, 2, 64);
         for (Precision precision : List.of(Precision.EXACT, Precision.FAST)) {
           Attention op = op(true, 0, 0, false, false, false);

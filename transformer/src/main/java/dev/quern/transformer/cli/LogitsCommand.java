@@ -72,6 +72,9 @@ final class LogitsCommand implements Callable<Integer> {
   }
 
   private void writeHiddenStates(EncoderModel open) {
+    if (model.hasCacheType()) {
+      throw new InputException("--cache-type is for models that generate; an encoder has no cache");
+    }
     Encoder.Dimensions sizes = open.encoder().dimensions();
     check(sizes.vocabulary(), sizes.contextLength());
     try (TensorScope _ = TensorScope.open("logits")) {

@@ -1,6 +1,7 @@
 package dev.quern.transformer.cli;
 
 import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.Model;
@@ -43,9 +44,31 @@ final class ModelMixin {
               + " auto (default): exact for F32 weights, else fast.")
   private Precision precision = Precision.AUTO;
 
+  @Option(
+      names = "--cache-type",
+      paramLabel = "T",
+      description =
+          "How keys and values of earlier tokens are stored: f32, f16, bf16, or q8_0, which takes"
+              + " about half of f16 and needs heads of a multiple of 32 elements (default: f16 if"
+              + " most weights have 16 bits or fewer and precision is not exact, else f32).")
+  private @Nullable CacheType cacheType;
+
+  /** What a cache can be stored in, under the names of dtypes. */
+  private enum CacheType {
+    F32,
+    F16,
+    BF16,
+    Q8_0
+  }
+
   /** Whether there is a model; not asked by commands that require one. */
   boolean isGiven() {
     return model != null;
+  }
+
+  /** Whether it was said how keys and values are stored. */
+  boolean hasCacheType() {
+    return cacheType != null;
   }
 
   /** The model's file or folder. */
@@ -70,13 +93,17 @@ final class ModelMixin {
   }
 
   private ModelOptions described(ModelOptions options) {
+    ModelOptions chosen = options.withPrecision(precision);
+    if (cacheType != null) {
+      chosen = chosen.withCache(DType.of(cacheType.name()));
+    }
     if (threads == null) {
-      return options.withPrecision(precision);
+      return chosen;
     }
     if (threads < 1 || threads > MOST_THREADS) {
       throw new ParameterException(
           mixee.commandLine(), "--threads is " + threads + "; it must be 1 to " + MOST_THREADS);
     }
-    return options.withPrecision(precision).withThreads(threads);
+    return chosen.withThreads(threads);
   }
 }

@@ -5,6 +5,7 @@ import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.plan.Slot;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
@@ -95,8 +96,8 @@ public final class Session implements AutoCloseable {
               + d.contextLength()
               + "; ask for less");
     }
-    ScalarType asked = options.cacheDType();
-    ScalarType dtype = asked == null ? ScalarType.F32 : asked;
+    DType asked = options.cacheDType();
+    DType dtype = asked == null ? ScalarType.F32 : asked;
     KvCache cache = new KvCache(engine, d, dtype, options.batch(), options.capacity());
     return new Session(engine, model, options, file, cache);
   }

@@ -1,7 +1,7 @@
 package dev.quern.transformer.decode;
 
+import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
-import dev.quern.core.type.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,12 +9,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param batch number of sequences
  * @param capacity how many tokens each sequence may have
- * @param cacheDType F32|F16|BF16: how keys and values are stored; null leaves it to the model that
- *     opens the session, and means F32 without one
+ * @param cacheDType F32|F16|BF16|Q8_0: how keys and values are stored; null leaves it to the model
+ *     that opens the session, and means F32 without one
  * @param prefillTokens how many tokens of a prompt are computed at once
  */
 public record SessionOptions(
-    int batch, int capacity, @Nullable ScalarType cacheDType, int prefillTokens) {
+    int batch, int capacity, @Nullable DType cacheDType, int prefillTokens) {
   private static final int PREFILL_TOKENS = 512;
 
   /**
@@ -24,12 +24,8 @@ public record SessionOptions(
    * @throws IllegalArgumentException if a number is not positive
    */
   public SessionOptions {
-    if (cacheDType != null
-        && cacheDType != ScalarType.F32
-        && cacheDType != ScalarType.F16
-        && cacheDType != ScalarType.BF16) {
-      throw new DTypeException(
-          "[session] a KV cache can't be " + cacheDType + "; take F32, F16 or BF16");
+    if (cacheDType != null) {
+      KvCache.checkDType(cacheDType);
     }
     if (batch < 1 || capacity < 1 || prefillTokens < 1) {
       throw new IllegalArgumentException(
@@ -57,10 +53,10 @@ public record SessionOptions(
   /**
    * The same with another element type of the cache.
    *
-   * @param dtype F32|F16|BF16
+   * @param dtype F32|F16|BF16|Q8_0
    * @return new options
    */
-  public SessionOptions withCache(ScalarType dtype) {
+  public SessionOptions withCache(DType dtype) {
     return new SessionOptions(batch, capacity, dtype, prefillTokens);
   }
 

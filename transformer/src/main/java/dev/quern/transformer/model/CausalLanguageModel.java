@@ -1,8 +1,8 @@
 package dev.quern.transformer.model;
 
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.NotSupportedException;
-import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.decode.ModelFile;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.decode.SessionOptions;
@@ -17,11 +17,11 @@ import java.util.TreeSet;
 /** A decoder as a model: tokens in, logits out; and sessions for decoding. */
 public final class CausalLanguageModel extends LoadedModel {
   private final Decoder decoder;
-  private final ScalarType cacheDType;
+  private final DType cacheDType;
   private final Signature signature;
   private final ModelFile file;
 
-  CausalLanguageModel(Parts parts, ModelCard card, Decoder decoder, ScalarType cacheDType) {
+  CausalLanguageModel(Parts parts, ModelCard card, Decoder decoder, DType cacheDType) {
     super(parts, card);
     this.decoder = decoder;
     this.cacheDType = cacheDType;

@@ -1,8 +1,8 @@
 package dev.quern.transformer.model;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
-import dev.quern.core.type.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param engine runs it and is not closed with it; null for an engine of its own
  * @param threads of its own engine; null for that engine's default
  * @param precision of its own engine
- * @param cacheDType F32|F16|BF16: how sessions store keys and values; null for F16 if most of the
- *     weights have 16 bits or fewer and precision is not EXACT, else F32
+ * @param cacheDType F32|F16|BF16|Q8_0: how sessions store keys and values; null for F16 if most of
+ *     the weights have 16 bits or fewer and precision is not EXACT, else F32
  * @param withTokenizer whether the tokenizer is opened too; a model without one takes and gives
  *     token ids alone
  */
@@ -20,7 +20,7 @@ public record ModelOptions(
     @Nullable Engine engine,
     @Nullable Integer threads,
     Precision precision,
-    @Nullable ScalarType cacheDType,
+    @Nullable DType cacheDType,
     boolean withTokenizer) {
   /** An engine of its own with the defaults, caches that suit the weights, and the tokenizer. */
   public static final ModelOptions DEFAULT =
@@ -71,10 +71,10 @@ public record ModelOptions(
   /**
    * The same with another type of caches.
    *
-   * @param dtype F32|F16|BF16
+   * @param dtype F32|F16|BF16|Q8_0
    * @return new options
    */
-  public ModelOptions withCache(ScalarType dtype) {
+  public ModelOptions withCache(DType dtype) {
     return new ModelOptions(engine, threads, precision, dtype, withTokenizer);
   }
 

@@ -2,6 +2,7 @@ package dev.quern.transformer.model;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.gguf.GgufFile;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
@@ -132,8 +133,8 @@ public final class Models {
   }
 
   /** The type that was asked for, or F16 where weights have 16 bits or fewer and may be rounded. */
-  private static ScalarType cacheDType(ModelOptions options, Engine engine, Checkpoint checkpoint) {
-    ScalarType asked = options.cacheDType();
+  private static DType cacheDType(ModelOptions options, Engine engine, Checkpoint checkpoint) {
+    DType asked = options.cacheDType();
     if (asked != null) {
       return asked;
     }

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quern.core.io.npy.NpyFile;
 import dev.quern.transformer.Golden;
+import dev.quern.transformer.WideHeads;
 import dev.quern.transformer.model.Model;
 import dev.quern.transformer.model.Models;
 import dev.quern.transformer.model.TextGenerator;
@@ -52,6 +53,12 @@ class CommandLineTest {
   private static Outcome done(Object... args) {
     Outcome o = run(args);
     assertEquals(0, o.code, o.err);
+    return o;
+  }
+
+  private static Outcome failed(int code, Object... args) {
+    Outcome o = run(args);
+    assertEquals(code, o.code, o.err);
     return o;
   }
 
@@ -162,6 +169,57 @@ class CommandLineTest {
     float[] golden = NpyFile.read(Golden.of("llama/llama-F32.logits.npy")).floats();
     assertArrayEquals(golden, NpyFile.read(out).floats(), 2e-3f);
     assertEquals(tokens.length, NpyFile.read(out).spec().shape().dim(0));
+  }
+
+  @Test
+  void theCacheIsStoredAsAsked(@TempDir Path dir) throws Exception {
+    Path wide = WideHeads.write(llama, dir.resolve("wide.gguf"), 32);
+    float[] f32 = {};
+    for (String type : new String[] {"f32", "F16", "bf16", "q8_0"}) {
+      Path out = dir.resolve(type + ".npy");
+      done("logits", "-m", wide, "--tokens", "1,284,259,319", "-o", out, "--cache-type", type);
+      float[] logits = NpyFile.read(out).floats();
+      f32 = type.equals("f32") ? logits : f32;
+      double error = Golden.nmse(logits, f32);
+      assertTrue(type.equals("f32") || (error > 0 && error < 1e-3), type + ": " + error);
+    }
+    Outcome narrow =
+        failed(
+            1,
+            "logits",
+            "-m",
+            llama,
+            "--tokens",
+            "1",
+            "-o",
+            dir.resolve("x.npy"),
+            "--cache-type",
+            "q8_0");
+    assertTrue(narrow.err.contains("have 16"), narrow.err);
+    Outcome encoder =
+        failed(
+            1,
+            "logits",
+            "-m",
+            Golden.of("bert/hf"),
+            "--tokens",
+            "1,2,3",
+            "-o",
+            dir.resolve("x.npy"),
+            "--cache-type",
+            "f16");
+    assertTrue(encoder.err.contains("--cache-type"), encoder.err);
+    failed(
+        2,
+        "logits",
+        "-m",
+        llama,
+        "--tokens",
+        "1",
+        "-o",
+        dir.resolve("x.npy"),
+        "--cache-type",
+        "q4_0");
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
@@ -51,7 +52,7 @@ class ModelsTest {
     assertEquals(ScalarType.BF16, cache("llama/llama-Q8_0.gguf", given));
   }
 
-  private static ScalarType cache(String file, ModelOptions options) {
+  private static DType cache(String file, ModelOptions options) {
     try (var model = Models.openCausal(Golden.of(file), options);
         var session = model.openSession(SessionOptions.of(1, 4).withPrefill(2))) {
       return session.cache().dtype();
