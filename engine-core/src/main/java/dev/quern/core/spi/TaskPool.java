@@ -2,6 +2,7 @@ package dev.quern.core.spi;
 
 import dev.quern.core.memory.KernelThread;
 import dev.quern.core.type.Setting;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -61,7 +62,7 @@ public final class TaskPool implements AutoCloseable {
   /**
    * The process's pool.
    *
-   * @return a pool of {@code -Dquern.threads} threads (the number of processors)
+   * @return a pool of {@code -Dquern.threads} threads, by default those of {@link Processors#here}
    * @throws dev.quern.core.type.SettingException if that is no number of threads
    */
   public static TaskPool shared() {
@@ -69,14 +70,29 @@ public final class TaskPool implements AutoCloseable {
     return pool == null ? open() : pool;
   }
 
+  private static int chosenThreads() {
+    OptionalInt asked = threadsAskedFor();
+    return asked.isPresent() ? asked.getAsInt() : Processors.here().threads();
+  }
+
   private static synchronized TaskPool open() {
     TaskPool pool = shared;
     if (pool == null) {
-      int processors = Runtime.getRuntime().availableProcessors();
-      pool = new TaskPool((int) Setting.number("quern.threads", processors, 1, MOST_THREADS));
+      pool = new TaskPool(chosenThreads());
       shared = pool;
     }
     return pool;
+  }
+
+  /**
+   * What {@code -Dquern.threads} says.
+   *
+   * @return a number of threads; empty if it isn't set
+   * @throws dev.quern.core.type.SettingException if that is no number of threads
+   */
+  public static OptionalInt threadsAskedFor() {
+    int threads = (int) Setting.number("quern.threads", 0, 1, MOST_THREADS);
+    return threads == 0 ? OptionalInt.empty() : OptionalInt.of(threads);
   }
 
   /**

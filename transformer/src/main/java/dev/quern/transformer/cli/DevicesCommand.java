@@ -4,6 +4,8 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.KernelRegistry;
 import dev.quern.core.spi.Probe;
+import dev.quern.core.spi.Processors;
+import dev.quern.core.spi.TaskPool;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.Map;
@@ -49,7 +51,7 @@ final class DevicesCommand implements Callable<Integer> {
         line(out, excluded ? name + " (excluded by override)" : name, probe);
       }
       out.println();
-      out.println("threads: " + engine.pool().threads() + " (-Dquern.threads)");
+      out.println("threads: " + engine.pool().threads() + ", " + reason());
     }
     Map<String, String> overrides = KernelRegistry.overrides();
     if (overrides.isEmpty()) {
@@ -57,6 +59,12 @@ final class DevicesCommand implements Callable<Integer> {
     }
     overrides.forEach((property, names) -> out.println("override: -D" + property + "=" + names));
     return 0;
+  }
+
+  private static String reason() {
+    return TaskPool.threadsAskedFor().isPresent()
+        ? "asked for by -Dquern.threads"
+        : Processors.here().reason() + " (-Dquern.threads)";
   }
 
   private static void line(PrintWriter out, String name, Probe probe) {

@@ -31,8 +31,7 @@ final class ModelMixin {
   @Option(
       names = {"-t", "--threads"},
       paramLabel = "N",
-      description =
-          "Threads that compute (default: one per processor). Results don't depend on it.")
+      description = "Threads that compute (default: one per core). Results don't depend on it.")
   private @Nullable Integer threads;
 
   @Option(
