@@ -5,7 +5,10 @@ import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.Shape;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.IntFunction;
 
 /**
  * Attention of one query to each sequence, a step of decoding: a stream of K and V ({@code
@@ -28,7 +31,14 @@ final class AttentionStep implements Runnable {
   private final MemorySegment join;
   private final MemorySegment parameters; // (b) quern_attention_args, in scratch
   private final MemorySegment described; // (1) the same, on the heap, for each run to copy
-  private final MemorySegment partial; // (b, pieces, h, width) F32, in scratch
+  private final Slices partial; // (b, pieces, h, width) F32, in scratch
+  private final MemorySegment[] each; // (b) of the parameters
+  private final MemorySegment[] queries; // (b, hkv) and so on: slices, made once
+  private final MemorySegment[] keys;
+  private final MemorySegment[] values;
+  private final MemorySegment[] masks;
+  private final MemorySegment[] outs; // (b)
+  private final MemorySegment[] sums; // (b)
   private final long width;
   private final int heads; // of K and V
   private final int most; // pieces of the longest sequence that fits
@@ -57,14 +67,37 @@ final class AttentionStep implements Runnable {
     most = pieces(k);
     width = width(v);
     parameters = scratch.asSlice(0, batch * AttentionOperands.ARGS_BYTES);
-    partial = scratch.asSlice(parameters.byteSize(), partialBytes(q, k, v));
-    x = new AttentionOperands(args, scratch.asSlice(parameters.byteSize() + partial.byteSize()));
+    long partialBytes = partialBytes(q, k, v);
+    partial =
+        new Slices(scratch.asSlice(parameters.byteSize(), partialBytes), batch * most * heads);
+    x = new AttentionOperands(args, scratch.asSlice(parameters.byteSize() + partialBytes));
     from = new long[Math.toIntExact(batch)];
     to = new long[from.length];
     described = MemorySegment.ofArray(new byte[(int) AttentionOperands.ARGS_BYTES]);
     x.describe(described, 1);
+    each = all(b -> parameters.asSlice(b * described.byteSize(), described.byteSize()));
+    queries = all((b, h) -> AttentionOperands.at(x.q, b, 0, h * x.group));
+    keys = all((b, h) -> AttentionOperands.at(x.k, b, 0, h));
+    values = all((b, h) -> AttentionOperands.at(x.v, b, 0, h));
+    masks = all((b, h) -> x.mask(b, h, 0));
+    outs = all(b -> AttentionOperands.at(x.out, b, 0, 0));
+    sums = all(b -> x.lse(b, 0, 0));
     scratchBytes = functions.attentionScratchBytes(x.group, q.dim(3), v.dim(3));
     pool = args.pool();
+  }
+
+  /** Where something is of each sequence. */
+  private MemorySegment[] all(IntFunction<MemorySegment> place) {
+    MemorySegment[] places = new MemorySegment[from.length];
+    Arrays.setAll(places, place);
+    return places;
+  }
+
+  /** Where something is of each sequence and K/V head. */
+  private MemorySegment[] all(BiFunction<Integer, Integer, MemorySegment> place) {
+    MemorySegment[] places = new MemorySegment[from.length * heads];
+    Arrays.setAll(places, i -> place.apply(i / heads, i % heads));
+    return places;
   }
 
   /** Bytes of scratch. */
@@ -91,19 +124,19 @@ final class AttentionStep implements Runnable {
   @Override
   public void run() {
     x.prepare();
-    long keys = 0;
+    long seen = 0;
     int longest = 1;
     for (int b = 0; b < from.length; b++) {
       see(b);
-      keys += to[b] - from[b];
+      seen += to[b] - from[b];
       longest = Math.max(longest, pieces(b));
       MemorySegment.copy(described, 0, parameters, b * described.byteSize(), described.byteSize());
     }
     long row = x.k.shape().dim(3) + x.v.shape().dim(3);
-    if (keys * heads * row <= INLINE) {
+    if (seen * heads * row <= INLINE) {
       headsTogether = heads;
     } else {
-      long together = SLICE / (row * Math.min(PIECE, Math.max(1, keys / from.length)));
+      long together = SLICE / (row * Math.min(PIECE, Math.max(1, seen / from.length)));
       headsTogether = (int) Math.max(1, Math.min(heads, together));
     }
     headSlices = (heads + headsTogether - 1) / headsTogether;
@@ -121,9 +154,9 @@ final class AttentionStep implements Runnable {
           partial(b, 0, 0),
           x.q.shape().dim(2) * width,
           pieces(b),
-          AttentionOperands.at(x.out, b, 0, 0),
-          x.lse(b, 0, 0),
-          parameters(b),
+          outs[b],
+          sums[b],
+          each[b],
           x.q.shape().dim(2));
     }
   }
@@ -142,13 +175,9 @@ final class AttentionStep implements Runnable {
     return Math.toIntExact(Math.max(1, (to[b] + PIECE - 1) / PIECE - from[b] / PIECE));
   }
 
-  private MemorySegment parameters(int b) {
-    return parameters.asSlice(b * described.byteSize(), described.byteSize());
-  }
-
   private MemorySegment partial(long b, long piece, long head) {
-    long row = (b * most + piece) * x.q.shape().dim(2) + head * x.group;
-    return partial.asSlice(row * width * Float.BYTES);
+    long i = (b * most + piece) * heads + head;
+    return partial.get(i, i * x.group * width * Float.BYTES);
   }
 
   private void attend(int slice) {
@@ -162,12 +191,12 @@ final class AttentionStep implements Runnable {
     MemorySegment scratch = Scratch.take(scratchBytes);
     Calls.attentionStep(
         step,
-        AttentionOperands.at(x.q, b, 0, h * x.group),
-        AttentionOperands.at(x.k, b, 0, h),
-        AttentionOperands.at(x.v, b, 0, h),
-        x.mask(b, h, 0),
+        queries[b * heads + h],
+        keys[b * heads + h],
+        values[b * heads + h],
+        masks[b * heads + h],
         partial(b, piece, h),
-        parameters(b),
+        each[b],
         Math.min(headsTogether, heads - h),
         x.k.layout().stride(2),
         x.v.layout().stride(2),

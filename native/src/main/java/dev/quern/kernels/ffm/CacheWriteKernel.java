@@ -128,9 +128,9 @@ final class CacheWriteKernel implements Kernel {
           MemorySegment.copy(from, at, to, target + h * cache.strideBytes(2), toBytes);
         }
       } else {
-        MemorySegment x = from.asSlice(source);
-        MemorySegment y = to.asSlice(target);
-        Calls.rows(convert, x, rows.strideBytes(2), y, cache.strideBytes(2), heads, dim);
+        long headBytes = rows.strideBytes(2);
+        Calls.rowsAt(
+            convert, from, source, headBytes, to, target, cache.strideBytes(2), heads, dim);
       }
     }
   }

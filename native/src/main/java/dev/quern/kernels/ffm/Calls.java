@@ -12,6 +12,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.lang.ref.Reference;
 import java.nio.file.Path;
 
 /**
@@ -41,6 +42,7 @@ final class Calls {
   private static final MethodHandle ATTENTION_STEP = handle(procedure("pppppplllllp"));
   private static final MethodHandle ATTENTION_JOIN = handle(procedure("pllpppl"));
   private static final MethodHandle ROWS = handle(procedure("plplll"));
+  private static final MethodHandle ROWS_AT = handle(procedure("llllll"));
   private static final MethodHandle RMS_NORM = handle(procedure("plpplpllfll"));
   private static final MethodHandle LAYER_NORM = handle(procedure("plppplllfll"));
   private static final MethodHandle SOFTMAX = handle(procedure("plplllll"));
@@ -288,6 +290,31 @@ final class Calls {
       ROWS.invokeExact(function, x, ldx, y, ldy, rows, c);
     } catch (Throwable t) {
       throw failed(t);
+    }
+  }
+
+  /**
+   * The same of rows that lie elsewhere at each call, {@code xAt} and {@code yAt} bytes into their
+   * segments: they travel as addresses, because a slice for each call would be garbage. Their
+   * owners are in use by the engine or plan that runs the call.
+   */
+  static void rowsAt(
+      MemorySegment function,
+      MemorySegment x,
+      long xAt,
+      long ldx,
+      MemorySegment y,
+      long yAt,
+      long ldy,
+      long rows,
+      long c) {
+    try {
+      ROWS_AT.invokeExact(function, x.address() + xAt, ldx, y.address() + yAt, ldy, rows, c);
+    } catch (Throwable t) {
+      throw failed(t);
+    } finally {
+      Reference.reachabilityFence(x);
+      Reference.reachabilityFence(y);
     }
   }
 

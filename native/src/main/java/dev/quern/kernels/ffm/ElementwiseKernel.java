@@ -72,7 +72,9 @@ final class ElementwiseKernel implements Kernel {
     private final KernelArgs args;
     private final MemorySegment x; // (n)
     private final MemorySegment x2; // (n), with two operands only
-    private final MemorySegment y; // (n)
+    private final Slices xs;
+    private final Slices x2s;
+    private final Slices ys;
     private final long n;
     private final DType type;
     private final long format;
@@ -83,7 +85,6 @@ final class ElementwiseKernel implements Kernel {
     Call(MemorySegment function, KernelArgs args) {
       this.function = function;
       this.args = args;
-      y = args.output().base();
       n = args.output().shape().elements();
       type = args.output().dtype();
       format = Elements.format(type);
@@ -91,6 +92,10 @@ final class ElementwiseKernel implements Kernel {
       step = Elements.slice(n);
       x = operand(0);
       x2 = args.inputs().size() > 1 ? operand(1) : MemorySegment.NULL;
+      long slices = (n + step - 1) / step;
+      xs = new Slices(x, slices);
+      x2s = new Slices(x2, slices);
+      ys = new Slices(args.output().base(), slices);
     }
 
     private MemorySegment operand(int i) {
@@ -140,15 +145,13 @@ final class ElementwiseKernel implements Kernel {
     private void compute(int slice) {
       long at = slice * step;
       long count = Math.min(step, n - at);
+      MemorySegment from = xs.get(slice, type.bytes(at));
+      MemorySegment to = ys.get(slice, type.bytes(at));
       if (args.inputs().size() == 1) {
-        Calls.map(function, part(x, at), part(y, at), count, format, flow);
+        Calls.map(function, from, to, count, format, flow);
       } else {
-        Calls.zip(function, part(x, at), part(x2, at), part(y, at), count, format, flow);
+        Calls.zip(function, from, x2s.get(slice, type.bytes(at)), to, count, format, flow);
       }
-    }
-
-    private MemorySegment part(MemorySegment s, long at) {
-      return at == 0 ? s : s.asSlice(type.bytes(at));
     }
   }
 }

@@ -111,9 +111,8 @@ final class EmbeddingKernel implements Kernel {
       if (convert == null) {
         MemorySegment.copy(table, id * tableStride, y, i * resultBytes, tableBytes);
       } else if (d > 0) {
-        MemorySegment from = table.asSlice(id * tableStride, tableBytes);
-        MemorySegment to = y.asSlice(i * resultBytes, resultBytes);
-        Calls.rows(convert, from, tableBytes, to, resultBytes, 1, d);
+        Calls.rowsAt(
+            convert, table, id * tableStride, tableBytes, y, i * resultBytes, resultBytes, 1, d);
       }
     }
   }

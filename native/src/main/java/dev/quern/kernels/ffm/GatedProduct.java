@@ -19,6 +19,8 @@ final class GatedProduct implements Part {
   private final Product.Weight up;
   private final MemorySegment h;
   private final MemorySegment factor;
+  private final Slices gates;
+  private final Slices ups;
   private final Cut cut;
   private final long scratchBytes;
   private final boolean tiles;
@@ -58,6 +60,8 @@ final class GatedProduct implements Part {
     this.scratchBytes = path.packs() ? functions.productScratchBytes(x.k()) : 0;
     this.h = memory;
     this.factor = tiles ? MemorySegment.NULL : memory.asSlice(floats(x.m(), gate.n()));
+    this.gates = new Slices(h, tiles ? 0 : slices());
+    this.ups = new Slices(factor, tiles ? 0 : slices());
   }
 
   /** Memory for m rows of n elements. */
@@ -98,7 +102,7 @@ final class GatedProduct implements Part {
     if (tiles) {
       whole(row, n0, n1, scratch);
     } else {
-      parts(row, n0, n1, scratch);
+      parts(slice, row, n0, n1, scratch);
     }
     if (scratchBytes > 0) {
       Scratch.give(scratch);
@@ -124,13 +128,13 @@ final class GatedProduct implements Part {
         kind);
   }
 
-  private void parts(long row, long n0, long n1, MemorySegment scratch) {
+  private void parts(int slice, long row, long n0, long n1, MemorySegment scratch) {
     long n = gate.n();
     long at = row * n * Float.BYTES;
     multiply(gate, Segments.from(h, at), row, n0, n1, scratch);
     multiply(up, Segments.from(factor, at), row, n0, n1, scratch);
-    MemorySegment g = Segments.from(h, at + n0 * Float.BYTES);
-    MemorySegment u = Segments.from(factor, at + n0 * Float.BYTES);
+    MemorySegment g = gates.get(slice, at + n0 * Float.BYTES);
+    MemorySegment u = ups.get(slice, at + n0 * Float.BYTES);
     Calls.gated(function.address(), g, u, g, n, cut.rows(row), n1 - n0);
   }
 

@@ -58,12 +58,13 @@ final class RopeKernel implements Kernel {
 
   private static final class Call implements Runnable {
     private final MemorySegment function;
-    private final MemorySegment x; // (tokens, h, d)
-    private final MemorySegment y; // (tokens, h, d)
+    private final Slices x; // (tokens, h, d)
+    private final Slices y; // (tokens, h, d)
     private final MemorySegment positions; // (tokens)
     private final boolean wide;
     private final MemorySegment frequencies; // (half)
     private final MemorySegment table; // (tokens, 2, half): cosines, sines
+    private final Slices tables;
     private final long tokens;
     private final long heads;
     private final long headDim;
@@ -73,8 +74,6 @@ final class RopeKernel implements Kernel {
 
     Call(MemorySegment function, KernelArgs args) {
       this.function = function;
-      x = args.input(0).base();
-      y = args.output().base();
       positions = args.input(1).base();
       wide = args.input(1).dtype() == ScalarType.I64;
       frequencies = args.input(2).base();
@@ -84,6 +83,9 @@ final class RopeKernel implements Kernel {
       headDim = args.input(0).shape().dim(-1);
       half = args.input(2).shape().elements();
       pool = args.pool();
+      x = new Slices(args.input(0).base(), tokens);
+      y = new Slices(args.output().base(), tokens);
+      tables = new Slices(table, 2 * tokens);
     }
 
     @Override
@@ -105,10 +107,10 @@ final class RopeKernel implements Kernel {
         long at = t * heads * headDim * Float.BYTES;
         Calls.rope(
             function,
-            x.asSlice(at),
-            y.asSlice(at),
-            table.asSlice(cosines * Float.BYTES),
-            table.asSlice((cosines + half) * Float.BYTES),
+            x.get(t, at),
+            y.get(t, at),
+            tables.get(2 * t, cosines * Float.BYTES),
+            tables.get(2 * t + 1, (cosines + half) * Float.BYTES),
             heads,
             headDim,
             headDim,

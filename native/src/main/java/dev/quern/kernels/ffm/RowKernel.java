@@ -53,8 +53,8 @@ final class RowKernel implements Kernel {
   private static final class Call implements Runnable {
     private final MemorySegment function;
     private final Op op;
-    private final MemorySegment x; // (rows, c)
-    private final MemorySegment y; // (rows, c)
+    private final Slices x; // (rows, c)
+    private final Slices y; // (rows, c)
     private final MemorySegment weight; // (c) or null pointer
     private final MemorySegment bias; // (c) or null pointer
     private final MemorySegment inverse; // (rows) or null pointer
@@ -72,8 +72,6 @@ final class RowKernel implements Kernel {
       this.function = function;
       op = args.op();
       TensorView in = args.input(0);
-      x = in.base();
-      y = args.output().base();
       weight = args.inputs().size() > 1 ? args.input(1).base() : MemorySegment.NULL;
       bias = args.inputs().size() > 2 ? args.input(2).base() : MemorySegment.NULL;
       inverse = args.outputs().size() > 1 ? args.outputs().get(1).base() : MemorySegment.NULL;
@@ -84,6 +82,8 @@ final class RowKernel implements Kernel {
       flow = Elements.flow(args);
       step = Math.max(1, Elements.slice(in.shape().elements()) / Math.max(1, c));
       slices = Math.toIntExact((rows + step - 1) / step);
+      x = new Slices(in.base(), slices);
+      y = new Slices(args.output().base(), slices);
       pool = args.pool();
     }
 
@@ -95,8 +95,8 @@ final class RowKernel implements Kernel {
     private void compute(int slice) {
       long row = slice * step;
       long count = Math.min(step, rows - row);
-      MemorySegment from = slice == 0 ? x : x.asSlice(type.bytes(row * c));
-      MemorySegment to = slice == 0 ? y : y.asSlice(type.bytes(row * c));
+      MemorySegment from = x.get(slice, type.bytes(row * c));
+      MemorySegment to = y.get(slice, type.bytes(row * c));
       switch (op) {
         case NormOp.RmsNorm(float eps) -> {
           boolean kept = !inverse.equals(MemorySegment.NULL);
