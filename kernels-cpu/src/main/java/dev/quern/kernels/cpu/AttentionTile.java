@@ -239,7 +239,8 @@ final class AttentionTile {
       return 1;
     }
     float sum = LineLoops.exps(p, s, n, larger, p, s);
-    float shrink = VectorMath.exp(Simd.all(m - larger)).lane(0);
+    // A vector for one number would be an object: here C2 has inlined too much to see through it.
+    float shrink = m == Float.NEGATIVE_INFINITY ? 0 : (float) StrictMath.exp(m - larger);
     p.set(F32, state, larger);
     p.set(F32, state + 4, p.get(F32, state + 4) * shrink + sum);
     return shrink;

@@ -68,11 +68,8 @@ final class BinaryLoops {
 
   static void swiGlu(
       MemorySegment p, long pAt, MemorySegment q, long qAt, MemorySegment y, long yAt, int n) {
-    for (int i = 0; i < n; i += Simd.L) {
-      FloatVector a = Simd.load(p, pAt + 4L * i);
-      FloatVector b = Simd.load(q, qAt + 4L * i);
-      Simd.store(VectorMath.silu(a).mul(b), y, yAt + 4L * i);
-    }
+    UnaryLoops.silu(p, pAt, y, yAt, n); // in one loop, C2 would not see through the product
+    mul(y, yAt, q, qAt, y, yAt, n);
   }
 
   static void geGlu(
