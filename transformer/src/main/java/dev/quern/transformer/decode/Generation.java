@@ -3,6 +3,8 @@ package dev.quern.transformer.decode;
 import dev.quern.transformer.tokenizer.DecodeOptions;
 import dev.quern.transformer.tokenizer.StreamingDecoder;
 import dev.quern.transformer.tokenizer.Tokenizer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.function.Consumer;
@@ -25,7 +27,9 @@ public final class Generation implements Iterator<GeneratedToken> {
   private final StreamingDecoder decoder;
   private final StopStrings stops;
   private final StringBuilder text = new StringBuilder();
-  private float @Nullable [] logits;
+  private int chosen;
+  private boolean begun;
+  private @Nullable LogProbabilities report;
   private @Nullable FinishReason finish;
   private volatile boolean cancelled;
 
@@ -79,11 +83,13 @@ public final class Generation implements Iterator<GeneratedToken> {
     if (!hasNext()) {
       throw new NoSuchElementException("the generation has ended: " + finish);
     }
-    float[] now = logits == null ? session.prefill(0, prompt) : logits;
-    int id = sampler.sample(now, history);
+    if (!begun) {
+      chosen = choose(0, MemorySegment.ofArray(session.prefill(0, prompt)));
+      begun = true;
+    }
+    int id = chosen;
+    LogProbabilities p = report;
     history.add(id);
-    int top = options.topLogProbabilities();
-    LogProbabilities p = top == 0 ? null : LogProbabilities.of(now, id, top);
     StringBuilder part = new StringBuilder();
     if (ends(id)) {
       finish = FinishReason.STOP;
@@ -94,7 +100,7 @@ public final class Generation implements Iterator<GeneratedToken> {
       } else if (history.generated() >= options.maxTokens() || isFull()) {
         finish = FinishReason.LENGTH;
       } else {
-        logits = session.step(id)[0];
+        chosen = session.step(id, this::choose);
       }
     }
     if (finish != null) {
@@ -102,6 +108,15 @@ public final class Generation implements Iterator<GeneratedToken> {
     }
     text.append(part);
     return new GeneratedToken(id, part.toString(), p);
+  }
+
+  private int choose(int sequence, MemorySegment logits) {
+    int id = sampler.sample(logits, history);
+    int top = options.topLogProbabilities();
+    if (top > 0) {
+      report = LogProbabilities.of(logits.toArray(ValueLayout.JAVA_FLOAT), id, top);
+    }
+    return id;
   }
 
   private boolean ends(int id) {

@@ -1,12 +1,14 @@
 package dev.quern.transformer.decode;
 
 import dev.quern.core.op.Philox;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * Chooses tokens: a chain of steps, then the likeliest candidate or one drawn by Philox. For one
- * sequence.
+ * sequence, whose memory it is: about 35 bytes for each token of the vocabulary, unless it is
+ * greedy without steps.
  *
  * <p>The n-th draw depends on seed and n alone, so the same logits give the same choices on every
  * machine and for any number of threads.
@@ -15,6 +17,8 @@ public final class Sampler {
   private final List<SamplingStep> steps;
   private final boolean greedy;
   private final long seed;
+  private final ArgMax likeliest = new ArgMax();
+  private final Candidates candidates = new Candidates();
   private long draws;
 
   /**
@@ -73,44 +77,26 @@ public final class Sampler {
    * @return its id
    */
   public int sample(float[] logits, TokenHistory history) {
-    if (greedy && steps.isEmpty()) {
-      return likeliest(logits);
-    }
-    Candidates c = new Candidates(logits);
-    for (SamplingStep step : steps) {
-      step.apply(c, history);
-    }
-    if (greedy) {
-      return c.id(c.best());
-    }
-    double[] w = c.weights();
-    double total = 0;
-    for (double x : w) {
-      total += x;
-    }
-    double target = Philox.uniform(seed, draws++) * total;
-    double sum = 0;
-    int last = c.best();
-    for (int i = 0; i < w.length; i++) {
-      sum += w[i];
-      if (w[i] > 0) {
-        last = i;
-        if (target < sum) {
-          break;
-        }
-      }
-    }
-    return c.id(last);
+    return sample(MemorySegment.ofArray(logits), history);
   }
 
-  /** What {@link Candidates#best} would find, without a copy of a large vocabulary. */
-  private static int likeliest(float[] logits) {
-    int best = 0;
-    for (int i = 1; i < logits.length; i++) {
-      if (logits[i] > logits[best] || Float.isNaN(logits[best])) {
-        best = i;
-      }
+  /**
+   * Chooses a token; once it has seen a vocabulary, without allocating anything.
+   *
+   * @param logits [vocabulary] F32
+   * @param history the tokens so far
+   * @return its id
+   */
+  public int sample(MemorySegment logits, TokenHistory history) {
+    if (greedy && steps.isEmpty()) {
+      return likeliest.of(logits);
     }
-    return best;
+    candidates.reset(logits);
+    for (int i = 0; i < steps.size(); i++) {
+      steps.get(i).apply(candidates, history);
+    }
+    return greedy
+        ? candidates.id(candidates.best())
+        : candidates.draw(Philox.uniform(seed, draws++));
   }
 }

@@ -1,6 +1,7 @@
 package dev.quern.transformer.decode;
 
 import java.util.Map;
+import java.util.TreeMap;
 
 /** One step between logits and the choice: it changes scores or drops candidates. */
 @FunctionalInterface
@@ -13,30 +14,40 @@ public interface SamplingStep {
    */
   void apply(Candidates candidates, TokenHistory history);
 
-  /**
-   * Adds to the scores of tokens. Comes before steps that sort.
-   *
-   * @param bias token to what is added
-   */
-  record LogitBias(Map<Integer, Double> bias) implements SamplingStep {
+  /** Adds to the scores of tokens. Comes before steps that drop candidates. */
+  final class LogitBias implements SamplingStep {
+    private final int[] tokens;
+    private final double[] added;
+
+    /**
+     * A bias.
+     *
+     * @param bias token to what is added; −∞ forbids one
+     */
+    public LogitBias(Map<Integer, Double> bias) {
+      TreeMap<Integer, Double> ordered = new TreeMap<>(bias);
+      tokens = ordered.keySet().stream().mapToInt(Integer::intValue).toArray();
+      added = ordered.values().stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
     @Override
     public void apply(Candidates c, TokenHistory history) {
-      bias.forEach(
-          (token, b) -> {
-            if (token < 0 || token >= c.size()) {
-              throw new IllegalArgumentException(
-                  "[sampling] 'logitBias' names token "
-                      + token
-                      + ", which is outside the vocabulary 0.."
-                      + (c.size() - 1));
-            }
-            c.score(token, c.score(token) + b);
-          });
+      for (int i = 0; i < tokens.length; i++) {
+        int token = tokens[i];
+        if (token < 0 || token >= c.size()) {
+          throw new IllegalArgumentException(
+              "[sampling] 'logitBias' names token "
+                  + token
+                  + ", which is outside the vocabulary 0.."
+                  + (c.size() - 1));
+        }
+        c.score(token, c.score(token) + added[i]);
+      }
     }
   }
 
   /**
-   * Repetition penalty (Keskar et al. 2019). Comes before steps that sort.
+   * Repetition penalty (Keskar et al. 2019). Comes before steps that drop candidates.
    *
    * @param penalty divides positive and multiplies negative scores
    * @param window how many of the latest tokens of prompt and output it concerns; 0 for all
@@ -44,15 +55,19 @@ public interface SamplingStep {
   record RepetitionPenalty(double penalty, int window) implements SamplingStep {
     @Override
     public void apply(Candidates c, TokenHistory history) {
-      for (int token : history.distinct(window)) {
-        double s = c.score(token);
-        c.score(token, s > 0 ? s / penalty : s * penalty);
+      int from = window == 0 ? 0 : Math.max(0, history.size() - window);
+      for (int i = from; i < history.size(); i++) {
+        if (history.isFirst(i, from)) {
+          int token = history.token(i);
+          double s = c.score(token);
+          c.score(token, s > 0 ? s / penalty : s * penalty);
+        }
       }
     }
   }
 
   /**
-   * Frequency and presence penalties on generated tokens. Comes before steps that sort.
+   * Frequency and presence penalties on generated tokens. Comes before steps that drop candidates.
    *
    * @param frequency taken off for each occurrence
    * @param presence taken off once
@@ -60,9 +75,14 @@ public interface SamplingStep {
   record CountPenalty(double frequency, double presence) implements SamplingStep {
     @Override
     public void apply(Candidates c, TokenHistory history) {
-      history
-          .generatedCounts()
-          .forEach((token, n) -> c.score(token, c.score(token) - n * frequency - presence));
+      int from = history.promptLength();
+      for (int i = from; i < history.size(); i++) {
+        if (history.isFirst(i, from)) {
+          int token = history.token(i);
+          int n = history.generatedCount(token);
+          c.score(token, c.score(token) - n * frequency - presence);
+        }
+      }
     }
   }
 
@@ -74,9 +94,7 @@ public interface SamplingStep {
   record Temperature(double temperature) implements SamplingStep {
     @Override
     public void apply(Candidates c, TokenHistory history) {
-      for (int i = 0; i < c.size(); i++) {
-        c.score(i, c.score(i) / temperature);
-      }
+      c.divide(temperature);
     }
   }
 
@@ -88,8 +106,7 @@ public interface SamplingStep {
   record TopK(int k) implements SamplingStep {
     @Override
     public void apply(Candidates c, TokenHistory history) {
-      c.sort();
-      c.keep(k);
+      c.keepLikeliest(k);
     }
   }
 
@@ -101,18 +118,7 @@ public interface SamplingStep {
   record TopP(double p) implements SamplingStep {
     @Override
     public void apply(Candidates c, TokenHistory history) {
-      c.sort();
-      double[] w = c.weights();
-      double total = 0;
-      for (double x : w) {
-        total += x;
-      }
-      double sum = 0;
-      int n = 0;
-      while (n < w.length && sum < p * total) {
-        sum += w[n++];
-      }
-      c.keep(n);
+      c.keepProbability(p);
     }
   }
 
@@ -124,13 +130,7 @@ public interface SamplingStep {
   record MinP(double p) implements SamplingStep {
     @Override
     public void apply(Candidates c, TokenHistory history) {
-      c.sort();
-      double[] w = c.weights();
-      int n = 0;
-      while (n < w.length && w[n] >= p) {
-        n++;
-      }
-      c.keep(n);
+      c.keepNear(p);
     }
   }
 }

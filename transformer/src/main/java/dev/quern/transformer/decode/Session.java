@@ -4,16 +4,13 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
-import dev.quern.core.plan.Slot;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
-import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.families.Decoder;
-import dev.quern.transformer.layers.AttentionContext;
-import java.util.Arrays;
+import java.lang.foreign.ValueLayout;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
@@ -44,7 +41,8 @@ public final class Session implements AutoCloseable {
   private final PrefillPlans prefills;
   private final AtomicBoolean busy = new AtomicBoolean();
   private final AtomicBoolean closed = new AtomicBoolean();
-  private @Nullable Plan plan;
+  private final int[] single = new int[1];
+  private @Nullable DecodePlan plan;
   private int recordings;
   private long checkedNanos = System.nanoTime() - CHECK_NANOS;
   private boolean freed;
@@ -135,7 +133,7 @@ public final class Session implements AutoCloseable {
    * @return the plan; recorded now if there was no step yet
    */
   public Plan plan() {
-    return exclusively(this::recorded);
+    return exclusively(() -> recorded().plan());
   }
 
   /**
@@ -147,10 +145,11 @@ public final class Session implements AutoCloseable {
     return exclusively(prefills::providers);
   }
 
-  private Plan recorded() {
-    Plan p = plan;
+  private DecodePlan recorded() {
+    DecodePlan p = plan;
     if (p == null) {
-      p = record();
+      recordings++;
+      p = new DecodePlan(engine, model, cache);
       plan = p;
     }
     return p;
@@ -263,10 +262,68 @@ public final class Session implements AutoCloseable {
    * @throws ContextLengthException if a sequence is full
    */
   public float[][] step(int... tokens) {
-    return exclusively(() -> next(tokens));
+    return exclusively(
+        () -> {
+          DecodePlan p = next(tokens);
+          float[][] rows = new float[tokens.length][];
+          for (int i = 0; i < tokens.length; i++) {
+            rows[i] = p.logits(i).toArray(ValueLayout.JAVA_FLOAT);
+          }
+          return rows;
+        });
   }
 
-  private float[][] next(int[] tokens) {
+  /**
+   * Appends a token to the only sequence and chooses the one that follows. Once the plan is
+   * recorded and the code compiled, this allocates nothing.
+   *
+   * @param token the token
+   * @param chooser sees its logits
+   * @return the next token, as chosen; not yet appended
+   * @throws ContextLengthException if the sequence is full
+   * @throws ShapeException if there are more sequences
+   */
+  public int step(int token, TokenChooser chooser) {
+    enter();
+    try {
+      single[0] = token;
+      return chooser.choose(0, next(single).logits(0));
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Appends one token to each sequence and chooses those that follow, without allocating anything
+   * either.
+   *
+   * @param tokens [batch]: one per sequence; {@link #IDLE} for a sequence that sits this step out
+   * @param next [batch]: gets the next tokens, as chosen, and {@link #IDLE} for idle sequences; may
+   *     be {@code tokens}
+   * @param chooser sees the logits of each sequence that isn't idle, in order
+   * @throws ContextLengthException if a sequence is full
+   */
+  public void step(int[] tokens, int[] next, TokenChooser chooser) {
+    enter();
+    try {
+      if (next.length != cache.batch()) {
+        throw new ShapeException(
+            "[session] step gives one token per sequence ("
+                + cache.batch()
+                + "), and has room for "
+                + next.length);
+      }
+      DecodePlan p = next(tokens);
+      for (int i = 0; i < next.length; i++) {
+        next[i] = tokens[i] == IDLE ? IDLE : chooser.choose(i, p.logits(i));
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  /** Appends tokens; the plan has their logits. */
+  private DecodePlan next(int[] tokens) {
     if (tokens.length != cache.batch()) {
       throw new ShapeException(
           "[session] step takes one token per sequence ("
@@ -281,47 +338,18 @@ public final class Session implements AutoCloseable {
       }
     }
     checkFileAgain();
-    Plan p = recorded();
-    Slot tokenSlot = p.slot("tokens");
-    Slot positionSlot = p.slot("positions");
-    Slot startSlot = p.slot("starts");
-    for (int i = 0; i < tokens.length; i++) {
-      boolean idle = tokens[i] == IDLE;
-      tokenSlot.set((long) i, idle ? 0 : tokens[i]);
-      positionSlot.set((long) i, idle ? 0 : cache.length(i));
-      startSlot.set((long) i, idle ? cache.idleRow() : cache.length(i));
-    }
-    p.run();
+    DecodePlan p = recorded();
+    p.run(tokens);
     steps++;
     if (steps == OFTEN) {
       file.isReadOften();
     }
-    float[] all = p.output("logits").toFloats();
-    int vocabulary = model.dimensions().vocabulary();
-    float[][] rows = new float[tokens.length][];
     for (int i = 0; i < tokens.length; i++) {
-      rows[i] =
-          tokens.length == 1 ? all : Arrays.copyOfRange(all, i * vocabulary, (i + 1) * vocabulary);
       if (tokens[i] != IDLE) {
         cache.advance(i, 1);
       }
     }
-    return rows;
-  }
-
-  private Plan record() {
-    int batch = cache.batch();
-    recordings++;
-    return engine.record(
-        "decode",
-        r -> {
-          Tensor tokens = r.slot("tokens", TensorSpec.of(ScalarType.I32, batch, 1));
-          Tensor positions = r.slot("positions", TensorSpec.of(ScalarType.I32, batch, 1));
-          Tensor starts = r.slot("starts", TensorSpec.of(ScalarType.I32, batch));
-          AttentionContext context = new AttentionContext(positions, starts, null, null);
-          Tensor hidden = model.forward(tokens, context, cache.layers());
-          r.output("logits", model.logits(hidden.reshape(batch, model.dimensions().dim())));
-        });
+    return p;
   }
 
   /**
@@ -359,19 +387,31 @@ public final class Session implements AutoCloseable {
 
   /** Runs a call during which no other thread can run one or free anything. */
   private <T> T exclusively(Supplier<T> call) {
-    if (!busy.compareAndSet(false, true)) {
+    enter();
+    try {
+      return call.get();
+    } finally {
+      leave();
+    }
+  }
+
+  private void enter() {
+    boolean entered = busy.compareAndSet(false, true);
+    if (closed.get()) {
+      if (entered) {
+        leave();
+      }
+      throw new ScopeClosedException("[session] it was used after it was closed");
+    }
+    if (!entered) {
       throw new QuernException(
           "[session] it is being used by another thread; open a session per thread");
     }
-    try {
-      if (closed.get()) {
-        throw new ScopeClosedException("[session] it was used after it was closed");
-      }
-      return call.get();
-    } finally {
-      busy.set(false);
-      freeIfClosed();
-    }
+  }
+
+  private void leave() {
+    busy.set(false);
+    freeIfClosed();
   }
 
   /**
