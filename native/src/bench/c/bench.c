@@ -202,11 +202,14 @@ static void attention_shape(const char *name, attention_fn *run, const int64_t *
     (q8 ? quern_convert_f32_q8_0_baseline : quern_convert_f32_f16_baseline)(wide, 0, kv, 0, 1, 2 * a.keys * d);
     void *out = memory(a.queries * a.group * d * 4);
     void *scratch = memory(quern_attention_scratch_bytes(a.queries * a.group, d, d));
+    const int64_t calls = 1 + 20000000 / (4 * a.queries * a.group * a.keys * d); /* the clock has its ticks */
     double best = 1e9;
     for (const double until = seconds() + 0.2; seconds() < until;) {
         const double t = seconds();
-        run(q, kv, kv + half, NULL, out, NULL, &a, scratch);
-        const double once = seconds() - t;
+        for (int64_t i = 0; i < calls; i++) {
+            run(q, kv, kv + half, NULL, out, NULL, &a, scratch);
+        }
+        const double once = (seconds() - t) / (double)calls;
         best = once < best ? once : best;
     }
     const double seen = (double)a.keys - 0.5 * (double)(a.queries - 1); /* keys of a query on average */

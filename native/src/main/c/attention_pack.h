@@ -78,7 +78,7 @@ QUERN_INLINE vf kv_load_masked(const void *row, int64_t offset, int32_t format, 
         return v_zero();
     }
     const uint16_t scale = load_u16((const uint8_t *)row + offset / QUERN_BLOCK * QUERN_Q8_0_BYTES);
-    return kv_load(row, offset, format) * _mm512_cvtph_ps(_mm256_set1_epi16((int16_t)scale));
+    return kv_load_q8_0(row, offset) * _mm512_cvtph_ps(_mm256_set1_epi16((int16_t)scale));
 }
 
 /* Query rows in tile order, times `factor`, as two terms; rows that fill up the last tile are zero. */

@@ -32,65 +32,121 @@ enum {
     BLOCK = 64,                    /* keys */
     ROWS = 4,                      /* of the group at a time */
     AHEAD = 64,                    /* rows of K or V between prefetch and use */
-    COLUMNS = VL == 16 ? 4 : 2     /* vectors of value_dim in registers */
+    COLUMNS = VL == 16 ? 4 : 2,    /* vectors of value_dim in registers: no more than two Q8_0 blocks */
+    WEIGHTS = BLOCK * ROWS         /* exponentials of a pass */
 };
 
 /* Keys whose scores of `rows` rows fill a vector. */
 #define STEP(rows) (VL / ((rows) == 3 ? 4 : (rows)))
 
-/* Keys [j0, j0 + n) of a head and their values. */
+/* Keys [j0, j0 + n) of a head and their values: rows k_bytes and v_bytes apart. */
 typedef struct block {
-    const void *k;
-    const void *v;
-    const float *k_scale; /* (n, head_dim / 32) of Q8_0 */
-    const float *v_scale; /* (n, value_dim / 32) of Q8_0 */
+    const char *k;
+    const char *v;
+    int64_t k_bytes;
+    int64_t v_bytes;
+    const float *k_scale; /* (head_dim / 32, BLOCK) of Q8_0 */
+    const float *v_scale; /* (value_dim / 32, BLOCK) of Q8_0 */
     int64_t j0;
     int64_t n;
 } block;
+
+/* scale: (blocks, BLOCK), those of n rows of Q8_0. */
+QUERN_INLINE void load_scales(const char *row, int64_t bytes, int64_t n, int64_t blocks, float *scale) {
+    uint16_t half[BLOCK] = {0};
+    for (int64_t i = 0; i < blocks; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            half[j] = load_u16(row + j * bytes + i * QUERN_Q8_0_BYTES);
+        }
+        for (int64_t j = 0; j < n; j += VL) {
+            v_store(scale + i * BLOCK + j, v_load_f16(half + j));
+        }
+    }
+}
+
+/*
+ * sum: (rows, step) vectors += q times the Q8_0 keys in row, whose scales of block i are scale[i * BLOCK + key]. A block is
+ * scaled after its products are added up if it is met by one query alone, else before.
+ */
+QUERN_INLINE void dots_q8_0(const float *q, int64_t d, const char **row, const float *scale, int64_t blocks, int rows,
+                            vf *sum) {
+    enum { VECTORS = QUERN_BLOCK / VL };
+    const int step = STEP(rows);
+    for (int64_t i = 0; i < blocks; i++) {
+        const float *x = q + i * QUERN_BLOCK;
+        if (rows == 1) {
+#pragma GCC unroll 16
+            for (int c = 0; c < step; c++) {
+                vf dot = v_zero();
+#pragma GCC unroll 8
+                for (int h = 0; h < VECTORS; h++) {
+                    dot = v_fma(v_load(x + h * VL), kv_load_q8_0(row[c] + i * QUERN_Q8_0_BYTES, h * VL), dot);
+                }
+                sum[c] = v_fma(dot, v_set1(scale[i * BLOCK + c]), sum[c]);
+            }
+            continue;
+        }
+#pragma GCC unroll 8
+        for (int h = 0; h < VECTORS; h++) {
+#pragma GCC unroll 16
+            for (int c = 0; c < step; c++) {
+                const vf factor = v_set1(scale[i * BLOCK + c]);
+                const vf key = kv_load_q8_0(row[c] + i * QUERN_Q8_0_BYTES, h * VL) * factor;
+#pragma GCC unroll 4
+                for (int r = 0; r < rows; r++) {
+                    sum[r * step + c] = v_fma(v_load(x + r * d + h * VL), key, sum[r * step + c]);
+                }
+            }
+        }
+    }
+}
+
+/* The same for other formats. */
+QUERN_INLINE void dots(const float *q, int64_t d, const char **row, int64_t head_dim, int rows, int32_t format, vf *sum) {
+    const int step = STEP(rows);
+    int64_t i = 0;
+    for (; i + VL <= head_dim; i += VL) {
+        vf x[ROWS];
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            x[r] = v_load(q + r * d + i);
+        }
+#pragma GCC unroll 16
+        for (int c = 0; c < step; c++) {
+            const vf key = load_elements(row[c], i, format);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) {
+                sum[r * step + c] = v_fma(x[r], key, sum[r * step + c]);
+            }
+        }
+    }
+    for (int c = 0; c < step && i < head_dim; c++) {
+        const vf key = load_elements_upto(row[c], i, format, head_dim - i);
+        for (int r = 0; r < rows; r++) {
+            sum[r * step + c] = v_fma(v_load(q + r * d + i), key, sum[r * step + c]);
+        }
+    }
+}
 
 /* score: (n / STEP, VL), lane row * STEP + key; q: (rows, d), zero beyond head_dim. */
 QUERN_INLINE void scores(const float *q, int64_t d, const block *b, const quern_attention_args *a, int rows,
                          int32_t format, float *score) {
     const int step = STEP(rows);
     const int64_t n = b->n;
-    const int64_t blocks = a->head_dim / QUERN_BLOCK;
     for (int64_t j = 0; j < n; j += step) {
         vf sum[VL];
-        const void *row[VL];
-        const float *scale[VL];
+        const char *row[VL];
         for (int c = 0; c < VL; c++) {
             sum[c] = v_zero();
         }
         for (int c = 0; c < step; c++) {
-            const int64_t key = j + c < n ? j + c : n - 1;
-            row[c] = kv_at(b->k, (b->j0 + key) * a->k_key, format);
-            scale[c] = b->k_scale + key * blocks;
-            kv_prefetch((const char *)row[c] + kv_bytes(AHEAD * a->k_key, format), format, a->head_dim);
+            row[c] = b->k + (j + c < n ? j + c : n - 1) * b->k_bytes;
+            kv_prefetch(row[c] + AHEAD * b->k_bytes, format, a->head_dim);
         }
-        int64_t i = 0;
-        for (; i + VL <= a->head_dim; i += VL) {
-            vf x[ROWS];
-#pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) {
-                x[r] = v_load(q + r * d + i);
-            }
-#pragma GCC unroll 16
-            for (int c = 0; c < step; c++) {
-                vf key = kv_load(row[c], i, format);
-                if (format == QUERN_Q8_0) {
-                    key = key * v_set1(scale[c][i / QUERN_BLOCK]);
-                }
-#pragma GCC unroll 4
-                for (int r = 0; r < rows; r++) {
-                    sum[r * step + c] = v_fma(x[r], key, sum[r * step + c]);
-                }
-            }
-        }
-        for (int c = 0; c < step && i < a->head_dim; c++) {
-            const vf key = kv_load_upto(row[c], i, format, a->head_dim - i);
-            for (int r = 0; r < rows; r++) {
-                sum[r * step + c] = v_fma(v_load(q + r * d + i), key, sum[r * step + c]);
-            }
+        if (format == QUERN_Q8_0) {
+            dots_q8_0(q, d, row, b->k_scale + j, a->head_dim / QUERN_BLOCK, rows, sum);
+        } else {
+            dots(q, d, row, a->head_dim, rows, format, sum);
         }
         v_store(score + j * (VL / step), v_sum_each(sum));
     }
@@ -161,37 +217,68 @@ QUERN_INLINE void softmax(float *score, int64_t n, int rows, float *sum, int64_t
     }
 }
 
-/* acc: (rows, vectors) += p of key j times its values, columns from c on; count: elements of the last vector. */
-QUERN_INLINE void add_row(const float *p, const block *b, const quern_attention_args *a, int64_t j, int rows,
-                          int32_t format, vf *acc, int64_t c, int vectors, int64_t count) {
+/* The first n floats again and again; n is a power of two of at most VL. */
+QUERN_INLINE vf v_repeat(const float *p, int n) {
+#if defined(QUERN_TIER_AVX512)
+    return n == 16 ? v_load(p) : n == 8 ? _mm512_broadcast_f32x8(_mm256_loadu_ps(p)) : _mm512_broadcast_f32x4(_mm_loadu_ps(p));
+#else
+    vf x;
+    for (int i = 0; i < VL; i++) {
+        x[i] = p[i % n];
+    }
+    return x;
+#endif
+}
+
+/* p, (n / STEP, VL), times the scale of each key. */
+QUERN_INLINE void scale_weights(const float *p, const float *scale, int64_t n, int step, float *weights) {
+    for (int64_t j = 0; j < n; j += step) {
+        const int64_t at = j * (VL / step);
+        v_store(weights + at, v_load(p + at) * v_repeat(scale + j, step));
+    }
+}
+
+/*
+ * acc: (rows, vectors) += p of key j times its values, columns from c on; count: elements of the last vector. p of Q8_0 has
+ * been multiplied by the scales of each block of columns: (blocks, WEIGHTS).
+ */
+QUERN_INLINE void add_row(const float *p, const char *row, int64_t ahead, int64_t j, int rows, int32_t format, vf *acc,
+                          int64_t c, int vectors, int64_t count) {
     const int step = STEP(rows);
-    const int64_t at = (b->j0 + j) * a->v_key;
-    const void *row = kv_at(b->v, at, format);
-    const float *scale = b->v_scale + j * (a->value_dim / QUERN_BLOCK);
+    const int64_t at = j / step * VL + j % step;
     vf value[COLUMNS];
-    kv_prefetch(kv_at(b->v, at + AHEAD * a->v_key + c, format), format, vectors * VL);
+    kv_prefetch(kv_at(row + ahead, c, format), format, vectors * VL);
 #pragma GCC unroll 4
     for (int i = 0; i < vectors; i++) {
-        value[i] = kv_load_upto(row, c + i * VL, format, count);
         if (format == QUERN_Q8_0) {
-            value[i] = value[i] * v_set1(scale[(c + i * VL) / QUERN_BLOCK]);
+            const char *first = kv_at(row, c, format);
+            value[i] = vectors == 1 ? kv_load_q8_0(row, c) : kv_load_q8_0(first + c % QUERN_BLOCK, i * VL);
+        } else {
+            value[i] = load_elements_upto(row, c + i * VL, format, count);
         }
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
-        const vf weight = v_set1(p[j / step * VL + r * step + j % step]);
 #pragma GCC unroll 4
         for (int i = 0; i < vectors; i++) {
-            acc[r * vectors + i] = v_fma(weight, value[i], acc[r * vectors + i]);
+            const int64_t block = format == QUERN_Q8_0 ? i * VL / QUERN_BLOCK * WEIGHTS : 0;
+            acc[r * vectors + i] = v_fma(v_set1(p[block + at + r * step]), value[i], acc[r * vectors + i]);
         }
     }
 }
 
 /* sum: (rows, width) += p times the values of a block, `vectors` of columns from c on. */
-QUERN_INLINE void add_columns(const float *p, const block *b, const quern_attention_args *a, int rows, int32_t format,
-                              float *sum, int64_t width, int64_t c, int vectors, int64_t count) {
+QUERN_INLINE void add_columns(const float *p, const block *b, int rows, int32_t format, float *sum, int64_t width,
+                              int64_t c, int vectors, int64_t count) {
     enum { MOST = 4 };
     const int64_t n = b->n;
+    const int64_t ahead = AHEAD * b->v_bytes;
+    float weights[2 * WEIGHTS];
+    for (int i = 0; format == QUERN_Q8_0 && i < vectors * VL; i += QUERN_BLOCK) {
+        const float *scale = b->v_scale + (c + i) / QUERN_BLOCK * BLOCK;
+        scale_weights(p, scale, n, STEP(rows), weights + i / QUERN_BLOCK * WEIGHTS);
+    }
+    const float *weight = format == QUERN_Q8_0 ? weights : p;
     const int sets = rows == 1 ? 4 : rows == 2 ? 2 : 1;
     vf acc[MOST * ROWS * COLUMNS];
 #pragma GCC unroll 4
@@ -208,11 +295,11 @@ QUERN_INLINE void add_columns(const float *p, const block *b, const quern_attent
     for (; j + sets <= n; j += sets) {
 #pragma GCC unroll 4
         for (int s = 0; s < sets; s++) {
-            add_row(p, b, a, j + s, rows, format, acc + s * rows * vectors, c, vectors, count);
+            add_row(weight, b->v + (j + s) * b->v_bytes, ahead, j + s, rows, format, acc + s * rows * vectors, c, vectors, count);
         }
     }
     for (; j < n; j++) {
-        add_row(p, b, a, j, rows, format, acc, c, vectors, count);
+        add_row(weight, b->v + j * b->v_bytes, ahead, j, rows, format, acc, c, vectors, count);
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
@@ -232,13 +319,13 @@ QUERN_INLINE void values(const float *p, const block *b, const quern_attention_a
                          float *sum, int64_t width) {
     int64_t c = 0;
     for (; c + COLUMNS * VL <= a->value_dim; c += COLUMNS * VL) {
-        add_columns(p, b, a, rows, format, sum, width, c, COLUMNS, VL);
+        add_columns(p, b, rows, format, sum, width, c, COLUMNS, VL);
     }
     for (; c + VL <= a->value_dim; c += VL) {
-        add_columns(p, b, a, rows, format, sum, width, c, 1, VL);
+        add_columns(p, b, rows, format, sum, width, c, 1, VL);
     }
     if (c < a->value_dim) {
-        add_columns(p, b, a, rows, format, sum, width, c, 1, a->value_dim - c);
+        add_columns(p, b, rows, format, sum, width, c, 1, a->value_dim - c);
     }
 }
 
@@ -278,12 +365,13 @@ void QN(attention_step)(const void *q, const void *k, const void *v, const float
     const int64_t width = QUERN_PARTIAL(a->value_dim);
     const vf factor = v_set1(a->soft_cap > 0.0f ? a->scale / a->soft_cap : a->scale);
     float *score = scratch; /* (BLOCK / STEP, VL) */
-    float *scaled = score + BLOCK * ROWS; /* (group, d) */
-    float *k_scale = scaled + a->group * d; /* (BLOCK, head_dim / 32) */
-    float *v_scale = k_scale + BLOCK / QUERN_BLOCK * d; /* (BLOCK, value_dim / 32) */
-    uint16_t *half = (uint16_t *)(v_scale + BLOCK / QUERN_BLOCK * round_up(a->value_dim, 16));
+    float *scaled = score + WEIGHTS; /* (group, d) */
+    float *k_scale = scaled + a->group * d; /* (head_dim / 32, BLOCK) */
+    float *v_scale = k_scale + BLOCK / QUERN_BLOCK * d; /* (value_dim / 32, BLOCK) */
+    block b = {0, 0, kv_bytes(a->k_key, a->k_format), kv_bytes(a->v_key, a->k_format), k_scale, v_scale, 0, 0};
     for (int64_t h = 0; h < heads; h++) {
-        block b = {kv_at(k, h * k_head, a->k_format), kv_at(v, h * v_head, a->k_format), k_scale, v_scale, 0, 0};
+        const char *kh = kv_at(k, h * k_head, a->k_format);
+        const char *vh = kv_at(v, h * v_head, a->k_format);
         float *sum = partial + h * a->group * width;
         for (int64_t g = 0; g < a->group; g++) {
             const int64_t row = (h * a->group + g) * a->q_head;
@@ -300,9 +388,11 @@ void QN(attention_step)(const void *q, const void *k, const void *v, const float
             const int64_t end = next < to ? next : to;
             b.j0 = j;
             b.n = end - j;
+            b.k = kh + j * b.k_bytes;
+            b.v = vh + j * b.v_bytes;
             if (a->k_format == QUERN_Q8_0) {
-                kv_scales(b.k, a->k_key, j, b.n, a->head_dim, half, k_scale);
-                kv_scales(b.v, a->v_key, j, b.n, a->value_dim, half, v_scale);
+                load_scales(b.k, b.k_bytes, b.n, a->head_dim / QUERN_BLOCK, k_scale);
+                load_scales(b.v, b.v_bytes, b.n, a->value_dim / QUERN_BLOCK, v_scale);
             }
             for (int64_t g = 0; g < a->group; g += ROWS) {
                 const int64_t rows = a->group - g < ROWS ? a->group - g : ROWS;
