@@ -223,6 +223,55 @@ static void attention_shape(const char *name, attention_fn *run, const int64_t *
     free(scratch);
 }
 
+#if defined(__x86_64__)
+/* Decoding at depth: 128 layers of 8 heads of K and V with 4 query heads each, 512 MiB in F16, in pieces of keys. */
+static void bench_depth(int q8, int64_t piece) {
+    enum { LAYERS = 128, HEADS = 8, GROUP = 4, KEYS = 2048, D = 64 };
+    if (skip("attention_depth_avx512", QUERN_CAP_AVX512)) {
+        return;
+    }
+    quern_attention_args a;
+    memset(&a, 0, sizeof a);
+    a.queries = 1;
+    a.group = GROUP;
+    a.keys = KEYS;
+    a.head_dim = a.value_dim = a.q_head = a.k_key = a.v_key = a.out_head = D;
+    a.scale = 0.125f;
+    a.k_format = a.v_format = q8 ? QUERN_Q8_0 : QUERN_F16;
+    const int64_t head = q8 ? KEYS * D / 32 * 34 : KEYS * D * 2;
+    float *q = random_floats(HEADS * GROUP * D, 2.0f);
+    float *wide = random_floats(KEYS * D, 2.0f);
+    uint8_t *kv = memory(2 * LAYERS * HEADS * head);
+    for (int i = 0; i < 2 * LAYERS * HEADS; i++) {
+        (q8 ? quern_convert_f32_q8_0_avx512 : quern_convert_f32_f16_avx512)(wide, 0, kv + i * head, 0, 1, KEYS * D);
+    }
+    float *partial = memory(HEADS * GROUP * QUERN_PARTIAL(D) * 4);
+    void *scratch = memory(quern_attention_scratch_bytes(GROUP, D, D));
+    double best = 1e9;
+    for (const double until = seconds() + 0.5; seconds() < until;) {
+        const double t = seconds();
+        for (int l = 0; l < LAYERS; l++) {
+            const uint8_t *k = kv + 2 * l * HEADS * head;
+            for (int64_t j = 0; j < KEYS; j += piece) {
+                for (int h = 0; h < HEADS; h++) {
+                    quern_attention_step_avx512(q, k + h * head, k + (HEADS + h) * head, NULL, partial, &a, 1, 0, 0, j, j + piece,
+                                                scratch);
+                }
+            }
+        }
+        const double once = seconds() - t;
+        best = once < best ? once : best;
+    }
+    printf("attention_depth_avx512   128 layers, 8 heads, group 4, keys 2048 d 64 %-4s pieces of %4lld  %6.2f GB/s of K, V  %7.1f us\n",
+           q8 ? "q8_0" : "f16", (long long)piece, 1e-9 * 2 * LAYERS * HEADS * (double)head / best, 1e6 * best);
+    free(q);
+    free(wide);
+    free(kv);
+    free(partial);
+    free(scratch);
+}
+#endif
+
 static void bench_attention(void) {
     static const struct {
         const char *name;
@@ -346,6 +395,13 @@ int main(int count, char **arguments) {
     bench_gated();
 #endif
     bench_attention();
+#if defined(__x86_64__)
+    for (int q8 = 0; q8 < 2; q8++) {
+        for (int64_t piece = 256; piece <= 2048; piece *= 8) {
+            bench_depth(q8, piece);
+        }
+    }
+#endif
     SMALL(baseline, QUERN_CAP_BASELINE)
 #if defined(__x86_64__)
     SMALL(avx2, QUERN_CAP_AVX2)

@@ -26,6 +26,7 @@
  *   head_dim 64, 4 heads: 64 queries of 512 keys 358 (128), 128: 391 (120), 512: 326 (107); 512 of 2048 422 (135)
  *   head_dim 128, 4 heads: 512 of 2048 keys 504 (134)
  *   1 query, head_dim 64: 2048 keys 11.4 GB/s of K and V, 128 keys 8.4, 16 keys 2.4; attention_step: 41, 32, 11
+ *   the same of K and V in Q8_0: 64 queries of 512 keys 348, 512 of 2048 425; head_dim 128 528
  * With a single term for Q and K: 470, 480, 430, 560 and 760, but of equal keys, whose maxima never grow.
  */
 #include "attention_pack.h"

@@ -7,8 +7,9 @@
  *   attention_join  out and lse of `rows` rows from `pieces` of them, each `stride` floats on from the one before.
  *
  *   q: (heads, group, head_dim), q_head from row to row; k: (heads, keys, head_dim) by k_head and k_key, v likewise and
- *   in K's format; mask and lse by mask_head, mask_key and lse_head; out by out_head. Neither first_position nor causal
- *   nor window is read: the caller says from and to. scratch: quern_attention_scratch_bytes(group, ...), 64-byte aligned.
+ *   in K's format, F32 | F16 | BF16 | Q8_0; mask and lse by mask_head, mask_key and lse_head; out by out_head. Neither
+ *   first_position nor causal nor window is read: the caller says from and to. scratch: quern_attention_scratch_bytes(group,
+ *   ...), 64-byte aligned.
  *
  * It is a stream: each row of K and V is read from memory once for the whole group, in order, and what the processor's
  * prefetcher would not see (the next page, V while K is read) is asked for AHEAD rows before its turn.
@@ -20,88 +21,15 @@
  *   softmax: vectors of such scores, the maxima and sums of a row's lanes taken at the end;
  *   values: sums of up to 4 rows by COLUMNS vectors stay in registers for the whole block; for one or two rows several
  *   sets of them, because an addition takes four cycles.
- * Nothing is rounded, in any precision: at one query the conversions cost less than preparing tiles would.
+ * Nothing is rounded, in any precision: at one query the conversions cost less than preparing tiles would. That goes for Q8_0
+ * too, whose bytes become floats in registers; attention_step.h has what is its own.
  */
-#include "attention.h"
-#include "kv.h"
+#include "attention_step.h"
 #include "vmath.h"
 
 #include <math.h>
 
-enum {
-    BLOCK = 64,                    /* keys */
-    ROWS = 4,                      /* of the group at a time */
-    AHEAD = 64,                    /* rows of K or V between prefetch and use */
-    COLUMNS = VL == 16 ? 4 : 2,    /* vectors of value_dim in registers: no more than two Q8_0 blocks */
-    WEIGHTS = BLOCK * ROWS         /* exponentials of a pass */
-};
-
-/* Keys whose scores of `rows` rows fill a vector. */
-#define STEP(rows) (VL / ((rows) == 3 ? 4 : (rows)))
-
-/* Keys [j0, j0 + n) of a head and their values: rows k_bytes and v_bytes apart. */
-typedef struct block {
-    const char *k;
-    const char *v;
-    int64_t k_bytes;
-    int64_t v_bytes;
-    const float *k_scale; /* (head_dim / 32, BLOCK) of Q8_0 */
-    const float *v_scale; /* (value_dim / 32, BLOCK) of Q8_0 */
-    int64_t j0;
-    int64_t n;
-} block;
-
-/* scale: (blocks, BLOCK), those of n rows of Q8_0. */
-QUERN_INLINE void load_scales(const char *row, int64_t bytes, int64_t n, int64_t blocks, float *scale) {
-    uint16_t half[BLOCK] = {0};
-    for (int64_t i = 0; i < blocks; i++) {
-        for (int64_t j = 0; j < n; j++) {
-            half[j] = load_u16(row + j * bytes + i * QUERN_Q8_0_BYTES);
-        }
-        for (int64_t j = 0; j < n; j += VL) {
-            v_store(scale + i * BLOCK + j, v_load_f16(half + j));
-        }
-    }
-}
-
-/*
- * sum: (rows, step) vectors += q times the Q8_0 keys in row, whose scales of block i are scale[i * BLOCK + key]. A block is
- * scaled after its products are added up if it is met by one query alone, else before.
- */
-QUERN_INLINE void dots_q8_0(const float *q, int64_t d, const char **row, const float *scale, int64_t blocks, int rows,
-                            vf *sum) {
-    enum { VECTORS = QUERN_BLOCK / VL };
-    const int step = STEP(rows);
-    for (int64_t i = 0; i < blocks; i++) {
-        const float *x = q + i * QUERN_BLOCK;
-        if (rows == 1) {
-#pragma GCC unroll 16
-            for (int c = 0; c < step; c++) {
-                vf dot = v_zero();
-#pragma GCC unroll 8
-                for (int h = 0; h < VECTORS; h++) {
-                    dot = v_fma(v_load(x + h * VL), kv_load_q8_0(row[c] + i * QUERN_Q8_0_BYTES, h * VL), dot);
-                }
-                sum[c] = v_fma(dot, v_set1(scale[i * BLOCK + c]), sum[c]);
-            }
-            continue;
-        }
-#pragma GCC unroll 8
-        for (int h = 0; h < VECTORS; h++) {
-#pragma GCC unroll 16
-            for (int c = 0; c < step; c++) {
-                const vf factor = v_set1(scale[i * BLOCK + c]);
-                const vf key = kv_load_q8_0(row[c] + i * QUERN_Q8_0_BYTES, h * VL) * factor;
-#pragma GCC unroll 4
-                for (int r = 0; r < rows; r++) {
-                    sum[r * step + c] = v_fma(v_load(x + r * d + h * VL), key, sum[r * step + c]);
-                }
-            }
-        }
-    }
-}
-
-/* The same for other formats. */
+/* sum: (rows, step) vectors += q times the keys in row, F32, F16 or BF16. */
 QUERN_INLINE void dots(const float *q, int64_t d, const char **row, int64_t head_dim, int rows, int32_t format, vf *sum) {
     const int step = STEP(rows);
     int64_t i = 0;
@@ -214,27 +142,6 @@ QUERN_INLINE void softmax(float *score, int64_t n, int rows, float *sum, int64_t
         for (int64_t i = 0; shrink[r] != 1.0f && i < d; i += VL) {
             v_store(sum + r * width + i, v_load(sum + r * width + i) * v_set1(shrink[r]));
         }
-    }
-}
-
-/* The first n floats again and again; n is a power of two of at most VL. */
-QUERN_INLINE vf v_repeat(const float *p, int n) {
-#if defined(QUERN_TIER_AVX512)
-    return n == 16 ? v_load(p) : n == 8 ? _mm512_broadcast_f32x8(_mm256_loadu_ps(p)) : _mm512_broadcast_f32x4(_mm_loadu_ps(p));
-#else
-    vf x;
-    for (int i = 0; i < VL; i++) {
-        x[i] = p[i % n];
-    }
-    return x;
-#endif
-}
-
-/* p, (n / STEP, VL), times the scale of each key. */
-QUERN_INLINE void scale_weights(const float *p, const float *scale, int64_t n, int step, float *weights) {
-    for (int64_t j = 0; j < n; j += step) {
-        const int64_t at = j * (VL / step);
-        v_store(weights + at, v_load(p + at) * v_repeat(scale + j, step));
     }
 }
 

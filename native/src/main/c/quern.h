@@ -39,7 +39,8 @@
  *   matmul_bf16_{q4_k,q6_k}_amx                                  125, 86     456, 295   1185, 1042
  *
  *   attention, head_dim 64, F16, avx512 (amx): 64 queries x 4 heads, 512 keys 128 (358) GFLOP/s; more in attention_amx.c.
- *   attention_step, the same, from cache: 2048 keys 41 GB/s of K and V (4 heads to a K/V head 21), 16 keys 11 (8).
+ *   attention_step, the same, from cache: 2048 keys 41 GB/s of K and V (4 heads to a K/V head 21), 16 keys 22 (14); Q8_0,
+ *   34 bytes where F16 has 64: 17 (9.2), 10 (6.4); from memory, 4 heads to a K/V head: F16 7, Q8_0 6.
  *   Conversions from cache, avx512, 10^9 elements/s: f32 to q8_0 3.2, q8_k 2.6, bf16 11, f16 17; to f32 from f16 11,
  *   bf16 12, q8_0 11, q4_0 12, q4_k 10, q6_k 8.5. map_exp 6.0 (BF16 3.7), silu 3.0, gelu_tanh 2.6, gelu_erf 1.8. Quantisers of
  *   weights: quantize.c.
