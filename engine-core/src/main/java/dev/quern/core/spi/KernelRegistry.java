@@ -34,7 +34,8 @@ import org.jspecify.annotations.Nullable;
  * -Dquern.kernels.softmax=reference} does so for one operation of the vocabulary.
  */
 public final class KernelRegistry {
-  private static final String OVERRIDE = "quern.kernels";
+  /** The system property that chooses providers, and the beginning of those for one operation. */
+  public static final String OVERRIDE = "quern.kernels";
 
   /**
    * A decision.

@@ -1,17 +1,8 @@
 package dev.quern.kernels.ffm;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.invoke.MethodHandle;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
 
@@ -26,57 +17,7 @@ import java.nio.file.Path;
  */
 @SuppressWarnings("restricted")
 final class Calls {
-  private static final Linker LINKER = Linker.nativeLinker();
-
-  private static final MethodHandle CAPS = handle(FunctionDescriptor.of(JAVA_LONG));
-  private static final MethodHandle VERSION = handle(FunctionDescriptor.of(JAVA_INT));
-  private static final MethodHandle BYTES_OF_DEPTH =
-      handle(FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle BYTES_OF_ROWS =
-      handle(FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-  // p: pointer, l: int64_t, f: float
-  private static final MethodHandle MATMUL = handle(procedure("plplplllllp"));
-  private static final MethodHandle MATMUL_GATED = handle(procedure("plpplplllllpl"));
-  private static final MethodHandle GEMM = handle(procedure("pllpllplllllp"));
-  private static final MethodHandle ATTENTION = handle(procedure("pppppppp"));
-  private static final MethodHandle ATTENTION_STEP = handle(procedure("pppppplllllp"));
-  private static final MethodHandle ATTENTION_JOIN = handle(procedure("pllpppl"));
-  private static final MethodHandle ROWS = handle(procedure("plplll"));
-  private static final MethodHandle ROWS_AT = handle(procedure("llllll"));
-  private static final MethodHandle RMS_NORM = handle(procedure("plpplpllfll"));
-  private static final MethodHandle LAYER_NORM = handle(procedure("plppplllfll"));
-  private static final MethodHandle SOFTMAX = handle(procedure("plplllll"));
-  private static final MethodHandle MAP = handle(procedure("pplll"));
-  private static final MethodHandle ZIP = handle(procedure("ppplll"));
-  private static final MethodHandle GATED = handle(procedure("plplplll"));
-  private static final MethodHandle ROPE = handle(procedure("pppplllll"));
-
-  /** What most processes never call: making a handle takes time at the start. */
-  private static final class Seldom {
-    static final MethodHandle LARGE_PAGES =
-        handle(FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
-    static final MethodHandle CEILING =
-        handle(FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS));
-  }
-
   private Calls() {}
-
-  private static FunctionDescriptor procedure(String arguments) {
-    MemoryLayout[] layouts = new MemoryLayout[arguments.length()];
-    for (int i = 0; i < layouts.length; i++) {
-      layouts[i] =
-          switch (arguments.charAt(i)) {
-            case 'p' -> ADDRESS;
-            case 'l' -> JAVA_LONG;
-            default -> JAVA_FLOAT;
-          };
-    }
-    return FunctionDescriptor.ofVoid(layouts);
-  }
-
-  private static MethodHandle handle(FunctionDescriptor descriptor) {
-    return LINKER.downcallHandle(descriptor);
-  }
 
   /** Opens a library for the rest of the process's life. */
   static SymbolLookup open(Path library) {
@@ -86,7 +27,7 @@ final class Calls {
   /** {@code uint64_t quern_caps(void)}. */
   static long caps(MemorySegment function) {
     try {
-      return (long) CAPS.invokeExact(function);
+      return (long) Handles.Caps.HANDLE.invokeExact(function);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -95,7 +36,7 @@ final class Calls {
   /** {@code int32_t quern_abi_version(void)}. */
   static int version(MemorySegment function) {
     try {
-      return (int) VERSION.invokeExact(function);
+      return (int) Handles.Version.HANDLE.invokeExact(function);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -107,7 +48,7 @@ final class Calls {
    */
   static int largePages(MemorySegment function, MemorySegment memory) {
     try {
-      return (int) Seldom.LARGE_PAGES.invokeExact(function, memory, memory.byteSize());
+      return (int) Handles.LargePages.HANDLE.invokeExact(function, memory, memory.byteSize());
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -117,7 +58,7 @@ final class Calls {
   static long ceiling(
       MemorySegment function, MemorySegment x, long bytes, long rounds, MemorySegment sink) {
     try {
-      return (long) Seldom.CEILING.invokeExact(function, x, bytes, rounds, sink);
+      return (long) Handles.Ceiling.HANDLE.invokeExact(function, x, bytes, rounds, sink);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -126,7 +67,7 @@ final class Calls {
   /** {@code int64_t quern_scratch_bytes(k)}. */
   static long scratchBytes(MemorySegment function, long k) {
     try {
-      return (long) BYTES_OF_DEPTH.invokeExact(function, k);
+      return (long) Handles.BytesOfDepth.HANDLE.invokeExact(function, k);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -136,7 +77,7 @@ final class Calls {
   static long attentionScratchBytes(
       MemorySegment function, long rows, long headDim, long valueDim) {
     try {
-      return (long) BYTES_OF_ROWS.invokeExact(function, rows, headDim, valueDim);
+      return (long) Handles.BytesOfRows.HANDLE.invokeExact(function, rows, headDim, valueDim);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -160,7 +101,7 @@ final class Calls {
       long k,
       MemorySegment scratch) {
     try {
-      MATMUL.invokeExact(function, x, ldx, w, ldw, y, ldy, m, n0, n1, k, scratch);
+      Handles.Matmul.HANDLE.invokeExact(function, x, ldx, w, ldw, y, ldy, m, n0, n1, k, scratch);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -186,7 +127,7 @@ final class Calls {
       MemorySegment scratch,
       long kind) {
     try {
-      MATMUL_GATED.invokeExact(
+      Handles.MatmulGated.HANDLE.invokeExact(
           function, x, ldx, gate, up, ldw, y, ldy, m, n0, n1, k, scratch, kind);
     } catch (Throwable t) {
       throw failed(t);
@@ -210,7 +151,8 @@ final class Calls {
       long k,
       MemorySegment scratch) {
     try {
-      GEMM.invokeExact(function, a, aRow, aK, b, bK, bColumn, y, ldy, m, n0, n1, k, scratch);
+      Handles.Gemm.HANDLE.invokeExact(
+          function, a, aRow, aK, b, bK, bColumn, y, ldy, m, n0, n1, k, scratch);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -228,7 +170,7 @@ final class Calls {
       MemorySegment args,
       MemorySegment scratch) {
     try {
-      ATTENTION.invokeExact(function, q, k, v, mask, out, lse, args, scratch);
+      Handles.Attention.HANDLE.invokeExact(function, q, k, v, mask, out, lse, args, scratch);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -250,7 +192,7 @@ final class Calls {
       long to,
       MemorySegment scratch) {
     try {
-      ATTENTION_STEP.invokeExact(
+      Handles.AttentionStep.HANDLE.invokeExact(
           function, q, k, v, mask, partial, args, heads, kHead, vHead, from, to, scratch);
     } catch (Throwable t) {
       throw failed(t);
@@ -268,7 +210,8 @@ final class Calls {
       MemorySegment args,
       long rows) {
     try {
-      ATTENTION_JOIN.invokeExact(function, partial, stride, pieces, out, lse, args, rows);
+      Handles.AttentionJoin.HANDLE.invokeExact(
+          function, partial, stride, pieces, out, lse, args, rows);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -287,7 +230,7 @@ final class Calls {
       long rows,
       long c) {
     try {
-      ROWS.invokeExact(function, x, ldx, y, ldy, rows, c);
+      Handles.Rows.HANDLE.invokeExact(function, x, ldx, y, ldy, rows, c);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -309,7 +252,7 @@ final class Calls {
       long rows,
       long c) {
     try {
-      ROWS_AT.invokeExact(function, x.address() + xAt, ldx, y.address() + yAt, ldy, rows, c);
+      Handles.RowsAt.HANDLE.invokeExact(function, x.address() + xAt, ldx, y.address() + yAt, ldy, rows, c);
     } catch (Throwable t) {
       throw failed(t);
     } finally {
@@ -331,7 +274,7 @@ final class Calls {
       long n0,
       long n1) {
     try {
-      ROWS.invokeExact(function, y, ldy, r, m, n0, n1);
+      Handles.Rows.HANDLE.invokeExact(function, y, ldy, r, m, n0, n1);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -350,7 +293,8 @@ final class Calls {
       long format,
       long flow) {
     try {
-      RMS_NORM.invokeExact(function, x, c, weight, y, c, inverse, rows, c, eps, format, flow);
+      Handles.RmsNorm.HANDLE.invokeExact(
+          function, x, c, weight, y, c, inverse, rows, c, eps, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -369,7 +313,8 @@ final class Calls {
       long format,
       long flow) {
     try {
-      LAYER_NORM.invokeExact(function, x, c, weight, bias, y, c, rows, c, eps, format, flow);
+      Handles.LayerNorm.HANDLE.invokeExact(
+          function, x, c, weight, bias, y, c, rows, c, eps, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -385,7 +330,7 @@ final class Calls {
       long format,
       long flow) {
     try {
-      SOFTMAX.invokeExact(function, x, c, y, c, rows, c, format, flow);
+      Handles.Softmax.HANDLE.invokeExact(function, x, c, y, c, rows, c, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -395,7 +340,7 @@ final class Calls {
   static void map(
       MemorySegment function, MemorySegment x, MemorySegment y, long n, long format, long flow) {
     try {
-      MAP.invokeExact(function, x, y, n, format, flow);
+      Handles.Map.HANDLE.invokeExact(function, x, y, n, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -411,7 +356,7 @@ final class Calls {
       long format,
       long flow) {
     try {
-      ZIP.invokeExact(function, a, b, y, n, format, flow);
+      Handles.Zip.HANDLE.invokeExact(function, a, b, y, n, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -430,7 +375,7 @@ final class Calls {
       long rows,
       long c) {
     try {
-      GATED.invokeExact(function, gate, ld, up, ld, y, ld, rows, c);
+      Handles.Gated.HANDLE.invokeExact(function, gate, ld, up, ld, y, ld, rows, c);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -449,7 +394,8 @@ final class Calls {
       long headDim,
       long rotaryDim) {
     try {
-      ROPE.invokeExact(function, x, y, cosine, sine, heads, ldx, ldy, headDim, rotaryDim);
+      Handles.Rope.HANDLE.invokeExact(
+          function, x, y, cosine, sine, heads, ldx, ldy, headDim, rotaryDim);
     } catch (Throwable t) {
       throw failed(t);
     }

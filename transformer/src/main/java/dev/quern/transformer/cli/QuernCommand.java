@@ -2,6 +2,8 @@ package dev.quern.transformer.cli;
 
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -14,20 +16,13 @@ import picocli.CommandLine.HelpCommand;
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     scope = CommandLine.ScopeType.INHERIT,
-    synopsisSubcommandLabel = "COMMAND",
-    subcommands = {
-      GenerateCommand.class,
-      LogitsCommand.class,
-      TokenizeCommand.class,
-      DetokenizeCommand.class,
-      PerplexityCommand.class,
-      InspectCommand.class,
-      QuantizeCommand.class,
-      DevicesCommand.class,
-      BenchCommand.class,
-      HelpCommand.class
-    })
+    synopsisSubcommandLabel = "COMMAND")
 public final class QuernCommand {
+  /**
+   * By name. Only the one that is asked for is built: describing one takes picocli milliseconds.
+   */
+  private static final Map<String, Class<?>> COMMANDS = commands();
+
   /** Exit code of work that failed. */
   static final int FAILED = 1;
 
@@ -47,7 +42,12 @@ public final class QuernCommand {
     // Models speak UTF-8, whatever the terminal's locale says.
     System.setOut(new PrintStream(System.out, true, StandardCharsets.UTF_8));
     System.setErr(new PrintStream(System.err, true, StandardCharsets.UTF_8));
-    System.exit(run(args));
+    Restart restart = Restart.begin();
+    CommandLine line = commandLine(args);
+    if (restart != null) {
+      line.setExecutionStrategy(parsed -> restart.run(parsed, args));
+    }
+    System.exit(line.execute(args));
   }
 
   /**
@@ -57,12 +57,38 @@ public final class QuernCommand {
    * @return 0 done, 1 failed, 2 wrong command line or setting
    */
   public static int run(String... args) {
-    return commandLine().execute(args);
+    return commandLine(args).execute(args);
   }
 
-  static CommandLine commandLine() {
-    return new CommandLine(new QuernCommand())
-        .setCaseInsensitiveEnumValuesAllowed(true)
+  private static Map<String, Class<?>> commands() {
+    Map<String, Class<?>> all = new LinkedHashMap<>();
+    all.put("generate", GenerateCommand.class);
+    all.put("logits", LogitsCommand.class);
+    all.put("tokenize", TokenizeCommand.class);
+    all.put("detokenize", DetokenizeCommand.class);
+    all.put("perplexity", PerplexityCommand.class);
+    all.put("inspect", InspectCommand.class);
+    all.put("quantize", QuantizeCommand.class);
+    all.put("devices", DevicesCommand.class);
+    all.put("bench", BenchCommand.class);
+    all.put("help", HelpCommand.class);
+    return all;
+  }
+
+  /**
+   * What understands a command line.
+   *
+   * @param args the arguments; with a command's name first, that command alone is there
+   */
+  static CommandLine commandLine(String... args) {
+    CommandLine line = new CommandLine(new QuernCommand());
+    Class<?> wanted = args.length == 0 ? null : COMMANDS.get(args[0]);
+    if (wanted == null || wanted == HelpCommand.class) {
+      COMMANDS.forEach(line::addSubcommand);
+    } else {
+      line.addSubcommand(args[0], wanted);
+    }
+    return line.setCaseInsensitiveEnumValuesAllowed(true)
         .setExpandAtFiles(false) // a prompt may begin with @
         .setExecutionExceptionHandler(new ErrorReport())
         .setUsageHelpAutoWidth(true);

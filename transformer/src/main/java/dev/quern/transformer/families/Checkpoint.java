@@ -24,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  * A model as it lies on disk, opened: settings and tensors of a GGUF file or a Hugging Face folder.
  */
 public final class Checkpoint implements AutoCloseable {
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final int MAX_JSON_BYTES = 16 << 20;
 
   /** The formats there are. */
@@ -33,6 +32,11 @@ public final class Checkpoint implements AutoCloseable {
     GGUF,
     /** A folder with {@code config.json} and safetensors. */
     HUGGING_FACE
+  }
+
+  /** Made when the first folder is opened; a GGUF file holds no JSON. */
+  private static final class Json {
+    static final ObjectMapper MAPPER = new ObjectMapper();
   }
 
   private final Path path;
@@ -168,7 +172,7 @@ public final class Checkpoint implements AutoCloseable {
             file + ": " + Files.size(file) + " bytes are too many for settings");
       }
       Map<String, Object> values =
-          JSON.readValue(file.toFile(), new TypeReference<Map<String, Object>>() {});
+          Json.MAPPER.readValue(file.toFile(), new TypeReference<Map<String, Object>>() {});
       if (values == null) {
         throw new FormatException(file + ": it must hold a JSON object, got null");
       }
