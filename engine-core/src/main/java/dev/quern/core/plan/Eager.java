@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import jdk.jfr.FlightRecorder;
 
 /**
  * Runs a call at once: infer, choose, allocate, compute. While a kernel runs, closing the owner of
@@ -72,18 +73,33 @@ public record Eager(Executor executor, KernelRegistry kernels, Precision precisi
     for (TensorSpec s : results) {
       outputs.add(new Tensor(executor, s.dtype(), Layout.contiguous(s.shape()), memory.apply(s)));
     }
-    KernelEvent event = new KernelEvent();
-    event.begin();
-    compute(op, choice.get().kernel(), operands, outputs, signature.precision());
-    if (event.isEnabled()) {
+    if (isObserved()) {
+      KernelEvent event = new KernelEvent();
+      event.begin();
+      compute(op, choice.get().kernel(), operands, outputs, signature.precision());
       event.end();
       event.describe(op, choice.get(), signature.precision(), operands, outputs);
       event.commit();
+    } else {
+      compute(op, choice.get().kernel(), operands, outputs, signature.precision());
     }
     for (int i : op.writes()) {
       inputs.get(i).storage().wrote();
     }
     return outputs;
+  }
+
+  /** Only asked whether a recording wants events of its kind. */
+  private static final class Observer {
+    static final KernelEvent KIND = new KernelEvent();
+  }
+
+  /**
+   * Whether a recording wants kernel events. Where nothing is recorded the event's class is not
+   * loaded: its initialiser sets up half of Flight Recorder.
+   */
+  static boolean isObserved() {
+    return FlightRecorder.isInitialized() && Observer.KIND.isEnabled();
   }
 
   private void compute(

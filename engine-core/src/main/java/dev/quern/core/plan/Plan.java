@@ -25,9 +25,6 @@ public final class Plan implements AutoCloseable {
   /** What a plan owns. */
   record Memory(MemorySegment workspace, MemorySegment parameters, List<Storage> constants) {}
 
-  /** Only asked whether a recording wants events of its kind; a new one per replay is garbage. */
-  private static final KernelEvent KIND = new KernelEvent();
-
   private final String name;
   private final Lifetime lifetime;
   private final Memory memory;
@@ -113,7 +110,7 @@ public final class Plan implements AutoCloseable {
       for (int i = 0; i < bound.uses().size(); i++) {
         uses.acquire(bound.uses().get(i));
       }
-      if (KIND.isEnabled()) {
+      if (Eager.isObserved()) {
         runObserved();
       } else {
         for (int i = 0; i < bound.calls().size(); i++) {

@@ -12,13 +12,15 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.zip.CRC32;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +37,9 @@ final class LibraryFile {
 
   private static final Set<PosixFilePermission> PRIVATE =
       PosixFilePermissions.fromString("rwx------");
+
+  /** This process on Linux; its owner is this user. */
+  private static final Path PROCESS = Path.of("/proc/self");
 
   private LibraryFile() {}
 
@@ -96,18 +101,20 @@ final class LibraryFile {
   }
 
   private static void makePrivate(Path folder) throws IOException {
-    Path parent = folder.toAbsolutePath().getParent();
-    if (parent != null) {
-      Files.createDirectories(parent);
-    }
-    try {
-      if (isPosix(parent == null ? folder : parent)) {
-        Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(PRIVATE));
-      } else {
-        Files.createDirectory(folder);
+    if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+      Path parent = folder.toAbsolutePath().getParent();
+      if (parent != null) {
+        Files.createDirectories(parent);
       }
-    } catch (FileAlreadyExistsException e) {
-      check(folder, e);
+      try {
+        if (isPosix(parent == null ? folder : parent)) {
+          Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(PRIVATE));
+        } else {
+          Files.createDirectory(folder);
+        }
+      } catch (FileAlreadyExistsException e) {
+        check(folder, e);
+      }
     }
     check(folder, null);
   }
@@ -131,12 +138,22 @@ final class LibraryFile {
               + "); chmod 700 it",
           cause);
     }
-    // Whoever owns a file made just now is this user, whatever the system calls them.
+    if (!isThisUser(a.owner(), folder)) {
+      throw new IOException(folder + " belongs to " + a.owner().getName(), cause);
+    }
+  }
+
+  /**
+   * Whether an owner is this process's user. Linux says so; otherwise whoever owns a file made just
+   * now is this user, whatever the system calls them.
+   */
+  private static boolean isThisUser(UserPrincipal owner, Path folder) throws IOException {
+    if (Files.isDirectory(PROCESS) && Files.getOwner(PROCESS).equals(owner)) {
+      return true;
+    }
     Path probe = Files.createTempFile(folder, "owner", ".tmp");
     try {
-      if (!Files.getOwner(probe).equals(a.owner())) {
-        throw new IOException(folder + " belongs to " + a.owner().getName(), cause);
-      }
+      return Files.getOwner(probe).equals(owner);
     } finally {
       Files.delete(probe);
     }
@@ -145,20 +162,22 @@ final class LibraryFile {
   private static boolean matches(Path file, byte[] contents) throws IOException {
     return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
         && Files.size(file) == contents.length
-        && MessageDigest.isEqual(Files.readAllBytes(file), contents);
+        && Arrays.equals(Files.readAllBytes(file), contents);
   }
 
   private static boolean isPosix(Path path) throws IOException {
     return Files.getFileStore(path).supportsFileAttributeView("posix");
   }
 
-  /** The first 128 bits of SHA-256, in hexadecimal. */
+  /**
+   * Two CRCs in hexadecimal, which tell versions apart. They need not withstand forgery, because
+   * contents are compared; a cryptographic hash would have each start set up security providers.
+   */
   static String hash(byte[] contents) {
-    try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(contents);
-      return HexFormat.of().formatHex(digest, 0, 16);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java runtime has SHA-256", e);
-    }
+    CRC32 crc = new CRC32();
+    crc.update(contents);
+    CRC32C castagnoli = new CRC32C();
+    castagnoli.update(contents);
+    return HexFormat.of().toHexDigits(crc.getValue() << 32 | castagnoli.getValue());
   }
 }
