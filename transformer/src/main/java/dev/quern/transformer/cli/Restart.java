@@ -53,9 +53,6 @@ final class Restart {
     } finally {
       usable.complete(found); // whatever went wrong, the other process tells
     }
-    if (found) {
-      Rehearsal.run();
-    }
   }
 
   private static boolean isNativeUsable() {
