@@ -252,7 +252,8 @@ final class Calls {
       long rows,
       long c) {
     try {
-      Handles.RowsAt.HANDLE.invokeExact(function, x.address() + xAt, ldx, y.address() + yAt, ldy, rows, c);
+      Handles.RowsAt.HANDLE.invokeExact(
+          function, x.address() + xAt, ldx, y.address() + yAt, ldy, rows, c);
     } catch (Throwable t) {
       throw failed(t);
     } finally {
