@@ -383,6 +383,7 @@ int main(int count, char **arguments) {
             bench_matmul(e, 1, (int64_t)(BIG / (e->w_bytes * 2048)) / 32 * 32, 2048);
             bench_matmul(e, 4, 2048, 2048);
             bench_matmul(e, 8, 2048, 2048);
+            bench_matmul(e, 16, 2048, 2048);
         } else {
             bench_matmul(e, 4, 2048, 2048);
             bench_matmul(e, 8, 2048, 2048);

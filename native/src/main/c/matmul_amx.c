@@ -25,12 +25,13 @@
  * nothing is written as F32 (a feed-forward layer of 512 tokens, 2048 to 8192 in Q8_0: 1,010 GFLOP/s on one core,
  * 760 in parts).
  *
+ * BF16 weights that meet few rows are not unpacked at all: tile_stored.h, with the same bits.
+ *
  * An element's bits depend on its row, its column and k only. Denormal inputs count as zero (tdpbf16ps).
  */
 #include "dequant.h"
 #include "quern.h"
-#include "tiles.h"
-#include "vmath.h"
+#include "tile_stored.h"
 
 enum {
     PIECE = 256,   /* k between two visits of the sums: a multiple of every block length */
@@ -149,37 +150,6 @@ QUERN_INLINE void unpack_q6_k(const uint8_t *row, int64_t p, int64_t n, uint16_t
     }
 }
 
-/*
- * Rows of weights in groups of 32, two tiles: `upper` and `lower` are the tiles' first rows in the first group, `group`
- * the rows from one group to the next: 32, or 16 if each half comes from a matrix of its own.
- */
-typedef struct weights {
-    const uint8_t *upper;
-    const uint8_t *lower;
-    int64_t ld;
-    int64_t group;
-    int64_t columns; /* of y: rows that there are */
-} weights;
-
-/* Row r of the groups, or null beyond the last. */
-QUERN_INLINE const uint8_t *weight_row(const weights *w, int64_t r) {
-    const int64_t at = r / PAIR * w->group + r % TILE;
-    const int lower = r % PAIR >= TILE;
-    const int64_t column = at + lower * (w->group - TILE);
-    return column < w->columns ? (lower ? w->lower : w->upper) + at * w->ld : NULL;
-}
-
-/* From column n on, and `bytes` into each row. */
-QUERN_INLINE weights weights_at(const weights *w, int64_t n, int64_t columns, int64_t bytes) {
-    const int64_t skip = n * w->ld + bytes;
-    return (weights){w->upper + skip, w->lower + skip, w->ld, w->group, columns};
-}
-
-/* Groups for so many columns: in two matrices always an even number, 32 columns. */
-QUERN_INLINE int64_t group_count(const weights *w, int64_t columns) {
-    return (columns + PAIR - 1) / PAIR * (PAIR / w->group);
-}
-
 /* Rows of w, k from p to p + n, as tiles (rows / 16, PIECE / 32): rows that fill up the last 32 are zero. */
 QUERN_INLINE void unpack_tiles(const weights *w, int64_t p, int64_t n, uint16_t *tiles, unpack_fn *unpack) {
     const int64_t rows = group_count(w, w->columns) * PAIR;
@@ -236,70 +206,6 @@ QUERN_INLINE void multiply(const uint8_t *w, const uint8_t *x, float *sums, int6
     _tile_stored(2, sums + 512, TILE_BYTES);
     _tile_stored(3, sums + 768, TILE_BYTES);
     fence();
-}
-
-/* y (rows, columns), both at most 16, from its transpose in a tile. */
-QUERN_INLINE void store_tile(const float *tile, float *y, int64_t ldy, int64_t rows, int64_t columns) {
-    if (columns <= 0) {
-        return;
-    }
-    vf t[TILE];
-    for (int i = 0; i < TILE; i++) {
-        t[i] = v_load(tile + i * TILE);
-    }
-    v_transpose(t);
-    if (rows >= TILE && columns >= TILE) {
-        for (int i = 0; i < TILE; i++) {
-            v_store(y + i * ldy, t[i]);
-        }
-    } else {
-        for (int i = 0; i < TILE && i < rows; i++) {
-            v_store_upto(y + i * ldy, t[i], columns);
-        }
-    }
-}
-
-/* f of QUERN_GATE_... */
-QUERN_INLINE vf gate_of(vf x, int64_t gate) {
-    return gate == QUERN_GATE_SILU ? v_silu(x) : gate == QUERN_GATE_GELU_TANH ? v_gelu_tanh(x) : v_gelu_erf(x);
-}
-
-/* Half a tile of activations (8 pairs along k, 16 rows, 2), from the tiles of both factors (16 columns, 16 rows). */
-QUERN_INLINE void store_gated(const float *gate, const float *up, uint8_t *tile, int64_t kind) {
-    for (int j = 0; j < TILE; j += 2) {
-        const vf even = gate_of(v_load(gate + j * TILE), kind) * v_load(up + j * TILE);
-        const vf odd = gate_of(v_load(gate + (j + 1) * TILE), kind) * v_load(up + (j + 1) * TILE);
-        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
-        const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
-        _mm512_storeu_si512(tile + j / 2 * TILE_BYTES, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
-    }
-}
-
-/* Where results go: F32 rows, or (gate > 0) BF16 tiles. At the first row and column of what is computed. */
-typedef struct results {
-    uint8_t *y;
-    int64_t ld; /* bytes */
-    int64_t gate;
-} results;
-
-/* Sums of group g (4 tiles) to rows i and following. */
-QUERN_INLINE void store_group(const float *sum, const results *out, int64_t i, int64_t rows, int64_t g,
-                              int64_t columns) {
-    if (out->gate) {
-        uint8_t *tile = out->y + i * out->ld + g / 2 * 2 * TILE_SIZE + g % 2 * (TILE_SIZE / 2);
-        store_gated(sum, sum + 512, tile, out->gate);
-        if (rows > TILE) {
-            store_gated(sum + 256, sum + 768, tile + TILE_SIZE, out->gate);
-        }
-    } else {
-        const int64_t ld = out->ld / (int64_t)sizeof(float);
-        float *y = (float *)(void *)(out->y + i * out->ld) + g * PAIR;
-        const int64_t left = columns - g * PAIR;
-        store_tile(sum, y, ld, rows, left);
-        store_tile(sum + 256, y + TILE * ld, ld, rows - TILE, left);
-        store_tile(sum + 512, y + TILE, ld, rows, left - TILE);
-        store_tile(sum + 768, y + TILE * ld + TILE, ld, rows - TILE, left - TILE);
-    }
 }
 
 /* The next group of activations is fetched while this one is multiplied: 16 KiB, shared out over `parts`. */
@@ -408,27 +314,35 @@ void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy
     }
 }
 
-#define WEIGHTS(format, piece_bytes)                                                                                 \
+#define WEIGHTS(format, piece_bytes, stored)                                                                         \
+    QUERN_INLINE void matmul_##format(const uint8_t *x, int64_t ldx, const weights *w, const results *y, int64_t m,  \
+                                      int64_t n0, int64_t n1, int64_t k, uint8_t *scratch) {                         \
+        if (stored && stored_pays(m, k)) {                                                                           \
+            multiply_stored(x, ldx, w, y, m, n0, n1, k);                                                             \
+        } else {                                                                                                     \
+            matmul(x, ldx, w, y, m, n0, n1, k, scratch, piece_bytes, unpack_##format);                               \
+        }                                                                                                            \
+    }                                                                                                                \
     void QN(matmul_bf16_##format)(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y, int64_t ldy,     \
                                   int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {                     \
         const uint8_t *rows = w;                                                                                     \
         const weights all = {rows, rows + TILE * ldw, ldw, PAIR, n1};                                                \
         const results out = {(uint8_t *)y, ldy * (int64_t)sizeof *y, 0};                                             \
-        matmul(x, ldx, &all, &out, m, n0, n1, k, scratch, piece_bytes, unpack_##format);                             \
+        matmul_##format(x, ldx, &all, &out, m, n0, n1, k, scratch);                                                  \
     }                                                                                                                \
     void QN(matmul_gated_bf16_##format)(const void *x, int64_t ldx, const void *gate, const void *up, int64_t ldw,   \
                                         void *y, int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k,          \
                                         void *scratch, int64_t kind) {                                               \
         const weights all = {gate, up, ldw, TILE, n1};                                                               \
         const results out = {y, ldy, kind};                                                                          \
-        matmul(x, ldx, &all, &out, m, n0, n1, k, scratch, piece_bytes, unpack_##format);                             \
+        matmul_##format(x, ldx, &all, &out, m, n0, n1, k, scratch);                                                  \
     }
 
-/* No bytes: pieces of 512 bytes are long enough for the hardware's prefetcher, and 4% faster without ours. */
-WEIGHTS(bf16, 0)
-WEIGHTS(f16, 0)
-WEIGHTS(f32, 0)
-WEIGHTS(q8_0, PIECE / QUERN_BLOCK * QUERN_Q8_0_BYTES)
-WEIGHTS(q4_0, PIECE / QUERN_BLOCK * QUERN_Q4_0_BYTES)
-WEIGHTS(q4_k, QUERN_Q4_K_BYTES)
-WEIGHTS(q6_k, QUERN_Q6_K_BYTES)
+/* stored: rows of weights that are tiles. No bytes: pieces of 512 bytes are long enough for the hardware's prefetcher, and 4% faster without ours. */
+WEIGHTS(bf16, 0, 1)
+WEIGHTS(f16, 0, 0)
+WEIGHTS(f32, 0, 0)
+WEIGHTS(q8_0, PIECE / QUERN_BLOCK * QUERN_Q8_0_BYTES, 0)
+WEIGHTS(q4_0, PIECE / QUERN_BLOCK * QUERN_Q4_0_BYTES, 0)
+WEIGHTS(q4_k, QUERN_Q4_K_BYTES, 0)
+WEIGHTS(q6_k, QUERN_Q6_K_BYTES, 0)

@@ -4,8 +4,11 @@
  *   x: (m, k) F32, ldx bytes from row to row; w: (N, k) rows of ldw bytes, w points at row 0; y: (m, N) F32, ldy floats.
  *
  * matvec_f32_<w>: for few rows. Loops: weight rows four at a time, one of each quarter of the slice (four streams, see
- *   matmul_blocks.c); activation rows two at a time; k in pieces of 256, converted to F32 on the stack (4 KiB), then a dot product whose lanes run along k, two chains per element: even
- *   and odd vectors. The weights come from memory once whatever m is (four rows stay in the first-level cache).
+ *   matmul_blocks.c); k in pieces of DOT_K, converted to F32 on the stack (8 KiB); activation rows by DOT_GROUP; a dot
+ *   product whose lanes run along k, one chain for each element: 16 chains of 4 x 4 rows (8 loads for 16 FMAs) hide the
+ *   latency. Between pieces the sums wait in the first-level cache, together with a piece of the activations, so that
+ *   weights come from memory once whatever m is, and activations only once for four of their rows (2048 x 2048, 8 rows,
+ *   GFLOP/s: two activation rows at a time over all of k 57 in F32, 50 in F16, 36 in Q8_0; so 91, 85, 81).
  * matmul_f32_<w>: for many rows. Loops: columns by NC = 256; k by KC = 256; the piece of w is converted and transposed
  *   into panels of NR columns in scratch; rows by MR; panels; the register tile of micro.h. The (MR, KC) piece of x
  *   (12 KiB) stays in the first-level cache, panels stream from the second: 128 bytes per 12 cycles of FMA.
@@ -17,48 +20,59 @@
 #include "quern.h"
 
 enum {
-    DOT_ROWS = 4,
-    AHEAD = 2048 /* bytes */
+    DOT_ROWS = 4,                               /* weight rows at a time */
+    DOT_GROUP = VL == 16 ? 4 : VL == 8 ? 2 : 1, /* activation rows whose sums registers hold */
+    DOT_MOST = 16,                              /* activation rows that meet a piece of weights */
+    DOT_K = 512,                                /* depth of such a piece */
+    AHEAD = 2048                                /* bytes */
 };
 
 /*
- * Adds the products of 4 weight pieces with mx activation pieces to acc[weight row][activation row][chain].
- * fetch: the pieces are the weights themselves, to be fetched ahead.
+ * Adds the products of 4 weight pieces with mx activation pieces to sums[activation row][weight row]; one chain of lanes for
+ * each. fetch: the pieces are the weights themselves, to be fetched ahead.
  */
 QUERN_INLINE void dot_piece(const int mx, const int fetch, const float *const *w, const float *x, int64_t ldx, int64_t n,
-                            vf acc[DOT_ROWS][2][2]) {
-    int64_t p = 0;
-    for (; p + 2 * VL <= n; p += 2 * VL) {
+                            vf sums[][DOT_ROWS]) {
+    vf acc[4][DOT_ROWS];
 #pragma GCC unroll 4
-        for (int r = 0; fetch && r < DOT_ROWS; r++) {
-            for (int64_t at = 0; at < 2 * VL * (int64_t)sizeof(float); at += 64) {
-                __builtin_prefetch((const uint8_t *)(w[r] + p) + AHEAD + at);
+    for (int i = 0; i < mx; i++) {
+#pragma GCC unroll 4
+        for (int r = 0; r < DOT_ROWS; r++) {
+            acc[i][r] = sums[i][r];
+        }
+    }
+    int64_t p = 0;
+    for (; p + VL <= n; p += VL) {
+        vf wv[DOT_ROWS];
+#pragma GCC unroll 4
+        for (int r = 0; r < DOT_ROWS; r++) {
+            wv[r] = v_load(w[r] + p);
+            if (fetch) {
+                __builtin_prefetch((const uint8_t *)(w[r] + p) + AHEAD);
             }
         }
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int i = 0; i < mx; i++) {
-            vf x0 = v_load(x + i * ldx + p);
-            vf x1 = v_load(x + i * ldx + p + VL);
+            const vf xv = v_load(x + i * ldx + p);
 #pragma GCC unroll 4
             for (int r = 0; r < DOT_ROWS; r++) {
-                acc[r][i][0] = v_fma(v_load(w[r] + p), x0, acc[r][i][0]);
-                acc[r][i][1] = v_fma(v_load(w[r] + p + VL), x1, acc[r][i][1]);
+                acc[i][r] = v_fma(wv[r], xv, acc[i][r]);
             }
         }
     }
-    for (int chain = 0; p < n; p += VL, chain++) {
-#pragma GCC unroll 2
-        for (int i = 0; i < mx; i++) {
-            vf xv = v_load_upto(x + i * ldx + p, n - p);
 #pragma GCC unroll 4
-            for (int r = 0; r < DOT_ROWS; r++) {
-                vf wv = v_load_upto(w[r] + p, n - p);
-                if (chain == 0) {
-                    acc[r][i][0] = v_fma(wv, xv, acc[r][i][0]);
-                } else {
-                    acc[r][i][1] = v_fma(wv, xv, acc[r][i][1]);
-                }
-            }
+    for (int i = 0; p < n && i < mx; i++) {
+        const vf xv = v_load_upto(x + i * ldx + p, n - p);
+#pragma GCC unroll 4
+        for (int r = 0; r < DOT_ROWS; r++) {
+            acc[i][r] = v_fma(v_load_upto(w[r] + p, n - p), xv, acc[i][r]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < mx; i++) {
+#pragma GCC unroll 4
+        for (int r = 0; r < DOT_ROWS; r++) {
+            sums[i][r] = acc[i][r];
         }
     }
 }
@@ -71,40 +85,61 @@ QUERN_INLINE void prefetch_piece(const uint8_t *row, int64_t ldw, int64_t p, int
     }
 }
 
+/* Fewer activation pieces than DOT_GROUP. */
+QUERN_INLINE void dot_few(const int fetch, const float *const *w, const float *x, int64_t ldx, int64_t m, int64_t n,
+                          vf sums[][DOT_ROWS]) {
+    if (m == 1) {
+        dot_piece(1, fetch, w, x, ldx, n, sums);
+    } else if (m == 2) {
+        dot_piece(2, fetch, w, x, ldx, n, sums);
+    } else if (m == 3) {
+        dot_piece(3, fetch, w, x, ldx, n, sums);
+    }
+}
+
+/* m activation pieces, DOT_GROUP at a time. */
+QUERN_INLINE void dot_group(const int fetch, const float *const *w, const float *x, int64_t ldx, int64_t m, int64_t n,
+                            vf sums[][DOT_ROWS]) {
+    if (m < DOT_GROUP) {
+        dot_few(fetch, w, x, ldx, m, n, sums);
+        return;
+    }
+    dot_piece(DOT_GROUP, fetch, w, x, ldx, n, sums);
+    int64_t i = DOT_GROUP;
+    for (; i + DOT_GROUP <= m; i += DOT_GROUP) {
+        dot_piece(DOT_GROUP, 0, w, x + i * ldx, ldx, n, sums + i);
+    }
+    dot_few(0, w, x + i * ldx, ldx, m - i, n, sums + i);
+}
+
 /*
- * y: (mx, rows), results of neighbouring rows ly apart; rows beyond `rows` repeat the first one and are not stored.
- * convert is null for F32.
+ * y: (m, rows), m at most DOT_MOST, results of neighbouring rows ly apart; rows beyond `rows` repeat the first one and are
+ * not stored. convert is null for F32.
  */
-QUERN_INLINE void dot_rows(const int mx, const uint8_t *const *row, int64_t ldw, int rows, const float *x, int64_t ldx,
-                           float *y, int64_t ldy, int64_t ly, int64_t k, load_row_fn *convert) {
-    vf acc[DOT_ROWS][2][2];
-#pragma GCC unroll 4
-    for (int r = 0; r < DOT_ROWS; r++) {
-#pragma GCC unroll 2
-        for (int i = 0; i < mx; i++) {
-            acc[r][i][0] = v_zero();
-            acc[r][i][1] = v_zero();
+QUERN_INLINE void dot_rows(const uint8_t *const *row, int64_t ldw, int rows, const float *x, int64_t ldx, float *y,
+                           int64_t ldy, int64_t ly, int64_t m, int64_t k, load_row_fn *convert) {
+    vf sums[DOT_MOST][DOT_ROWS];
+    float piece[DOT_ROWS][DOT_K] __attribute__((aligned(64)));
+    for (int64_t i = 0; i < m; i++) {
+        for (int r = 0; r < DOT_ROWS; r++) {
+            sums[i][r] = v_zero();
         }
     }
-    if (convert) {
-        float piece[DOT_ROWS][KC] __attribute__((aligned(64)));
-        for (int64_t p = 0; p < k; p += KC) {
-            int64_t n = k - p < KC ? k - p : KC;
-            for (int r = 0; r < rows; r++) {
-                prefetch_piece(row[r] + AHEAD, ldw, p, n, k);
-                convert(row[r], p, piece[r], n);
-            }
-            const float *w[DOT_ROWS] = {piece[0], piece[rows > 1 ? 1 : 0], piece[rows > 2 ? 2 : 0], piece[rows > 3 ? 3 : 0]};
-            dot_piece(mx, 0, w, x + p, ldx, n, acc);
+    for (int64_t p = 0; p < k; p += DOT_K) {
+        const int64_t n = k - p < DOT_K ? k - p : DOT_K;
+        const float *w[DOT_ROWS];
+        for (int r = 0; r < DOT_ROWS; r++) {
+            w[r] = convert ? piece[r < rows ? r : 0] : (const float *)(const void *)row[r] + p;
         }
-    } else {
-        const float *w[DOT_ROWS] = {(const float *)row[0], (const float *)row[1], (const float *)row[2],
-                                    (const float *)row[3]};
-        dot_piece(mx, 1, w, x, ldx, k, acc);
+        for (int r = 0; convert && r < rows; r++) {
+            prefetch_piece(row[r] + AHEAD, ldw, p, n, k);
+            convert(row[r], p, piece[r], n);
+        }
+        dot_group(!convert, w, x + p, ldx, m, n, sums);
     }
     for (int r = 0; r < rows; r++) {
-        for (int i = 0; i < mx; i++) {
-            y[i * ldy + r * ly] = v_sum(acc[r][i][0] + acc[r][i][1]);
+        for (int64_t i = 0; i < m; i++) {
+            y[i * ldy + r * ly] = v_sum(sums[i][r]);
         }
     }
 }
@@ -122,12 +157,9 @@ QUERN_INLINE void matvec(const void *x, int64_t ldx, const void *w, int64_t ldw,
         for (int r = 0; r < DOT_ROWS; r++) {
             row[r] = (const uint8_t *)w + (n + (r < rows ? r * quarter : 0)) * ldw;
         }
-        int64_t i = 0;
-        for (; VL == 16 && i + 2 <= m; i += 2) {
-            dot_rows(2, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, quarter, k, convert);
-        }
-        for (; i < m; i++) {
-            dot_rows(1, row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, quarter, k, convert);
+        for (int64_t i = 0; i < m; i += DOT_MOST) {
+            const int64_t most = m - i < DOT_MOST ? m - i : DOT_MOST;
+            dot_rows(row, ldw, rows, xf + i * lx, lx, y + i * ldy + n, ldy, quarter, most, k, convert);
         }
     }
 }

@@ -27,16 +27,19 @@
  *   matvec_q8_k_q4_k_avx512          11.7 (42)                   76
  *   matvec_q8_k_q6_k_avx512          11.3 (28)                   75
  *   matvec_bf16_bf16_avx512          11.4 (11)                   76
- *   matvec_f32_f32_avx512            11.9 (5.9)                  61
- *   matvec_f32_{f16,bf16}_avx512     11.4 (11), 11.3 (11)        50, 48
- *   matvec_f32_{q8_0,q4_0}_avx512    10.8 (20), 5.8 (21)         36, 34
- *   matvec_f32_{q4_k,q6_k}_avx512    4.8 (17), 6.3 (16)          29, 28
- *   matmul_f32_f32_avx512                                        40          92         141
- *   matmul_f32_{f16..q6_k}_avx512                                49 to 55    104 to 110 139 to 147
+ *   matvec_f32_f32_avx512            12.6 (6.3)                  92
+ *   matvec_f32_{f16,bf16}_avx512     11.4 (11), 10.4 (10)        85, 82
+ *   matvec_f32_{q8_0,q4_0}_avx512    10.6 (20), 5.8 (21)         81
+ *   matvec_f32_{q4_k,q6_k}_avx512    4.8 (17), 6.3 (16)          70
+ *   matmul_f32_f32_avx512                                        41          92         141
+ *   matmul_f32_{f16..q6_k}_avx512                                49 to 55    104 to 111 139 to 147
  *   matmul_f32_q8_0_avx2                                         39          60         82
- *   matmul_bf16_bf16_amx                                         114         423        1103
+ *   matmul_bf16_bf16_amx                                         199         781        1050
  *   matmul_bf16_{q8_0,q4_0}_amx                                  133, 157    477, 534   1135, 1155
  *   matmul_bf16_{q4_k,q6_k}_amx                                  125, 86     456, 295   1185, 1042
+ *   matmul_bf16x3_f32_amx                                        42          148        276
+ *   matmul_bf16x3_{f16,bf16}_amx                                 69, 94      227, 302
+ *   matmul_bf16x2_f16_amx                                        85          256        506
  *
  *   attention, head_dim 64, F16, avx512 (amx): 64 queries x 4 heads, 512 keys 128 (358) GFLOP/s; more in attention_amx.c.
  *   attention_step, the same, from cache: 2048 keys 41 GB/s of K and V (4 heads to a K/V head 21), 16 keys 22 (14); Q8_0,
@@ -281,6 +284,7 @@ QUERN_MATMUL(quern_matmul_bf16_q4_k_amx)
 QUERN_MATMUL(quern_matmul_bf16_q6_k_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_bf16_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f16_amx)
+QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f32_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q8_0_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_0_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_k_amx)

@@ -20,8 +20,11 @@ typedef struct tile_config {
     uint8_t rows[16];
 } tile_config;
 
-/* 0..3: sums (left operand's upper or lower, right one's left or right); 4, 5: left operands; 6, 7: right ones. */
-static void configure(void) {
+/*
+ * 0..3: sums (left operand's upper or lower, right one's left or right); 4, 5: left operands; 6, 7: right ones. upper and
+ * lower: rows of the left operands, and of the sums.
+ */
+QUERN_INLINE void configure_rows(int64_t upper, int64_t lower) {
     tile_config config __attribute__((aligned(64)));
     memset(&config, 0, sizeof config);
     config.palette = 1;
@@ -29,10 +32,14 @@ static void configure(void) {
         config.column_bytes[t] = TILE_BYTES;
         config.rows[t] = TILE;
     }
+    config.rows[0] = config.rows[1] = config.rows[4] = (uint8_t)upper;
+    config.rows[2] = config.rows[3] = config.rows[5] = (uint8_t)lower;
     /* gcc 12 believes that the instruction reads less than 64 bytes and would drop the stores above. */
     __asm__ volatile("" : : "r"(&config) : "memory");
     _tile_loadconfig(&config);
 }
+
+static void configure(void) { configure_rows(TILE, TILE); }
 
 /* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
 QUERN_INLINE void fence(void) { __asm__ volatile("" : : : "memory"); }

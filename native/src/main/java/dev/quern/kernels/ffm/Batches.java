@@ -34,4 +34,19 @@ final class Batches {
     }
     return offsets;
   }
+
+  /**
+   * Bytes from the start of an operand's segment to each of its matrices: what lies before a
+   * matrix's first element, where strides are negative, can be reached from there.
+   *
+   * @param batch the result's leading axes
+   * @param operand [..., rows, columns]
+   */
+  static long[] positions(Shape batch, TensorView operand) {
+    long[] positions = offsets(batch, operand);
+    for (int i = 0; i < positions.length; i++) {
+      positions[i] += operand.offsetBytes();
+    }
+    return positions;
+  }
 }

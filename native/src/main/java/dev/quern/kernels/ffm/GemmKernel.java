@@ -10,11 +10,13 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * MatMul of F32 by F32 or F64 by F64 with any strides: y[..., m, n] = Σₖ a[..., m, k] · b[..., k,
- * n]. Slices: batch, {@value #ROWS} rows, {@value #COLUMNS} columns.
+ * n]. Slices: batch, {@value #ROWS} rows, {@value #COLUMNS} columns. F32 of some size with AMX is
+ * {@link SplitGemm}'s.
  */
 final class GemmKernel implements Kernel {
   private static final long ROWS = 512;
@@ -45,15 +47,28 @@ final class GemmKernel implements Kernel {
   }
 
   @Override
+  public long scratchBytes(List<TensorView> in, List<TensorView> out) {
+    TensorView y = out.getFirst();
+    return splits(in.get(0), in.get(1), y) ? SplitGemm.scratchBytes(in.get(1), y) : 0;
+  }
+
+  private boolean splits(TensorView a, TensorView b, TensorView y) {
+    return !wide && SplitGemm.takes(functions, a, b, y);
+  }
+
+  @Override
   public Runnable bind(KernelArgs args) {
+    if (splits(args.input(0), args.input(1), args.output())) {
+      return new SplitGemm(functions, args);
+    }
     return new Call(functions, function, wide, args);
   }
 
   private static final class Call implements Runnable {
     private final MemorySegment function;
     private final int bytes;
-    private final MemorySegment a; // (..., m, k)
-    private final MemorySegment b; // (..., k, n)
+    private final MemorySegment a; // (..., m, k), from its segment's start
+    private final MemorySegment b; // (..., k, n), likewise
     private final MemorySegment y; // (..., m, n), no gaps
     private final long[] aOffsets;
     private final long[] bOffsets;
@@ -77,11 +92,11 @@ final class GemmKernel implements Kernel {
       TensorView right = args.input(1);
       Shape s = args.output().shape();
       Shape batch = s.slice(0, s.rank() - 2);
-      a = left.base();
-      b = right.base();
+      a = left.segment();
+      b = right.segment();
       y = args.output().base();
-      aOffsets = Batches.offsets(batch, left);
-      bOffsets = Batches.offsets(batch, right);
+      aOffsets = Batches.positions(batch, left);
+      bOffsets = Batches.positions(batch, right);
       aRow = left.layout().stride(-2);
       aK = left.layout().stride(-1);
       bK = right.layout().stride(-2);

@@ -17,19 +17,20 @@ import org.jspecify.annotations.Nullable;
  *       AMX, unless the next lines take them: {@code matmul_bf16x3_*}, both operands in BF16 terms
  *       that lose nothing. F16 under FAST: {@code matmul_bf16x2_f16}, activations with 17 of 24
  *       bits.
- *   <li>EXACT, and any F32 or F16 weight: activations F32. Up to {@value #FEW} rows ({@value
- *       #FEW_F32} for F32 weights) {@code matvec_f32_*}, which streams the weights; beyond, {@code
- *       matmul_f32_*}, which packs them.
+ *   <li>EXACT, and any F32 or F16 weight: activations F32. Up to {@value #FEW} rows {@code
+ *       matvec_f32_*}, which streams the weights; beyond, {@code matmul_f32_*}, which packs them.
  *   <li>FAST, few rows: {@code matvec}, BF16 × BF16, Q8_0 × Q8_0|Q4_0, Q8_K × Q4_K|Q6_K.
- *   <li>FAST, {@value #TILES} rows or more, with AMX: {@code matmul_bf16_*}, activations BF16.
- *       Under BF16 also for weights of F32 and F16.
+ *   <li>FAST, {@value #TILES} rows or more ({@value #TILES_STORED} for BF16 weights, which are
+ *       tiles as they are stored), with AMX: {@code matmul_bf16_*}, activations BF16. Under BF16
+ *       also for weights of F32 and F16.
  *   <li>FAST, {@value #DOTS} rows or more, without AMX: {@code matmul_f32_*}: packed F32 is faster
  *       than dot products there, and rounds nothing.
  * </ul>
  *
- * <p>Thresholds measured on one core (2048 × 2048, Q8_0, GFLOP/s): 4 rows: VNNI 75, AMX 66; 8 rows:
- * 75, 133. EXACT at 4 rows: stream 36, packed 30; at 8: 36, 50 (F32 weights: 61, 40; at 16: 58,
- * 64). Terms at 8 rows: F32 44, F16 84, exact 70, BF16 93; at 16: F32 87.
+ * <p>Thresholds measured on one core (2048 × 2048, GFLOP/s). Q8_0, 4 rows: VNNI 75, AMX 66; 8 rows:
+ * 75, 133. BF16, 3 rows: dot products 48, AMX 75; 8 rows: 75, 199. EXACT at 8 rows: stream 70 to
+ * 92, packed 41 to 54; at 16: 84 to 97, 63 to 81. Terms at 8 and 16 rows: F32 42 and 85, F16 69 and
+ * 141 (activations of 17 bits 85 and 168), BF16 94 and 188.
  *
  * @param function the kernel
  * @param activation the format to convert F32 activations to; F32 for none
@@ -39,20 +40,20 @@ import org.jspecify.annotations.Nullable;
 record ProductPath(
     Function function, Activation activation, @Nullable Function convert, boolean packs) {
 
-  /** Rows from which an EXACT product packs its weights. */
-  static final int FEW = 7;
-
-  /** The same for F32 weights, which stream faster. */
-  static final int FEW_F32 = 15;
+  /** Rows up to which an EXACT product streams its weights. */
+  static final int FEW = 16;
 
   /** Rows from which AMX tiles pay. */
   static final int TILES = 8;
 
-  /** Rows from which weights of 16 bits are multiplied in BF16 terms. */
-  static final int SPLIT = 8;
+  /** The same for BF16 weights, which need no unpacking. */
+  static final int TILES_STORED = 3;
 
-  /** The same for F32 weights, which stream faster. */
-  static final int SPLIT_F32 = 12;
+  /** Rows from which weights of 16 bits are multiplied in BF16 terms. */
+  static final int SPLIT = 10;
+
+  /** The same for F32 weights. */
+  static final int SPLIT_F32 = 17;
 
   /** Rows from which, without AMX, a FAST product computes in packed F32. */
   static final int DOTS = 16;
@@ -103,7 +104,8 @@ record ProductPath(
     boolean wide = weight == ScalarType.F32 || weight == ScalarType.F16;
     if (precision == Precision.BF16 || (precision == Precision.FAST && !wide)) {
       Optional<Function> tiles = f.find("matmul_bf16_" + w);
-      if (m >= TILES && tiles.isPresent()) {
+      int least = weight == ScalarType.BF16 ? TILES_STORED : TILES;
+      if (m >= least && tiles.isPresent()) {
         return converted(f, tiles.get(), Activation.BF16_TILES, true);
       }
       if (!wide && (m < DOTS || tiles.isPresent())) {
@@ -117,8 +119,7 @@ record ProductPath(
       Activation terms = two ? Activation.BF16X2_TILES : Activation.BF16X3_TILES;
       return converted(f, split.get(), terms, true);
     }
-    int few = weight == ScalarType.F32 ? FEW_F32 : FEW;
-    boolean packs = m > few;
+    boolean packs = m > FEW;
     String kernel = (packs ? "matmul_f32_" : "matvec_f32_") + w;
     return new ProductPath(f.get(kernel), Activation.F32, null, packs);
   }

@@ -78,7 +78,7 @@ class FusedTest {
     int gate = 0;
     for (Functions tier : Harness.tiers()) {
       for (DType format : FORMATS) {
-        for (Precision precision : List.of(Precision.EXACT, Precision.FAST)) {
+        for (Precision precision : List.of(Precision.EXACT, Precision.FAST, Precision.BF16)) {
           for (int m : new int[] {1, 3, 8, 17, 40}) {
             check(tier, format, precision, m, gate++ % 3);
           }

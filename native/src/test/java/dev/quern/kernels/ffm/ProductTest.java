@@ -221,6 +221,39 @@ class ProductTest {
     }
   }
 
+  /** Slices of rows, and strides that lead to before a slice's first element. */
+  @Test
+  void manyRowsOfAnyStrides() {
+    Random random = new Random(8);
+    TensorView a = Harness.floats(random, 1100, 2 * 45);
+    TensorView b = Harness.floats(random, 530, 60);
+    Layout left = a.layout().slice(0, 1095, 540, -2).slice(1, 88, 40, -2);
+    for (int columns : new int[] {1, -1}) {
+      Layout rows = b.layout().slice(0, 200, 40, -3);
+      Layout right =
+          columns > 0
+              ? rows.slice(1, 3, 50, 1)
+              : b.layout().slice(0, 525, 520, -1).slice(1, 5, 40, 1).permute(List.of(1, 0));
+      int n = columns > 0 ? 50 : 520;
+      for (Functions tier : Harness.tiers()) {
+        TensorView av = Harness.view(a, left);
+        TensorView bv = Harness.view(b, right);
+        TensorView y =
+            Harness.run(tier, new MatMulOp.MatMul(), false, Precision.EXACT, List.of(av, bv))
+                .getFirst();
+        double[] x = Harness.values(av);
+        double[] z = Harness.values(bv);
+        double[] e = new double[540 * n];
+        for (int i = 0; i < e.length; i++) {
+          for (int p = 0; p < 40; p++) {
+            e[i] += x[i / n * 40 + p] * z[p * n + i % n];
+          }
+        }
+        assertTrue(Harness.maxError(Harness.values(y), e) < 2e-6, tier.describe() + columns);
+      }
+    }
+  }
+
   private static TensorView source(Random random, DType type, long rows, long columns) {
     TensorView f = Harness.floats(random, rows, columns);
     if (type == ScalarType.F32) {

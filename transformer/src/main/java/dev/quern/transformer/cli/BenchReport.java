@@ -126,7 +126,7 @@ final class BenchReport {
 
   /** The fastest unit that the precision allows and this machine has. */
   private Ceiling arithmetic() {
-    boolean tiles = precision() == Precision.FAST && limit(Ceiling.BF16_TILES).isPresent();
+    boolean tiles = precision() != Precision.EXACT && limit(Ceiling.BF16_TILES).isPresent();
     return tiles ? Ceiling.BF16_TILES : Ceiling.F32_FMA;
   }
 

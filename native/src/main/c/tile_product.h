@@ -1,0 +1,110 @@
+/*
+ * Where the products of matmul_amx.c and matmul_stored.c leave their sums: as rows of F32, or through a gate as BF16 in
+ * the order of tiles. Sums are transposes, because weights are the left operand: a tile is (16 columns, 16 rows of y).
+ */
+#ifndef QUERN_TILE_RESULTS_H
+#define QUERN_TILE_RESULTS_H
+
+#include "quern.h"
+#include "tiles.h"
+#include "vmath.h"
+
+/*
+ * Rows of weights in groups of 32, two tiles: `upper` and `lower` are the tiles' first rows in the first group, `group`
+ * the rows from one group to the next: 32, or 16 if each half comes from a matrix of its own.
+ */
+typedef struct weights {
+    const uint8_t *upper;
+    const uint8_t *lower;
+    int64_t ld;
+    int64_t group;
+    int64_t columns; /* of y: rows that there are */
+} weights;
+
+/* Row r of the groups, or null beyond the last. */
+QUERN_INLINE const uint8_t *weight_row(const weights *w, int64_t r) {
+    const int64_t at = r / PAIR * w->group + r % TILE;
+    const int lower = r % PAIR >= TILE;
+    const int64_t column = at + lower * (w->group - TILE);
+    return column < w->columns ? (lower ? w->lower : w->upper) + at * w->ld : NULL;
+}
+
+/* From column n on, and `bytes` into each row. */
+QUERN_INLINE weights weights_at(const weights *w, int64_t n, int64_t columns, int64_t bytes) {
+    const int64_t skip = n * w->ld + bytes;
+    return (weights){w->upper + skip, w->lower + skip, w->ld, w->group, columns};
+}
+
+/* Groups for so many columns: in two matrices always an even number, 32 columns. */
+QUERN_INLINE int64_t group_count(const weights *w, int64_t columns) {
+    return (columns + PAIR - 1) / PAIR * (PAIR / w->group);
+}
+
+/* y (rows, columns), both at most 16, from its transpose in a tile. */
+QUERN_INLINE void store_tile(const float *tile, float *y, int64_t ldy, int64_t rows, int64_t columns) {
+    if (columns <= 0) {
+        return;
+    }
+    vf t[TILE];
+    for (int i = 0; i < TILE; i++) {
+        t[i] = v_load(tile + i * TILE);
+    }
+    v_transpose(t);
+    if (rows >= TILE && columns >= TILE) {
+        for (int i = 0; i < TILE; i++) {
+            v_store(y + i * ldy, t[i]);
+        }
+    } else {
+        for (int i = 0; i < TILE && i < rows; i++) {
+            v_store_upto(y + i * ldy, t[i], columns);
+        }
+    }
+}
+
+/* f of QUERN_GATE_... */
+QUERN_INLINE vf gate_of(vf x, int64_t gate) {
+    return gate == QUERN_GATE_SILU ? v_silu(x) : gate == QUERN_GATE_GELU_TANH ? v_gelu_tanh(x) : v_gelu_erf(x);
+}
+
+/* Half a tile of activations (8 pairs along k, 16 rows, 2), from the tiles of both factors (16 columns, 16 rows). */
+QUERN_INLINE void store_gated(const float *gate, const float *up, uint8_t *tile, int64_t kind) {
+    for (int j = 0; j < TILE; j += 2) {
+        const vf even = gate_of(v_load(gate + j * TILE), kind) * v_load(up + j * TILE);
+        const vf odd = gate_of(v_load(gate + (j + 1) * TILE), kind) * v_load(up + (j + 1) * TILE);
+        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
+        const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
+        _mm512_storeu_si512(tile + j / 2 * TILE_BYTES, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    }
+}
+
+/* Where results go: F32 rows, or (gate > 0) BF16 tiles. At the first row and column of what is computed. */
+typedef struct results {
+    uint8_t *y;
+    int64_t ld; /* bytes */
+    int64_t gate;
+} results;
+
+/*
+ * Sums of a group of 32 weight rows (4 tiles: left operand's upper and lower, right one's left and right) to rows i and
+ * following. g: which group from `out` on; columns: that there are from there on.
+ */
+QUERN_INLINE void store_group(const float *sum, const results *out, int64_t i, int64_t rows, int64_t g,
+                              int64_t columns) {
+    if (out->gate) {
+        uint8_t *tile = out->y + i * out->ld + g / 2 * 2 * TILE_SIZE + g % 2 * (TILE_SIZE / 2);
+        store_gated(sum, sum + 512, tile, out->gate);
+        if (rows > TILE) {
+            store_gated(sum + 256, sum + 768, tile + TILE_SIZE, out->gate);
+        }
+    } else {
+        const int64_t ld = out->ld / (int64_t)sizeof(float);
+        float *y = (float *)(void *)(out->y + i * out->ld) + g * PAIR;
+        const int64_t left = columns - g * PAIR;
+        store_tile(sum, y, ld, rows, left);
+        store_tile(sum + 256, y + TILE * ld, ld, rows - TILE, left);
+        store_tile(sum + 512, y + TILE, ld, rows, left - TILE);
+        store_tile(sum + 768, y + TILE * ld + TILE, ld, rows - TILE, left - TILE);
+    }
+}
+
+#endif
