@@ -22,8 +22,10 @@ import java.util.List;
  * <p>It owns one shared arena. Storages over it end with it.
  */
 public final class MappedFile implements AutoCloseable {
-  /** Whole large pages, few enough that a close need not wait long. */
-  private static final long MOVED_BYTES = 64L << 20;
+  /**
+   * Whole large pages; few, because a part is in memory twice while it moves, and a close waits.
+   */
+  private static final long MOVED_BYTES = 8L << 20;
 
   private final Path path;
   private final Resources resources;

@@ -40,7 +40,7 @@ class MoveTest {
         assertEquals(next, part.address());
         next += part.byteSize();
         long left = file.bytes().address() + BYTES - next;
-        assertEquals(0, left == 0 ? 0 : next % (64 << 20));
+        assertEquals(0, left == 0 ? 0 : next % (8 << 20));
       }
       assertEquals(BYTES, next - file.bytes().address());
     }
