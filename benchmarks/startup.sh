@@ -3,7 +3,7 @@
 #
 #   benchmarks/startup.sh [-t THREADS] [-p PROMPT] [-n GENERATED] [-w] LLAMA_COMPLETION MODEL.gguf [PAIRS]
 #
-#   -t   threads of both (2)          -p   the prompt ("Once upon a time ...", some 16 tokens)
+#   -t   threads of both (2)          -p   the prompt ("Once upon a time ...", 18 tokens of a Llama 3)
 #   -n   tokens generated where memory is measured, 0 to leave that out (256)
 #   -w   let llama.cpp leave out its warm-up run (it makes one before it reads the prompt unless told otherwise)
 #

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -98,6 +99,8 @@ class LauncherTest {
         List.of(
             start(Map.of(), "bench"),
             start(Map.of(), "devices"),
+            start(Map.of(), "generate", "-p", "x", "-m", folder.toString()),
+            start(Map.of(), "logits", "--model=" + folder),
             start(Map.of("QUERN_VECTOR", "1"), "generate"),
             start(Map.of("QUERN_JAVA_OPTS", "-Dquern.kernels=vector,reference"), "generate"),
             start(Map.of("QUERN_JAVA_OPTS", "-Da=1 -Dquern.native.dir=/x"), "generate"));
@@ -118,7 +121,7 @@ class LauncherTest {
   }
 
   @Test
-  void removesAStumpOfAnArchive() throws Exception {
+  void removesAnArchiveThatTheJvmWouldNotRenew() throws Exception {
     Path archive = Path.of(archive(start(Map.of(), "generate")).substring(ARCHIVE.length()));
     Files.write(archive, new byte[100]);
     start(Map.of(), "generate");
@@ -126,6 +129,9 @@ class LauncherTest {
     Files.write(archive, new byte[1 << 20]);
     start(Map.of(), "generate");
     assertTrue(Files.exists(archive), "the JVM looks at these itself");
+    Files.setLastModifiedTime(archive, FileTime.fromMillis(0)); // older than the jars
+    start(Map.of(), "generate");
+    assertFalse(Files.exists(archive));
   }
 
   @Test
