@@ -227,12 +227,12 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
                                            int64_t ldy, int64_t rows, int64_t c);                                  \
     QUERN_API void quern_geglu_erf_##tier(const float *gate, int64_t ldg, const float *up, int64_t ldu, float *y,  \
                                           int64_t ldy, int64_t rows, int64_t c);                                   \
-    QUERN_API void quern_rope_half_##tier(const float *x, float *y, const float *cosine, const float *sine,        \
-                                          int64_t heads, int64_t ldx, int64_t ldy, int64_t head_dim,               \
-                                          int64_t rotary_dim);                                                     \
-    QUERN_API void quern_rope_interleaved_##tier(const float *x, float *y, const float *cosine, const float *sine, \
-                                                 int64_t heads, int64_t ldx, int64_t ldy, int64_t head_dim,        \
-                                                 int64_t rotary_dim);
+    QUERN_API void quern_rope_half_##tier(const float *x, float *y, const void *positions, int64_t wide,           \
+                                          const float *frequencies, int64_t tokens, int64_t heads,                 \
+                                          int64_t head_dim, int64_t half);                                         \
+    QUERN_API void quern_rope_interleaved_##tier(const float *x, float *y, const void *positions, int64_t wide,    \
+                                                 const float *frequencies, int64_t tokens, int64_t heads,          \
+                                                 int64_t head_dim, int64_t half);
 
 /* Floats of a row that attention_step accumulates: values, then a line with the maximum and the sum. */
 #define QUERN_PARTIAL(value_dim) (((value_dim) + 15) / 16 * 16 + 16)

@@ -1,4 +1,4 @@
-/* Norms, softmax, gated units and rotary embedding of every tier against F64; awkward lengths; guard pages. */
+/* Norms, softmax and gated units of every tier against F64; awkward lengths; guard pages. */
 #include "support.h"
 
 #include <math.h>
@@ -6,12 +6,10 @@
 
 #define TIER(t, cap)                                                                                                    \
     {#t, cap, quern_rms_norm_##t, quern_add_rms_norm_##t, quern_layer_norm_##t, quern_softmax_##t, quern_log_softmax_##t, \
-     quern_swiglu_##t, quern_geglu_tanh_##t, quern_geglu_erf_##t, quern_add_##t, quern_rope_half_##t,                    \
-     quern_rope_interleaved_##t, quern_add_bias_##t}
+     quern_swiglu_##t, quern_geglu_tanh_##t, quern_geglu_erf_##t, quern_add_##t, quern_add_bias_##t}
 
 typedef void gated_fn(const float *, int64_t, const float *, int64_t, float *, int64_t, int64_t, int64_t);
 typedef void rows_fn(const void *, int64_t, void *, int64_t, int64_t, int64_t, int64_t, int64_t);
-typedef void rope_fn(const float *, float *, const float *, const float *, int64_t, int64_t, int64_t, int64_t, int64_t);
 typedef void binary_fn(const float *, const float *, float *, int64_t);
 
 static const struct tier {
@@ -25,7 +23,6 @@ static const struct tier {
     rows_fn *softmax, *log_softmax;
     gated_fn *swiglu, *geglu_tanh, *geglu_erf;
     binary_fn *add;
-    rope_fn *rope_half, *rope_interleaved;
     void (*add_bias)(float *, int64_t, const float *, int64_t, int64_t, int64_t);
 } tiers[] = {
     TIER(baseline, QUERN_CAP_BASELINE),
@@ -172,44 +169,8 @@ static void check_elementwise(const struct tier *t, int64_t c, int at_end) {
     release_guarded();
 }
 
-static void check_rope(const struct tier *t, int64_t head_dim, int64_t rotary, int at_end) {
-    enum { HEADS = 3 };
-    random_source r = {(uint64_t)(head_dim * 100 + rotary)};
-    const int64_t half = rotary / 2;
-    float *x = guarded(HEADS * head_dim * 4, at_end);
-    float *y = guarded(HEADS * head_dim * 4, at_end);
-    float *cosine = guarded(half * 4, at_end);
-    float *sine = guarded(half * 4, at_end);
-    fill_floats(&r, x, HEADS * head_dim);
-    for (int64_t i = 0; i < half; i++) {
-        cosine[i] = cosf((float)i);
-        sine[i] = sinf((float)i);
-    }
-    for (int interleaved = 0; interleaved < 2; interleaved++) {
-        (interleaved ? t->rope_interleaved : t->rope_half)(x, y, cosine, sine, HEADS, head_dim, head_dim, head_dim, rotary);
-        for (int64_t h = 0; h < HEADS; h++) {
-            const float *xh = x + h * head_dim;
-            const float *yh = y + h * head_dim;
-            for (int64_t i = 0; i < half; i++) {
-                const int64_t a = interleaved ? 2 * i : i;
-                const int64_t b = interleaved ? 2 * i + 1 : i + half;
-                near(yh[a], (double)xh[a] * cosine[i] - (double)xh[b] * sine[i], 1e-6, "rope", t->name, head_dim);
-                near(yh[b], (double)xh[a] * sine[i] + (double)xh[b] * cosine[i], 1e-6, "rope", t->name, head_dim);
-            }
-            for (int64_t i = rotary; i < head_dim; i++) {
-                CHECK(yh[i] == xh[i], "%s rope touches the rest", t->name);
-            }
-        }
-    }
-    t->rope_half(x, y, cosine, sine, HEADS, head_dim, head_dim, head_dim, rotary);
-    t->rope_half(x, x, cosine, sine, HEADS, head_dim, head_dim, head_dim, rotary);
-    CHECK(memcmp(x, y, (size_t)(HEADS * head_dim * 4)) == 0, "%s rope in place", t->name);
-    release_guarded();
-}
-
 int main(void) {
     static const int64_t sizes[] = {1, 3, 15, 16, 17, 31, 33, 63, 64, 65, 127, 255, 257, 4096, 4097};
-    static const int64_t ropes[][2] = {{64, 64}, {48, 48}, {128, 128}, {80, 32}, {6, 6}, {34, 34}, {64, 2}, {10, 0}};
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
         const struct tier *t = &tiers[i];
@@ -221,10 +182,6 @@ int main(void) {
                     cases += 2;
                 }
                 check_elementwise(t, sizes[s], at_end);
-                cases++;
-            }
-            for (size_t s = 0; s < sizeof ropes / sizeof *ropes; s++) {
-                check_rope(t, ropes[s][0], ropes[s][1], at_end);
                 cases++;
             }
         }

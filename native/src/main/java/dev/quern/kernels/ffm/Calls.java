@@ -382,21 +382,21 @@ final class Calls {
     }
   }
 
-  /** {@code quern_rope_...}: the heads of one position. */
+  /** {@code quern_rope_...}: some tokens. */
   static void rope(
       MemorySegment function,
       MemorySegment x,
       MemorySegment y,
-      MemorySegment cosine,
-      MemorySegment sine,
+      MemorySegment positions,
+      long wide,
+      MemorySegment frequencies,
+      long tokens,
       long heads,
-      long ldx,
-      long ldy,
       long headDim,
-      long rotaryDim) {
+      long half) {
     try {
       Handles.Rope.HANDLE.invokeExact(
-          function, x, y, cosine, sine, heads, ldx, ldy, headDim, rotaryDim);
+          function, x, y, positions, wide, frequencies, tokens, heads, headDim, half);
     } catch (Throwable t) {
       throw failed(t);
     }

@@ -93,7 +93,7 @@ final class Handles {
   }
 
   static final class Rope {
-    static final MethodHandle HANDLE = handle(procedure("pppplllll"));
+    static final MethodHandle HANDLE = handle(procedure("ppplpllll"));
   }
 
   static final class LargePages {

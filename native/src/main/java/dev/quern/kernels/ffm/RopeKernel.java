@@ -1,10 +1,5 @@
 package dev.quern.kernels.ffm;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
-import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
@@ -12,14 +7,9 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Rotary embedding of x [..., t, h, d] F32 without gaps. A slice is {@value #TOKENS} tokens: their
- * sines and cosines are worked out in F64 from the F64 product of position and inverse frequency,
- * then all heads are rotated.
- */
+/** Rotary embedding of x [..., t, h, d] F32 without gaps, {@value #TOKENS} tokens to a slice. */
 final class RopeKernel implements Kernel {
   private static final long TOKENS = 8;
 
@@ -46,12 +36,6 @@ final class RopeKernel implements Kernel {
   }
 
   @Override
-  public long scratchBytes(List<TensorView> in, List<TensorView> out) {
-    long tokens = in.get(1).shape().elements();
-    return Math.max(64, tokens * 2 * in.get(2).shape().elements() * Float.BYTES);
-  }
-
-  @Override
   public Runnable bind(KernelArgs args) {
     return new Call(function.address(), args);
   }
@@ -60,63 +44,51 @@ final class RopeKernel implements Kernel {
     private final MemorySegment function;
     private final Slices x; // (tokens, h, d)
     private final Slices y; // (tokens, h, d)
-    private final MemorySegment positions; // (tokens)
-    private final boolean wide;
+    private final Slices positions; // (tokens)
+    private final long positionBytes;
     private final MemorySegment frequencies; // (half)
-    private final MemorySegment table; // (tokens, 2, half): cosines, sines
-    private final Slices tables;
     private final long tokens;
     private final long heads;
     private final long headDim;
     private final long half;
+    private final int slices;
     private final TaskPool pool;
     private final TaskPool.Task task = this::rotate;
 
     Call(MemorySegment function, KernelArgs args) {
       this.function = function;
-      positions = args.input(1).base();
-      wide = args.input(1).dtype() == ScalarType.I64;
+      positionBytes = args.input(1).dtype() == ScalarType.I64 ? Long.BYTES : Integer.BYTES;
       frequencies = args.input(2).base();
-      table = args.scratch();
       tokens = args.input(1).shape().elements();
       heads = args.input(0).shape().dim(-2);
       headDim = args.input(0).shape().dim(-1);
       half = args.input(2).shape().elements();
+      slices = Math.toIntExact(Math.ceilDiv(tokens, TOKENS));
       pool = args.pool();
-      x = new Slices(args.input(0).base(), tokens);
-      y = new Slices(args.output().base(), tokens);
-      tables = new Slices(table, 2 * tokens);
+      x = new Slices(args.input(0).base(), slices);
+      y = new Slices(args.output().base(), slices);
+      positions = new Slices(args.input(1).base(), slices);
     }
 
     @Override
     public void run() {
-      pool.parallelFor(Math.toIntExact((tokens + TOKENS - 1) / TOKENS), task);
+      pool.parallelFor(slices, task);
     }
 
     private void rotate(int slice) {
-      long end = Math.min((slice + 1) * TOKENS, tokens);
-      for (long t = slice * TOKENS; t < end; t++) {
-        double position =
-            wide ? positions.getAtIndex(JAVA_LONG, t) : positions.getAtIndex(JAVA_INT, t);
-        long cosines = 2 * t * half;
-        for (long j = 0; j < half; j++) {
-          double angle = position * frequencies.getAtIndex(JAVA_FLOAT, j);
-          table.setAtIndex(JAVA_FLOAT, cosines + j, (float) Math.cos(angle));
-          table.setAtIndex(JAVA_FLOAT, cosines + half + j, (float) Math.sin(angle));
-        }
-        long at = t * heads * headDim * Float.BYTES;
-        Calls.rope(
-            function,
-            x.get(t, at),
-            y.get(t, at),
-            tables.get(2 * t, cosines * Float.BYTES),
-            tables.get(2 * t + 1, (cosines + half) * Float.BYTES),
-            heads,
-            headDim,
-            headDim,
-            headDim,
-            2 * half);
-      }
+      long first = slice * TOKENS;
+      long at = first * heads * headDim * Float.BYTES;
+      Calls.rope(
+          function,
+          x.get(slice, at),
+          y.get(slice, at),
+          positions.get(slice, first * positionBytes),
+          positionBytes == Long.BYTES ? 1 : 0,
+          frequencies,
+          Math.min(TOKENS, tokens - first),
+          heads,
+          headDim,
+          half);
     }
   }
 }
