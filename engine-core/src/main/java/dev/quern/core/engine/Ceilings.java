@@ -22,6 +22,7 @@ import java.util.Arrays;
  */
 public final class Ceilings implements AutoCloseable {
   private static final int RUNS = 5;
+  private static final int FORKS = 20_000;
   private static final long LEAST_NANOS = 20_000_000;
   private static final long MOST_ROUNDS = 1L << 40;
   private static final long LARGE_PAGE = 2L << 20;
@@ -121,6 +122,25 @@ public final class Ceilings implements AutoCloseable {
     MemorySegment[] parts = new MemorySegment[threads];
     Arrays.setAll(parts, i -> segment.asSlice(i * part, part));
     return rate(loop, parts);
+  }
+
+  /**
+   * Measures what every kernel pays that is shared out to several threads: to hand out a slice for
+   * each of them and to wait for the last, when none of them does anything.
+   *
+   * @param threads from 2 to what was opened
+   * @return microseconds
+   */
+  public Result measureForkJoin(int threads) {
+    double best = Double.POSITIVE_INFINITY;
+    for (int run = 0; run < RUNS; run++) {
+      long start = System.nanoTime();
+      for (int i = 0; i < FORKS; i++) {
+        pool.parallelFor(threads, _ -> {});
+      }
+      best = Math.min(best, (System.nanoTime() - start) * 1e-3 / FORKS);
+    }
+    return new Result.Measured("task pool", best);
   }
 
   private long bytes(Ceiling ceiling) {

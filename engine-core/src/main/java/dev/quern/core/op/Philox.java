@@ -32,6 +32,13 @@ public final class Philox {
    * @return four words of 32 random bits each
    */
   public static int[] words(long key, long counterLow, long counterHigh) {
+    long first = pair(key, counterLow, counterHigh, false);
+    long second = pair(key, counterLow, counterHigh, true);
+    return new int[] {(int) (first >>> 32), (int) first, (int) (second >>> 32), (int) second};
+  }
+
+  /** Two of the four words, the first or the last ones, in a long: an array would be garbage. */
+  private static long pair(long key, long counterLow, long counterHigh, boolean second) {
     int k0 = (int) key;
     int k1 = (int) (key >>> 32);
     int c0 = (int) counterLow;
@@ -50,7 +57,9 @@ public final class Philox {
       k0 += WEYL_0;
       k1 += WEYL_1;
     }
-    return new int[] {c0, c1, c2, c3};
+    int high = second ? c2 : c0;
+    int low = second ? c3 : c1;
+    return (long) high << 32 | Integer.toUnsignedLong(low);
   }
 
   /**
@@ -62,7 +71,8 @@ public final class Philox {
    * @return 32 random bits
    */
   public static int word(long key, long counter, int which) {
-    return words(key, counter, 0)[which];
+    long pair = pair(key, counter, 0, which >= 2);
+    return (int) (which % 2 == 0 ? pair >>> 32 : pair);
   }
 
   /**
@@ -74,8 +84,6 @@ public final class Philox {
    * @return in [0, 1)
    */
   public static double uniform(long key, long counter) {
-    int[] w = words(key, counter, 0);
-    long bits = Integer.toUnsignedLong(w[0]) << 32 | Integer.toUnsignedLong(w[1]);
-    return (bits >>> 11) * 0x1p-53;
+    return (pair(key, counter, 0, false) >>> 11) * 0x1p-53;
   }
 }

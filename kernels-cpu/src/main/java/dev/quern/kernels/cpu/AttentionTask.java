@@ -235,7 +235,9 @@ final class AttentionTask extends SlicedTask {
     float shrink = AttentionTile.softmax(p, s, n, slot + e.statesAt() + 8L * r);
     if (shrink != 1) {
       long o = slot + e.sumsAt() + r * e.sumStride();
-      LineLoops.scale(p, o, padded(e.dv()), shrink, p, o);
+      for (int i = 0; i < e.dv(); i++) { // vectors would be objects: C2 inlines too much before
+        p.set(F32, o + 4L * i, p.get(F32, o + 4L * i) * shrink);
+      }
     }
   }
 

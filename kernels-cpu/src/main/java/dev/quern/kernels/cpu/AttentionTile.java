@@ -229,7 +229,7 @@ final class AttentionTile {
    * row's state (m, and 4 bytes on the sum l) is brought up to date.
    *
    * @param n scores, a multiple of the vector length; those of hidden keys are −∞
-   * @return what former sums shrink by
+   * @return what former sums shrink by; 1 if there are none
    */
   static float softmax(MemorySegment p, long s, int n, long state) {
     float m = p.get(F32, state);
@@ -240,7 +240,7 @@ final class AttentionTile {
     }
     float sum = LineLoops.exps(p, s, n, larger, p, s);
     // A vector for one number would be an object: here C2 has inlined too much to see through it.
-    float shrink = m == Float.NEGATIVE_INFINITY ? 0 : (float) StrictMath.exp(m - larger);
+    float shrink = m == Float.NEGATIVE_INFINITY ? 1 : (float) StrictMath.exp(m - larger);
     p.set(F32, state, larger);
     p.set(F32, state + 4, p.get(F32, state + 4) * shrink + sum);
     return shrink;

@@ -61,6 +61,10 @@ final class CeilingTable {
           table.rows.addAll(mapped(ceilings, counts, model));
         }
       }
+      if (threads > 1) {
+        Result cost = ceilings.measureForkJoin(threads);
+        table.rows.add(new Row("FORK_JOIN", "hand out empty slices and wait", "µs", threads, cost));
+      }
     }
     return table;
   }

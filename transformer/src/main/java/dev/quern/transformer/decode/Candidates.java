@@ -15,16 +15,22 @@ public final class Candidates {
   private static final int FEW = 1024;
 
   private final Cut cut = new Cut();
-  private float[] logits = {};
+  private final float[] block = new float[Weights.BLOCK];
   private int[] ids = {};
+  private int changed; // how many of the first ids are no longer their indices
   private double[] scores = {};
+  private double divisor = 1; // by which the scores are still to be divided
   private double[] weights = {};
+  private double[] sums = {}; // of the weights, block by block
+  private double total; // of them
   private int[] spareIds = {};
   private double[] spareScores = {};
   private int size;
-  private double top;
-  private boolean topKnown;
+  private double top; // divided, as the least is
+  private double least;
+  private boolean bounded; // whether these two are known
   private boolean weighed;
+  private boolean summed;
   private boolean sorted;
   private boolean ranked;
 
@@ -44,26 +50,35 @@ public final class Candidates {
   void reset(MemorySegment x) {
     size = Math.toIntExact(x.byteSize() / Float.BYTES);
     if (size > scores.length) {
-      logits = new float[size];
       ids = new int[size];
       scores = new double[size];
       weights = new double[size];
+      sums = new double[Math.ceilDiv(size, Weights.BLOCK)];
+      changed = size;
     }
-    MemorySegment.copy(x, ValueLayout.JAVA_FLOAT, 0, logits, 0, size);
-    widen(logits, scores, size);
-    count(ids, size);
-    topKnown = false;
+    count(ids, Math.min(changed, size));
+    changed = Math.max(0, changed - size);
+    top = Double.NEGATIVE_INFINITY;
+    least = Double.POSITIVE_INFINITY;
+    for (int at = 0; at < size; at += Weights.BLOCK) {
+      int n = Math.min(Weights.BLOCK, size - at);
+      MemorySegment.copy(x, ValueLayout.JAVA_FLOAT, (long) at * Float.BYTES, block, 0, n);
+      widen(block, n, scores, at);
+      bound(at, at + n);
+    }
+    divisor = 1;
+    bounded = true;
     weighed = false;
     sorted = false;
     ranked = false;
-    if (Double.isNaN(top())) {
+    if (Double.isNaN(top)) {
       dropNaN();
     }
   }
 
-  private static void widen(float[] from, double[] to, int n) {
+  private static void widen(float[] from, int n, double[] to, int at) {
     for (int i = 0; i < n; i++) {
-      to[i] = from[i];
+      to[at + i] = from[i];
     }
   }
 
@@ -73,6 +88,11 @@ public final class Candidates {
     }
   }
 
+  private void bound(int from, int to) {
+    top = Math.max(top, Weights.largest(scores, from, to));
+    least = Math.min(least, Weights.least(scores, from, to));
+  }
+
   /** A NaN must not win, nor spoil the sums. */
   private void dropNaN() {
     for (int i = 0; i < size; i++) {
@@ -80,7 +100,25 @@ public final class Candidates {
         scores[i] = Double.NEGATIVE_INFINITY;
       }
     }
-    topKnown = false;
+    bounded = false;
+  }
+
+  /** Makes the scores what they are. */
+  private void settle() {
+    if (divisor != 1) {
+      Weights.divide(scores, 0, size, divisor);
+      divisor = 1;
+    }
+  }
+
+  private void findBounds() {
+    if (!bounded) {
+      settle();
+      top = Double.NEGATIVE_INFINITY;
+      least = Double.POSITIVE_INFINITY;
+      bound(0, size);
+      bounded = true;
+    }
   }
 
   /**
@@ -109,6 +147,7 @@ public final class Candidates {
    * @return its logit, up to a constant
    */
   public double score(int i) {
+    settle();
     return scores[i];
   }
 
@@ -119,34 +158,32 @@ public final class Candidates {
    * @param score its new score; a NaN counts as −∞
    */
   public void score(int i, double score) {
+    settle();
     scores[i] = Double.isNaN(score) ? Double.NEGATIVE_INFINITY : score;
-    topKnown = false;
+    bounded = false;
     weighed = false;
     sorted = false;
   }
 
   /**
-   * Divides all scores.
+   * Divides all scores; when they are next needed, because few may be.
    *
-   * @param divisor greater than 0
+   * @param by greater than 0
    */
-  public void divide(double divisor) {
-    divide(scores, size, divisor);
-    top /= divisor;
+  public void divide(double by) {
+    settle();
+    divisor = by;
+    top /= by;
+    least /= by;
     weighed = false;
     sorted = false; // what was different may have become equal
-  }
-
-  private static void divide(double[] x, int n, double divisor) {
-    for (int i = 0; i < n; i++) {
-      x[i] /= divisor;
-    }
   }
 
   /** Puts the likeliest first; equal scores by id. */
   public void sort() {
     ranked = true;
     if (!sorted) {
+      settle();
       take(cut.all(scores, size), size);
     }
   }
@@ -162,12 +199,14 @@ public final class Candidates {
     for (int i = 0; i < count; i++) {
       int from = (int) keys[i];
       spareIds[i] = ids[from];
-      spareScores[i] = scores[from];
+      spareScores[i] = scores[from] / divisor;
     }
     System.arraycopy(spareIds, 0, ids, 0, count);
     System.arraycopy(spareScores, 0, scores, 0, count);
+    divisor = 1;
+    changed = Math.max(changed, count);
     size = count;
-    topKnown = false;
+    bounded = false;
     weighed = false;
     sorted = true;
   }
@@ -179,7 +218,7 @@ public final class Candidates {
    */
   public void keep(int count) {
     size = Math.clamp(count, 1, size);
-    topKnown = false;
+    bounded = false;
     weighed = false;
   }
 
@@ -190,8 +229,9 @@ public final class Candidates {
    */
   public void keepLikeliest(int count) {
     ranked = true;
-    if (count < size && !sorted && size > FEW) {
-      take(cut.largest(scores, size, count), Math.max(1, count));
+    if (!sorted && size > FEW && Cut.isFew(count, size)) {
+      int kept = Math.max(1, count);
+      take(cut.largest(scores, size, kept, divisor), kept);
     } else if (count < size) {
       sort();
       keep(count);
@@ -215,23 +255,56 @@ public final class Candidates {
       }
       keep(n);
     } else {
-      double total = total();
-      retain(cut.reaching(scores, weights(), size, top(), total, p * total));
+      retain(p * total());
     }
   }
 
-  /** Drops what comes after a key in the order of the last cut. */
-  private void retain(long key) {
+  /** Keeps the likeliest until their weights reach a limit; what is kept stays in its order. */
+  private void retain(double limit) {
+    cut.find(scores, weights, size, top, least, total, limit);
+    int last = cut.last();
     int kept = 0;
-    for (int i = 0; i < size; i++) {
-      if (cut.isBefore(i, scores[i], key)) {
-        ids[kept] = ids[i];
-        scores[kept] = scores[i];
-        weights[kept] = weights[i];
-        kept++;
+    for (int from = 0; from < size; from += Weights.BLOCK) {
+      int to = Math.min(size, from + Weights.BLOCK);
+      int[] bucket = cut.share(scores, from, to);
+      for (int i = from; i < to; i++) {
+        if (bucket[i - from] <= last) {
+          if (bucket[i - from] == last) {
+            cut.meet(scores[i], kept);
+          }
+          move(i, kept++);
+        }
       }
     }
+    dropAfter(cut.reach(weights), kept);
+  }
+
+  /** Of the first so many, drops those of the found bucket that come after a key. */
+  private void dropAfter(long key, int count) {
+    int kept = 0;
+    for (int from = 0; from < count; from += Weights.BLOCK) {
+      int to = Math.min(count, from + Weights.BLOCK);
+      int[] bucket = cut.share(scores, from, to);
+      for (int i = from; i < to; i++) {
+        if (bucket[i - from] < cut.last() || Cut.key(scores[i], i) <= key) {
+          move(i, kept++);
+        }
+      }
+    }
+    shrink(kept);
+  }
+
+  private void move(int from, int to) {
+    ids[to] = ids[from];
+    scores[to] = scores[from];
+    weights[to] = weights[from];
+  }
+
+  /** To those that were moved to the front. The likeliest is among them. */
+  private void shrink(int kept) {
+    changed = Math.max(changed, kept);
     size = kept;
+    summed = false;
   }
 
   /**
@@ -245,13 +318,10 @@ public final class Candidates {
     int kept = 0;
     for (int i = 0; i < size; i++) {
       if (w[i] >= p) {
-        ids[kept] = ids[i];
-        scores[kept] = scores[i];
-        w[kept] = w[i];
-        kept++;
+        move(i, kept++);
       }
     }
-    size = kept;
+    shrink(kept);
   }
 
   /**
@@ -261,6 +331,7 @@ public final class Candidates {
    */
   public int best() {
     double most = top();
+    settle();
     int best = 0;
     while (scores[best] != most) {
       best++;
@@ -275,19 +346,8 @@ public final class Candidates {
 
   /** The largest score. */
   private double top() {
-    if (!topKnown) {
-      top = largest(scores, size);
-      topKnown = true;
-    }
+    findBounds();
     return top;
-  }
-
-  private static double largest(double[] x, int n) {
-    double most = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      most = Math.max(most, x[i]);
-    }
-    return most;
   }
 
   /**
@@ -302,14 +362,38 @@ public final class Candidates {
 
   private double[] weights() {
     if (!weighed) {
-      Weights.of(scores, top(), weights, size);
+      double most = top();
+      for (int from = 0; from < size; from += Weights.BLOCK) {
+        int to = Math.min(size, from + Weights.BLOCK);
+        if (divisor != 1) {
+          Weights.divide(scores, from, to, divisor);
+        }
+        Weights.of(scores, from, to, most, weights);
+        sums[from / Weights.BLOCK] = Weights.sum(weights, from, to);
+      }
+      divisor = 1;
       weighed = true;
+      summed = true;
+      addSums();
     }
     return weights;
   }
 
   private double total() {
-    return Weights.sum(weights(), size);
+    weights();
+    if (!summed) {
+      for (int from = 0; from < size; from += Weights.BLOCK) {
+        int to = Math.min(size, from + Weights.BLOCK);
+        sums[from / Weights.BLOCK] = Weights.sum(weights, from, to);
+      }
+      summed = true;
+      addSums();
+    }
+    return total;
+  }
+
+  private void addSums() {
+    total = Weights.sum(sums, 0, Math.ceilDiv(size, Weights.BLOCK));
   }
 
   /**
@@ -324,22 +408,42 @@ public final class Candidates {
       sort();
     }
     double target = u * total();
-    if (ranked && !sorted) {
-      double limit = Math.nextUp(target); // a sum beyond the target, where others reach it
-      return ids[(int) cut.reaching(scores, weights(), size, top(), total(), limit)];
-    }
-    double[] w = weights();
-    double sum = 0;
-    int last = 0;
-    for (int i = 0; i < size; i++) {
-      sum += w[i];
-      if (w[i] > 0) {
-        last = i;
-        if (target < sum) {
-          break;
+    return ids[ranked && !sorted ? drawFromTop(target) : drawInOrder(target)];
+  }
+
+  private int drawFromTop(double target) {
+    double limit = Math.nextUp(target); // a sum beyond the target, where others reach it
+    findBounds();
+    cut.find(scores, weights, size, top, least, total, limit);
+    for (int from = 0; from < size; from += Weights.BLOCK) {
+      int to = Math.min(size, from + Weights.BLOCK);
+      int[] bucket = cut.share(scores, from, to);
+      for (int i = from; i < to; i++) {
+        if (bucket[i - from] == cut.last()) {
+          cut.meet(scores[i], i);
         }
       }
     }
-    return ids[last];
+    return (int) cut.reach(weights);
+  }
+
+  private int drawInOrder(double target) {
+    double sum = 0;
+    int b = 0;
+    while ((b + 1) * Weights.BLOCK < size && sum + sums[b] <= target) {
+      sum += sums[b++];
+    }
+    int last = -1;
+    for (int i = b * Weights.BLOCK; i < size && (last < 0 || sum <= target); i++) {
+      sum += weights[i];
+      last = weights[i] > 0 ? i : last;
+    }
+    if (last < 0) { // rounding: nothing that has weight is left
+      last = b * Weights.BLOCK - 1;
+      while (weights[last] == 0) {
+        last--;
+      }
+    }
+    return last;
   }
 }

@@ -11,19 +11,25 @@ import java.util.Arrays;
  */
 final class Cut {
   private static final int GROUP = 64;
-  private static final int BUCKETS = 1024;
+  private static final int BUCKETS = 512;
 
   /** Each bucket is so many sums: one alone would have each addition wait for the one before. */
   private static final int WAYS = 4;
 
   private final double[] mass = new double[BUCKETS * WAYS];
-  private int[] bucket = {};
+  private final int[] bucket = new int[Weights.BLOCK];
   private long[] keys = {};
   private float[] maxima = {};
   private float[] order = {};
+  private float top;
+  private float perUnit;
+  private double limit;
+  private double before;
   private int last;
+  private int found;
 
-  private static long key(double score, int index) {
+  /** A candidate's key. */
+  static long key(double score, int index) {
     int bits = Float.floatToIntBits((float) score);
     int ordered = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
     return (long) ~ordered << 32 | index;
@@ -45,35 +51,40 @@ final class Cut {
     return keys;
   }
 
+  /** Whether {@link #largest} pays for so few of so many. */
+  static boolean isFew(int count, int n) {
+    return count <= n / (2 * GROUP);
+  }
+
   /**
    * The keys of the largest, in order, and perhaps of more; overwritten by the next call.
    *
    * <p>Of the groups of {@value #GROUP} neighbours, {@code count} have a largest score of at least
    * the {@code count}-th largest of these. So at least that many scores are as large, and only in
    * these groups.
+   *
+   * @param divisor by which the scores are still to be divided
    */
-  long[] largest(double[] scores, int n, int count) {
+  long[] largest(double[] scores, int n, int count, double divisor) {
     int groups = Math.ceilDiv(n, GROUP);
-    if (count > groups / 2) {
-      return all(scores, n);
-    }
     ensureKeys(n);
     if (maxima.length < groups) {
       maxima = new float[groups];
       order = new float[groups];
     }
     for (int g = 0; g < groups; g++) {
-      maxima[g] = (float) max(scores, g * GROUP, Math.min(n, (g + 1) * GROUP));
+      maxima[g] = (float) (max(scores, g * GROUP, Math.min(n, (g + 1) * GROUP)) / divisor);
     }
     System.arraycopy(maxima, 0, order, 0, groups);
     float least = Sorting.largest(order, groups, count);
-    int found = 0;
+    found = 0;
     for (int g = 0; g < groups; g++) {
       if (maxima[g] >= least) {
         int end = Math.min(n, (g + 1) * GROUP);
         for (int i = g * GROUP; i < end; i++) {
-          if ((float) scores[i] >= least) {
-            keys[found++] = key(scores[i], i);
+          double score = scores[i] / divisor;
+          if ((float) score >= least) {
+            meet(score, i);
           }
         }
       }
@@ -102,74 +113,65 @@ final class Cut {
   }
 
   /**
-   * The key of the candidate at which the weights, added from the likeliest down, reach a limit; of
-   * the least likely that has weight, if rounding keeps them from reaching it.
+   * Finds the bucket in which the weights, added from the likeliest down, reach a limit. Whoever
+   * goes on {@linkplain #meet tells} of the candidates in {@link #last} and asks for the
+   * {@linkplain #reach key} of the one that reaches it.
    *
-   * <p>Scores are shared out to buckets of equal width, and only the one where the limit is reached
-   * is sorted. What lies further down than the buckets go weighs less together than what is left
-   * beyond the limit.
+   * <p>Scores are shared out to buckets of equal width. What lies further down than the buckets go
+   * weighs less together than what is left beyond the limit.
    *
-   * @param scores (n), of which {@code top} is the largest
+   * @param scores (n) from {@code least} to {@code top}
    * @param weights (n) in [0, 1]
    * @param total their sum
    * @param limit greater than 0, at most the total
    */
-  long reaching(double[] scores, double[] weights, int n, double top, double total, double limit) {
-    if (bucket.length < n) {
-      bucket = new int[n];
-    }
-    ensureKeys(n);
+  void find(
+      double[] scores,
+      double[] weights,
+      int n,
+      double top,
+      double least,
+      double total,
+      double limit) {
     double left = Math.max(1e-9, 1 - limit / total);
-    double range = Math.min(Math.log(n / (left * total)), top - least(scores, n));
-    share(scores, n, (float) top, (float) (BUCKETS / Math.max(range, 1e-6)));
-    weigh(weights, n);
+    double range = Math.min(Math.log(n / (left * total)), top - least);
+    this.top = (float) top;
+    this.perUnit = (float) (BUCKETS / Math.max(range, 1e-6));
+    this.limit = limit;
+    Arrays.fill(mass, 0);
+    for (int from = 0; from < n; from += Weights.BLOCK) {
+      int to = Math.min(n, from + Weights.BLOCK);
+      share(scores, from, to);
+      weigh(weights, from, to);
+    }
     last = BUCKETS - 1;
     while (last > 0 && inBucket(last) == 0) {
       last--;
     }
-    double sum = 0;
+    before = 0;
     for (int b = 0; b < last; b++) {
-      double more = sum + inBucket(b);
+      double more = before + inBucket(b);
       if (more >= limit) {
         last = b;
       } else {
-        sum = more;
+        before = more;
       }
     }
-    int found = 0;
-    for (int i = 0; i < n; i++) {
-      if (bucket[i] == last) {
-        keys[found++] = key(scores[i], i);
-      }
-    }
-    Sorting.sort(keys, found);
-    int at = 0;
-    sum += weights[(int) keys[0]];
-    while (at + 1 < found && sum < limit && weights[(int) keys[at + 1]] > 0) {
-      at++;
-      sum += weights[(int) keys[at]];
-    }
-    return keys[at];
+    ensureKeys(n);
+    found = 0;
   }
 
-  private static double least(double[] x, int n) {
-    double least = Double.POSITIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      least = Math.min(least, x[i]);
+  /** The buckets of a block of scores; overwritten by the next call. */
+  int[] share(double[] scores, int from, int to) {
+    for (int i = from; i < to; i++) {
+      bucket[i - from] = Math.min(BUCKETS - 1, (int) ((top - (float) scores[i]) * perUnit));
     }
-    return least;
+    return bucket;
   }
 
-  private void share(double[] scores, int n, float top, float perUnit) {
-    for (int i = 0; i < n; i++) {
-      bucket[i] = Math.min(BUCKETS - 1, (int) ((top - (float) scores[i]) * perUnit));
-    }
-  }
-
-  private void weigh(double[] weights, int n) {
-    Arrays.fill(mass, 0);
-    for (int i = 0; i < n; i++) {
-      mass[bucket[i] * WAYS + i % WAYS] += weights[i];
+  private void weigh(double[] weights, int from, int to) {
+    for (int i = from; i < to; i++) {
+      mass[bucket[i - from] * WAYS + i % WAYS] += weights[i];
     }
   }
 
@@ -178,9 +180,30 @@ final class Cut {
     return mass[i] + mass[i + 1] + (mass[i + 2] + mass[i + 3]);
   }
 
-  /** Whether a candidate comes before {@link #reaching}'s key, or is it. */
-  boolean isBefore(int index, double score, long key) {
-    int b = bucket[index];
-    return b < last || (b == last && key(score, index) <= key);
+  /** The bucket that was found. */
+  int last() {
+    return last;
+  }
+
+  /** Tells of a candidate in that bucket. */
+  void meet(double score, int index) {
+    keys[found++] = key(score, index);
+  }
+
+  /**
+   * The key of the candidate that reaches the limit; of the least likely that has weight, if
+   * rounding keeps them from reaching it.
+   *
+   * @param weights of the candidates, by their indices in {@link #meet}
+   */
+  long reach(double[] weights) {
+    Sorting.sort(keys, found);
+    int at = 0;
+    double sum = before + weights[(int) keys[0]];
+    while (at + 1 < found && sum < limit && weights[(int) keys[at + 1]] > 0) {
+      at++;
+      sum += weights[(int) keys[at]];
+    }
+    return keys[at];
   }
 }

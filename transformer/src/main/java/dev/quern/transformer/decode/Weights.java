@@ -10,18 +10,28 @@ package dev.quern.transformer.decode;
  * below 1e-13. Below e^−50 it is 0: no draw of 53 bits can tell, and −∞ must not be drawn.
  */
 final class Weights {
+  /** So many at a time are divided, weighed and summed while they are in the nearest cache. */
+  static final int BLOCK = 2048;
+
   private static final double LEAST = -50;
   private static final double STEP = 0x1p1000;
 
   private Weights() {}
 
-  /** Writes the weights of n scores, of which {@code top} is the largest. */
-  static void of(double[] scores, double top, double[] weights, int n) {
+  /** Divides the scores from one index up to another. */
+  static void divide(double[] scores, int from, int to, double divisor) {
+    for (int i = from; i < to; i++) {
+      scores[i] /= divisor;
+    }
+  }
+
+  /** Writes the weights of scores, the largest of all being {@code top}. */
+  static void of(double[] scores, int from, int to, double top, double[] weights) {
     if (Double.isInfinite(top)) {
-      ofInfinite(scores, top, weights, n);
+      ofInfinite(scores, from, to, top, weights);
       return;
     }
-    for (int i = 0; i < n; i++) {
+    for (int i = from; i < to; i++) {
       double x = Math.max(scores[i] - top, LEAST);
       double t = x * 0x1p-8;
       double y = 1.0 / 3628800;
@@ -48,29 +58,47 @@ final class Weights {
   }
 
   /** If some are +∞, only they are likely; if all are −∞, all are equal. */
-  private static void ofInfinite(double[] scores, double top, double[] weights, int n) {
-    for (int i = 0; i < n; i++) {
+  private static void ofInfinite(double[] scores, int from, int to, double top, double[] weights) {
+    for (int i = from; i < to; i++) {
       weights[i] = scores[i] == top ? 1 : 0;
     }
   }
 
-  /** The sum, in an order that doesn't depend on the machine. */
-  static double sum(double[] x, int n) {
+  /** Their sum, in an order that doesn't depend on the machine. */
+  static double sum(double[] weights, int from, int to) {
     double a = 0;
     double b = 0;
     double c = 0;
     double d = 0;
-    int i = 0;
-    for (; i + 4 <= n; i += 4) { // four sums at a time: one addition takes four cycles
-      a += x[i];
-      b += x[i + 1];
-      c += x[i + 2];
-      d += x[i + 3];
+    int i = from;
+    for (; i + 4 <= to; i += 4) { // four sums at a time: one addition takes four cycles
+      a += weights[i];
+      b += weights[i + 1];
+      c += weights[i + 2];
+      d += weights[i + 3];
     }
     double rest = 0;
-    for (; i < n; i++) {
-      rest += x[i];
+    for (; i < to; i++) {
+      rest += weights[i];
     }
     return a + b + (c + d) + rest;
+  }
+
+  /** The largest of them; NaN if there is one. */
+  static double largest(double[] x, int from, int to) {
+    double most = Double.NEGATIVE_INFINITY;
+    for (int i = from; i < to; i++) {
+      most = Math.max(most, x[i]);
+    }
+    return most;
+  }
+
+  /** The smallest of them; NaN if there is one. */
+  static double least(double[] x, int from, int to) {
+    double least = Double.POSITIVE_INFINITY;
+    for (int i = from; i < to; i++) {
+      least = Math.min(least, x[i]);
+    }
+    return least;
   }
 }

@@ -61,7 +61,9 @@ class BenchCeilingsTest {
   void withoutAModelTheCeilingsAlone() throws Exception {
     assertEquals(0, bench("--ceilings", "-t", 2, "--json"), err.toString());
     List<JsonNode> rows = lines();
-    assertEquals(2 * Ceiling.values().length, rows.size());
+    assertEquals(2 * Ceiling.values().length + 1, rows.size());
+    assertEquals("fork_join", rows.getLast().path("ceiling").asText());
+    assertEquals("µs", rows.getLast().path("unit").asText());
     for (JsonNode row : rows) {
       assertTrue(row.has("not_measured") || row.path("rate").asDouble() > 0, row.toString());
     }

@@ -171,7 +171,7 @@ class SamplerOrderTest {
       scores[i] = 5 - i * 0.0051;
     }
     double[] w = new double[scores.length];
-    Weights.of(scores, 5, w, w.length);
+    Weights.of(scores, 0, w.length, 5, w);
     assertEquals(1, w[0]);
     for (int i = 0; i < w.length; i++) {
       double exact = Math.exp(scores[i] - 5);
@@ -180,7 +180,7 @@ class SamplerOrderTest {
           w[i] + " for " + (scores[i] - 5));
     }
     double[] least = {Double.NEGATIVE_INFINITY, 0, -1000};
-    Weights.of(least, 0, w, 3);
+    Weights.of(least, 0, 3, 0, w);
     assertEquals(0, w[0]);
     assertEquals(0, w[2]);
   }
