@@ -26,9 +26,8 @@ public final class Candidates {
   private int[] spareIds = {};
   private double[] spareScores = {};
   private int size;
-  private double top; // divided, as the least is
-  private double least;
-  private boolean bounded; // whether these two are known
+  private double top; // divided
+  private boolean topKnown;
   private boolean weighed;
   private boolean summed;
   private boolean sorted;
@@ -59,15 +58,14 @@ public final class Candidates {
     count(ids, Math.min(changed, size));
     changed = Math.max(0, changed - size);
     top = Double.NEGATIVE_INFINITY;
-    least = Double.POSITIVE_INFINITY;
     for (int at = 0; at < size; at += Weights.BLOCK) {
       int n = Math.min(Weights.BLOCK, size - at);
       MemorySegment.copy(x, ValueLayout.JAVA_FLOAT, (long) at * Float.BYTES, block, 0, n);
       widen(block, n, scores, at);
-      bound(at, at + n);
+      top = Math.max(top, Weights.largest(scores, at, at + n));
     }
     divisor = 1;
-    bounded = true;
+    topKnown = true;
     weighed = false;
     sorted = false;
     ranked = false;
@@ -88,11 +86,6 @@ public final class Candidates {
     }
   }
 
-  private void bound(int from, int to) {
-    top = Math.max(top, Weights.largest(scores, from, to));
-    least = Math.min(least, Weights.least(scores, from, to));
-  }
-
   /** A NaN must not win, nor spoil the sums. */
   private void dropNaN() {
     for (int i = 0; i < size; i++) {
@@ -100,7 +93,7 @@ public final class Candidates {
         scores[i] = Double.NEGATIVE_INFINITY;
       }
     }
-    bounded = false;
+    topKnown = false;
   }
 
   /** Makes the scores what they are. */
@@ -108,16 +101,6 @@ public final class Candidates {
     if (divisor != 1) {
       Weights.divide(scores, 0, size, divisor);
       divisor = 1;
-    }
-  }
-
-  private void findBounds() {
-    if (!bounded) {
-      settle();
-      top = Double.NEGATIVE_INFINITY;
-      least = Double.POSITIVE_INFINITY;
-      bound(0, size);
-      bounded = true;
     }
   }
 
@@ -160,7 +143,7 @@ public final class Candidates {
   public void score(int i, double score) {
     settle();
     scores[i] = Double.isNaN(score) ? Double.NEGATIVE_INFINITY : score;
-    bounded = false;
+    topKnown = false;
     weighed = false;
     sorted = false;
   }
@@ -174,7 +157,6 @@ public final class Candidates {
     settle();
     divisor = by;
     top /= by;
-    least /= by;
     weighed = false;
     sorted = false; // what was different may have become equal
   }
@@ -206,7 +188,7 @@ public final class Candidates {
     divisor = 1;
     changed = Math.max(changed, count);
     size = count;
-    bounded = false;
+    topKnown = false;
     weighed = false;
     sorted = true;
   }
@@ -218,7 +200,7 @@ public final class Candidates {
    */
   public void keep(int count) {
     size = Math.clamp(count, 1, size);
-    bounded = false;
+    topKnown = false;
     weighed = false;
   }
 
@@ -259,9 +241,15 @@ public final class Candidates {
     }
   }
 
+  /** Needs weights and total. */
+  private void find(double limit) {
+    double least = Weights.least(scores, 0, size);
+    cut.find(scores, weights, size, top(), least, total, limit);
+  }
+
   /** Keeps the likeliest until their weights reach a limit; what is kept stays in its order. */
   private void retain(double limit) {
-    cut.find(scores, weights, size, top, least, total, limit);
+    find(limit);
     int last = cut.last();
     int kept = 0;
     for (int from = 0; from < size; from += Weights.BLOCK) {
@@ -346,7 +334,11 @@ public final class Candidates {
 
   /** The largest score. */
   private double top() {
-    findBounds();
+    if (!topKnown) {
+      settle();
+      top = Weights.largest(scores, 0, size);
+      topKnown = true;
+    }
     return top;
   }
 
@@ -413,8 +405,7 @@ public final class Candidates {
 
   private int drawFromTop(double target) {
     double limit = Math.nextUp(target); // a sum beyond the target, where others reach it
-    findBounds();
-    cut.find(scores, weights, size, top, least, total, limit);
+    find(limit);
     for (int from = 0; from < size; from += Weights.BLOCK) {
       int to = Math.min(size, from + Weights.BLOCK);
       int[] bucket = cut.share(scores, from, to);
