@@ -27,8 +27,8 @@ public final class Generation implements Iterator<GeneratedToken> {
   private final StreamingDecoder decoder;
   private final StopStrings stops;
   private final StringBuilder text = new StringBuilder();
-  private int chosen;
-  private boolean begun;
+  private final TokenChooser chooser = this::choose;
+  private int latest;
   private @Nullable LogProbabilities report;
   private @Nullable FinishReason finish;
   private volatile boolean cancelled;
@@ -83,12 +83,11 @@ public final class Generation implements Iterator<GeneratedToken> {
     if (!hasNext()) {
       throw new NoSuchElementException("the generation has ended: " + finish);
     }
-    if (!begun) {
-      chosen = choose(0, MemorySegment.ofArray(session.prefill(0, prompt)));
-      begun = true;
-    }
-    int id = chosen;
-    LogProbabilities p = report;
+    int id =
+        history.generated() == 0
+            ? choose(0, MemorySegment.ofArray(session.prefill(0, prompt)))
+            : session.step(latest, chooser);
+    latest = id;
     history.add(id);
     StringBuilder part = new StringBuilder();
     if (ends(id)) {
@@ -99,15 +98,13 @@ public final class Generation implements Iterator<GeneratedToken> {
         finish = FinishReason.STOP;
       } else if (history.generated() >= options.maxTokens() || isFull()) {
         finish = FinishReason.LENGTH;
-      } else {
-        chosen = session.step(id, this::choose);
       }
     }
     if (finish != null) {
       part.append(stops.push(decoder.flush())).append(stops.flush());
     }
     text.append(part);
-    return new GeneratedToken(id, part.toString(), p);
+    return new GeneratedToken(id, part.toString(), report);
   }
 
   private int choose(int sequence, MemorySegment logits) {
