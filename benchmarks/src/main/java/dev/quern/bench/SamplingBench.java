@@ -22,8 +22,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * The choice of a token from 128,256 logits. Normally distributed logits are harder than a model's,
- * of which few are likely: with a standard deviation of 3 top-p 0.95 keeps 11,000 of them, with 1 it
- * keeps 95,000, which takes about twice as long.
+ * of which few are likely: with a standard deviation of 3 top-p 0.95 keeps 11,000 of them, with 1
+ * it keeps 95,000, which takes about twice as long.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
