@@ -4,16 +4,16 @@
  *
  * A left operand's tile is 16 pieces of 64 bytes, one from each of 16 rows, so a tile load gathers it and nothing is
  * unpacked. The rows are 32 streams that the hardware's prefetcher follows by itself: fetching ahead by hand, to either
- * level, from the same rows or from the next ones, costs a quarter to a third (32 rows: 1,002 GFLOP/s without, 600 to 800
+ * level, from the same rows or from the next ones, costs a tenth to a quarter (32 rows: 720 GFLOP/s without, 540 to 646
  * with).
  *
  * Loops: weight rows by 32; activation rows by 32; all of k, so that sums never leave their tiles. Activations come from
  * the second-level cache and must fit there beside the weights. Steps are pipelined: the next tiles are loaded between
- * the products of these, each as soon as its register is free (3 to 8% faster than loads first).
+ * the products of these, each as soon as its register is free (5 to 12% faster than loads first).
  *
- * One core, 2048 x 2048, weights in the third level, GFLOP/s, this way and unpacked: 8 rows 204, 114; 32 rows 1,002, 420;
- * 64 rows 985, 643; 128 rows 1,160, 880; 256 rows 1,103, 932; 512 rows, where activations no longer fit, 1,010, 1,060; with
- * k = 8192 and 512 rows 640, 1,000.
+ * One core, 2048 x 2048, weights in the third level, GFLOP/s, this way and unpacked: 8 rows 199, 112; 32 rows 781, 353;
+ * 64 rows 985, 643; 128 rows 1,119, 797; 256 rows 1,097, 959; 512 rows, where activations no longer fit, 1,010, 1,060; with
+ * k = 8192 and 512 rows 640, 1,000. Rows that start in the middle of a cache line: 628 at 32 rows.
  */
 #ifndef QUERN_TILE_STORED_H
 #define QUERN_TILE_STORED_H
