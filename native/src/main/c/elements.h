@@ -107,14 +107,6 @@ QUERN_INLINE void store_pair_n(void *p, int64_t at, int32_t format, pair x, int6
     memcpy((char *)p + at * element_bytes(format), few, (size_t)(n * element_bytes(format)));
 }
 
-/* Asks for n elements that are needed soon. */
-QUERN_INLINE void prefetch_elements(const void *p, int64_t at, int32_t format, int64_t n) {
-    const char *row = element_at(p, at, format);
-    for (int64_t i = 0; i < n * element_bytes(format); i += 64) {
-        __builtin_prefetch(row + i);
-    }
-}
-
 /* Asks for the line `bytes` behind element `at` of something that is read in order. */
 QUERN_INLINE void prefetch_pair(const void *p, int64_t at, int32_t format, int64_t bytes) {
     const char *line = (const char *)p + at * element_bytes(format) + bytes;

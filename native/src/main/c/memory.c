@@ -13,8 +13,10 @@
 
 #if defined(__linux__)
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
@@ -50,7 +52,34 @@ static uint8_t *aligned_range(size_t bytes) {
     return begin;
 }
 
+/* Whether asking helps: madvise says yes even where large pages are switched off. */
+static int are_enabled(void) {
+    char text[64] = "";
+    const int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return 0;
+    }
+    const ssize_t n = read(file, text, sizeof text - 1);
+    (void)close(file);
+    return n > 0 && !strstr(text, "[never]") && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0;
+}
+
+/* A failed move may have unmapped where it was to go: then the bytes come back there, in pages of any size. */
+static void put_back(uint8_t *to, const uint8_t *copy, size_t size) {
+    if (msync(to, size, MS_ASYNC) == 0 || errno != ENOMEM) {
+        return; /* all is mapped still */
+    }
+    void *again = mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (again != MAP_FAILED) {
+        memcpy(again, copy, size);
+        (void)mprotect(again, size, PROT_READ);
+    }
+}
+
 int32_t quern_move_to_large_pages(void *p, int64_t bytes) {
+    if (!are_enabled()) {
+        return ENOTSUP;
+    }
     uint8_t *begin = (uint8_t *)(((uintptr_t)p + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE);
     uint8_t *end = (uint8_t *)(((uintptr_t)p + (uintptr_t)bytes) / LARGE_PAGE * LARGE_PAGE);
     if (begin >= end) {
@@ -67,6 +96,9 @@ int32_t quern_move_to_large_pages(void *p, int64_t bytes) {
             mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, begin) != MAP_FAILED) {
             return 0;
         }
+        const int32_t failed = errno;
+        put_back(begin, copy, size);
+        errno = failed;
     }
     const int32_t error = errno;
     (void)munmap(copy, size);

@@ -1,9 +1,9 @@
 /*
- * Where the products of matmul_amx.c and matmul_stored.c leave their sums: as rows of F32, or through a gate as BF16 in
+ * Where the products of matmul_amx.c and tile_stored.h leave their sums: as rows of F32, or through a gate as BF16 in
  * the order of tiles. Sums are transposes, because weights are the left operand: a tile is (16 columns, 16 rows of y).
  */
-#ifndef QUERN_TILE_RESULTS_H
-#define QUERN_TILE_RESULTS_H
+#ifndef QUERN_TILE_PRODUCT_H
+#define QUERN_TILE_PRODUCT_H
 
 #include "quern.h"
 #include "tiles.h"

@@ -1,4 +1,4 @@
-/* AMX tiles as matmul_amx.c and attention_amx.c use them: two left operands, two right ones, four sums. */
+/* AMX tiles as products and attention use them: two left operands, two right ones, four sums. */
 #ifndef QUERN_TILES_H
 #define QUERN_TILES_H
 

@@ -133,7 +133,8 @@ final class AttentionStep implements Runnable {
       MemorySegment.copy(described, 0, parameters, b * described.byteSize(), described.byteSize());
     }
     long row = x.k.shape().dim(3) + x.v.shape().dim(3);
-    if (seen * heads * row <= INLINE) {
+    boolean inline = seen * heads * row <= INLINE;
+    if (inline) {
       headsTogether = heads;
     } else {
       long together = SLICE / (row * Math.min(PIECE, Math.max(1, seen / from.length)));
@@ -141,7 +142,7 @@ final class AttentionStep implements Runnable {
     }
     headSlices = (heads + headsTogether - 1) / headsTogether;
     int slices = from.length * headSlices * longest;
-    if (headsTogether == heads) {
+    if (inline) {
       for (int s = 0; s < slices; s++) {
         attend(s);
       }

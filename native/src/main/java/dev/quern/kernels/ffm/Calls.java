@@ -7,7 +7,8 @@ import java.lang.ref.Reference;
 import java.nio.file.Path;
 
 /**
- * Every restricted call of this module, and nothing else: opening the library and calling into it.
+ * Opening the library and calling into it, and nothing else; what a call looks like: {@link
+ * Handles}.
  *
  * <p>One constant handle per C signature; the function's address (which kernel, which tier) is its
  * first argument, so the JIT compiles a direct transition and the choice stays data. Operands
@@ -251,6 +252,10 @@ final class Calls {
       long ldy,
       long rows,
       long c) {
+    if (!x.isNative() || !y.isNative()) {
+      throw new IllegalArgumentException(
+          "C can't reach the Java heap; copy to native memory first");
+    }
     try {
       Handles.RowsAt.HANDLE.invokeExact(
           function, x.address() + xAt, ldx, y.address() + yAt, ldy, rows, c);

@@ -87,7 +87,7 @@ record NativeLibrary(@Nullable Functions functions, Probe probe) {
             + "=FOLDER");
   }
 
-  /** Whether the cause is the JVM's refusal; the first restricted call is in an initialiser. */
+  /** Whether the cause is the JVM's refusal of a restricted call. */
   private static boolean isDenied(Throwable e) {
     for (Throwable t = e; t != null; t = t.getCause()) {
       if (t instanceof IllegalCallerException) {

@@ -124,10 +124,9 @@ final class BenchReport {
         : limits.rate(ceiling, open.engine().pool().threads());
   }
 
-  /** The fastest unit that the precision allows and this machine has. */
+  /** The fastest unit that the kernels know on this machine, whatever the precision. */
   private Ceiling arithmetic() {
-    boolean tiles = precision() != Precision.EXACT && limit(Ceiling.BF16_TILES).isPresent();
-    return tiles ? Ceiling.BF16_TILES : Ceiling.F32_FMA;
+    return limit(Ceiling.BF16_TILES).isPresent() ? Ceiling.BF16_TILES : Ceiling.F32_FMA;
   }
 
   /** What the weights that most bytes are in were computed with. */

@@ -55,8 +55,8 @@ public final class Candidates {
       sums = new double[Math.ceilDiv(size, Weights.BLOCK)];
       changed = size;
     }
-    count(ids, Math.min(changed, size));
-    changed = Math.max(0, changed - size);
+    count(ids, changed);
+    changed = 0;
     top = Double.NEGATIVE_INFINITY;
     for (int at = 0; at < size; at += Weights.BLOCK) {
       int n = Math.min(Weights.BLOCK, size - at);

@@ -340,14 +340,14 @@ public final class Session implements AutoCloseable {
     checkFileAgain();
     DecodePlan p = recorded();
     p.run(tokens);
-    steps++;
-    if (steps == OFTEN) {
-      file.isReadOften();
-    }
     for (int i = 0; i < tokens.length; i++) {
       if (tokens[i] != IDLE) {
         cache.advance(i, 1);
       }
+    }
+    steps++;
+    if (steps == OFTEN) {
+      file.isReadOften();
     }
     return p;
   }

@@ -1,6 +1,5 @@
 package dev.quern.transformer.model;
 
-import com.sun.management.OperatingSystemMXBean;
 import dev.quern.core.io.TensorFile;
 import dev.quern.core.io.TensorInfo;
 import dev.quern.core.memory.PageMover;
@@ -10,7 +9,6 @@ import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.Setting;
 import dev.quern.transformer.decode.ModelFile;
 import java.lang.System.Logger.Level;
-import java.lang.management.ManagementFactory;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -20,16 +18,20 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * memory gives a tenth to a fifth less.
  *
  * <p>Only where there is plenty of memory, because moved weights can't be dropped and read again as
- * a file's pages can: the machine, or its container, has {@value #ROOM} times the model's size.
- * {@code -Dquern.memory.keepMapped=true} forbids it.
+ * a file's pages can, nor shared with other processes: the machine, or its container, has {@value
+ * #ROOM} times the model's size, and an {@value #RESERVE}th of it stays available, which is looked
+ * at before each part. {@code -Dquern.memory.keepMapped=true} forbids it.
  */
 final class MappedModel implements ModelFile {
   private static final System.Logger LOG = System.getLogger("dev.quern.model");
   private static final long WORTHWHILE_BYTES = 32L << 20;
   private static final long ROOM = 3;
+  private static final long RESERVE = 8;
 
   private final TensorFile file;
   private final Optional<PageMover> mover;
+  private final boolean keepMapped = Setting.flag("quern.memory.keepMapped");
+  private final AvailableMemory memory = AvailableMemory.here();
   private final AtomicBoolean started = new AtomicBoolean();
 
   MappedModel(TensorFile file, KernelRegistry kernels) {
@@ -52,15 +54,19 @@ final class MappedModel implements ModelFile {
 
   private boolean isWorthwhile() {
     long bytes = file.tensors().values().stream().mapToLong(TensorInfo::byteSize).sum();
-    return !Setting.flag("quern.memory.keepMapped")
+    return !keepMapped
         && bytes >= WORTHWHILE_BYTES
-        && ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-        && system.getTotalMemorySize() / ROOM >= bytes;
+        && memory.total() / ROOM >= bytes
+        && hasRoom(bytes);
+  }
+
+  private boolean hasRoom(long bytes) {
+    return memory.available() - bytes >= memory.total() / RESERVE;
   }
 
   private void move(PageMover with) {
     try {
-      long moved = file.moveTo(with);
+      long moved = file.moveTo(part -> hasRoom(part.byteSize()) && with.move(part));
       LOG.log(Level.DEBUG, "{0}: {1} bytes are in large pages", file.path(), moved);
     } catch (ScopeClosedException | FormatException e) {
       LOG.log(Level.DEBUG, "the model went away while it was moved into large pages", e);

@@ -66,6 +66,20 @@ class SamplerTest {
   }
 
   @Test
+  void vocabulariesOfDifferentLengthsDontMix() {
+    Sampler s = Sampler.of(SamplingOptions.of(1, 7).withCuts(900, 1, 0));
+    float[] ascending = new float[1000];
+    for (int i = 0; i < ascending.length; i++) {
+      ascending[i] = i * 1e-3f;
+    }
+    float[] certain = new float[1000];
+    certain[650] = 1000;
+    s.sample(ascending, NONE);
+    s.sample(new float[600], NONE);
+    assertEquals(650, s.sample(certain, NONE));
+  }
+
+  @Test
   void topPKeepsTheTokenThatReachesP() {
     // Probabilities: tokens 1 and 4 have 0.386 each, 2 has 0.142, 0 has 0.052.
     assertEquals(Set.of(1), drawn(SamplingOptions.of(1, 3).withCuts(0, 0.38, 0)));
