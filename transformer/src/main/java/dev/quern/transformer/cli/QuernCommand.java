@@ -75,6 +75,11 @@ public final class QuernCommand {
     return all;
   }
 
+  /** Of a bare class, picocli would leave out the model transformer. */
+  private static CommandLine transformed(Class<?> command) {
+    return new CommandLine(command);
+  }
+
   /**
    * What understands a command line.
    *
@@ -84,9 +89,9 @@ public final class QuernCommand {
     CommandLine line = new CommandLine(new QuernCommand());
     Class<?> wanted = args.length == 0 ? null : COMMANDS.get(args[0]);
     if (wanted == null || wanted == HelpCommand.class) {
-      COMMANDS.forEach(line::addSubcommand);
+      COMMANDS.forEach((name, command) -> line.addSubcommand(name, transformed(command)));
     } else {
-      line.addSubcommand(args[0], wanted);
+      line.addSubcommand(args[0], transformed(wanted));
     }
     return line.setCaseInsensitiveEnumValuesAllowed(true)
         .setExpandAtFiles(false) // a prompt may begin with @
