@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Measures what this machine can do at most, with the loops of the kernel providers: the best of
@@ -22,7 +23,6 @@ import java.util.Arrays;
  */
 public final class Ceilings implements AutoCloseable {
   private static final int RUNS = 5;
-  private static final int FORKS = 20_000;
   private static final long LEAST_NANOS = 20_000_000;
   private static final long MOST_ROUNDS = 1L << 40;
   private static final long LARGE_PAGE = 2L << 20;
@@ -125,20 +125,34 @@ public final class Ceilings implements AutoCloseable {
   }
 
   /**
-   * Measures what every kernel pays that is shared out to several threads: to hand out a slice for
-   * each of them and to wait for the last, when none of them does anything.
+   * Measures what a kernel pays that is shared out to several threads: to hand out a slice to each
+   * of them and to wait for the last. The slices only wait until all have begun, so that no thread
+   * takes two.
    *
    * @param threads from 2 to what was opened
    * @return microseconds
    */
   public Result measureForkJoin(int threads) {
+    AtomicInteger begun = new AtomicInteger();
+    TaskPool.Task meet =
+        _ -> {
+          int all = Math.ceilDiv(begun.incrementAndGet(), threads) * threads;
+          while (begun.get() < all) {
+            Thread.onSpinWait();
+          }
+        };
     double best = Double.POSITIVE_INFINITY;
     for (int run = 0; run < RUNS; run++) {
+      begun.set(0);
       long start = System.nanoTime();
-      for (int i = 0; i < FORKS; i++) {
-        pool.parallelFor(threads, _ -> {});
-      }
-      best = Math.min(best, (System.nanoTime() - start) * 1e-3 / FORKS);
+      long nanos;
+      int forks = 0;
+      do {
+        pool.parallelFor(threads, meet);
+        forks++;
+        nanos = System.nanoTime() - start;
+      } while (nanos < LEAST_NANOS);
+      best = Math.min(best, nanos * 1e-3 / forks);
     }
     return new Result.Measured("task pool", best);
   }

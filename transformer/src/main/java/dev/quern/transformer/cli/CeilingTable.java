@@ -63,7 +63,7 @@ final class CeilingTable {
       }
       if (threads > 1) {
         Result cost = ceilings.measureForkJoin(threads);
-        table.rows.add(new Row("FORK_JOIN", "hand out empty slices and wait", "µs", threads, cost));
+        table.rows.add(new Row("FORK_JOIN", "hand out slices and wait", "µs", threads, cost));
       }
     }
     return table;
