@@ -163,7 +163,8 @@ final class BenchCommand implements Callable<Integer> {
 
   private double[] measure(Session session, int tokens, Runnable run) {
     double[] tokensPerSecond = new double[repetitions];
-    for (long begin = System.nanoTime(); System.nanoTime() - begin < WARM_UP_NANOS; ) {
+    long begin = System.nanoTime();
+    while (System.nanoTime() - begin < WARM_UP_NANOS || !session.isSettled()) {
       session.cache().truncate(0, depth);
       run.run();
     }

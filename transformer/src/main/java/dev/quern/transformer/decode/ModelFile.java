@@ -14,4 +14,13 @@ public interface ModelFile {
    * will be again.
    */
   default void isReadOften() {}
+
+  /**
+   * Whether nothing about it goes on in the background.
+   *
+   * @return false while {@link #isReadOften} still has work to do
+   */
+  default boolean isSettled() {
+    return true;
+  }
 }

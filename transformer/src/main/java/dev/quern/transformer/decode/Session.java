@@ -137,6 +137,16 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * Whether the model is as it will stay: not while its weights are moved into large pages in the
+   * background, which slows steps down. For measurements.
+   *
+   * @return true if nothing goes on
+   */
+  public boolean isSettled() {
+    return file.isSettled();
+  }
+
+  /**
    * Whose kernels the latest prefills ran.
    *
    * @return provider names; none before the first prefill

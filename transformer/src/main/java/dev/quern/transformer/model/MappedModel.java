@@ -33,6 +33,7 @@ final class MappedModel implements ModelFile {
   private final boolean keepMapped = Setting.flag("quern.memory.keepMapped");
   private final AvailableMemory memory = AvailableMemory.here();
   private final AtomicBoolean started = new AtomicBoolean();
+  private volatile boolean moving;
 
   MappedModel(TensorFile file, KernelRegistry kernels) {
     this.file = file;
@@ -49,7 +50,13 @@ final class MappedModel implements ModelFile {
     if (mover.isEmpty() || !started.compareAndSet(false, true) || !isWorthwhile()) {
       return;
     }
+    moving = true;
     Thread.ofPlatform().daemon().name("quern-large-pages").start(() -> move(mover.get()));
+  }
+
+  @Override
+  public boolean isSettled() {
+    return !moving;
   }
 
   private boolean isWorthwhile() {
@@ -70,6 +77,8 @@ final class MappedModel implements ModelFile {
       LOG.log(Level.DEBUG, "{0}: {1} bytes are in large pages", file.path(), moved);
     } catch (ScopeClosedException | FormatException e) {
       LOG.log(Level.DEBUG, "the model went away while it was moved into large pages", e);
+    } finally {
+      moving = false;
     }
   }
 }
