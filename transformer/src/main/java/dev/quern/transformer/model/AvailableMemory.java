@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.LongSupplier;
 
@@ -46,8 +47,9 @@ final class AvailableMemory {
 
   /** Bytes that can still be taken; 0 if unknown. */
   long available() {
-    OptionalLong all = field("MemTotal:");
-    OptionalLong available = field("MemAvailable:");
+    List<String> lines = lines();
+    OptionalLong all = field(lines, "MemTotal:");
+    OptionalLong available = field(lines, "MemAvailable:");
     if (all.isEmpty() || available.isEmpty()) {
       return free.getAsLong();
     }
@@ -55,16 +57,24 @@ final class AvailableMemory {
     return limited ? Math.min(available.getAsLong(), free.getAsLong()) : available.getAsLong();
   }
 
-  private OptionalLong field(String name) {
+  private List<String> lines() {
     try {
-      for (String line : Files.readAllLines(machine)) {
-        if (line.startsWith(name) && line.endsWith(" kB")) {
-          String number = line.substring(name.length(), line.length() - 3).strip();
+      return Files.readAllLines(machine);
+    } catch (IOException _) {
+      return List.of(); // another system, or a sandbox
+    }
+  }
+
+  private static OptionalLong field(List<String> lines, String name) {
+    for (String line : lines) {
+      if (line.startsWith(name) && line.endsWith(" kB")) {
+        String number = line.substring(name.length(), line.length() - 3).strip();
+        try {
           return OptionalLong.of(Math.multiplyExact(Long.parseLong(number), 1024L));
+        } catch (NumberFormatException | ArithmeticException _) {
+          return OptionalLong.empty();
         }
       }
-    } catch (IOException | NumberFormatException | ArithmeticException _) {
-      return OptionalLong.empty(); // another system, or a sandbox
     }
     return OptionalLong.empty();
   }

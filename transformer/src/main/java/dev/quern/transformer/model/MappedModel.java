@@ -31,7 +31,6 @@ final class MappedModel implements ModelFile {
   private final TensorFile file;
   private final Optional<PageMover> mover;
   private final boolean keepMapped = Setting.flag("quern.memory.keepMapped");
-  private final AvailableMemory memory = AvailableMemory.here();
   private final AtomicBoolean started = new AtomicBoolean();
   private volatile boolean moving;
 
@@ -47,11 +46,14 @@ final class MappedModel implements ModelFile {
 
   @Override
   public void isReadOften() {
-    if (mover.isEmpty() || !started.compareAndSet(false, true) || !isWorthwhile()) {
+    if (keepMapped || mover.isEmpty() || !started.compareAndSet(false, true)) {
       return;
     }
-    moving = true;
-    Thread.ofPlatform().daemon().name("quern-large-pages").start(() -> move(mover.get()));
+    AvailableMemory memory = AvailableMemory.here();
+    if (isWorthwhile(memory)) {
+      moving = true;
+      Thread.ofPlatform().daemon().name("quern-large-pages").start(() -> move(mover.get(), memory));
+    }
   }
 
   @Override
@@ -59,21 +61,18 @@ final class MappedModel implements ModelFile {
     return !moving;
   }
 
-  private boolean isWorthwhile() {
+  private boolean isWorthwhile(AvailableMemory memory) {
     long bytes = file.tensors().values().stream().mapToLong(TensorInfo::byteSize).sum();
-    return !keepMapped
-        && bytes >= WORTHWHILE_BYTES
-        && memory.total() / ROOM >= bytes
-        && hasRoom(bytes);
+    return bytes >= WORTHWHILE_BYTES && memory.total() / ROOM >= bytes && hasRoom(memory, bytes);
   }
 
-  private boolean hasRoom(long bytes) {
+  private static boolean hasRoom(AvailableMemory memory, long bytes) {
     return memory.available() - bytes >= memory.total() / RESERVE;
   }
 
-  private void move(PageMover with) {
+  private void move(PageMover with, AvailableMemory memory) {
     try {
-      long moved = file.moveTo(part -> hasRoom(part.byteSize()) && with.move(part));
+      long moved = file.moveTo(part -> hasRoom(memory, part.byteSize()) && with.move(part));
       LOG.log(Level.DEBUG, "{0}: {1} bytes are in large pages", file.path(), moved);
     } catch (ScopeClosedException | FormatException e) {
       LOG.log(Level.DEBUG, "the model went away while it was moved into large pages", e);
