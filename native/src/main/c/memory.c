@@ -11,6 +11,13 @@
 #endif
 #include "quern.h"
 
+void quern_fetch(int64_t address, int64_t bytes) {
+    const uint8_t *p = (const uint8_t *)(uintptr_t)address;
+    for (int64_t line = 0; line < bytes; line += 64) {
+        __builtin_prefetch(p + line, 0, 2);
+    }
+}
+
 #if defined(__linux__)
 #include <errno.h>
 #include <fcntl.h>

@@ -56,7 +56,7 @@
 #define QUERN_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a meaning changes; the binding refuses another one. */
-enum { QUERN_ABI_VERSION = 6 };
+enum { QUERN_ABI_VERSION = 7 };
 
 /* Formats of plain elements. */
 enum { QUERN_F32 = 0, QUERN_F16 = 1, QUERN_BF16 = 2 };
@@ -90,6 +90,12 @@ QUERN_API int32_t quern_large_pages(void *p, int64_t bytes);
  * read-only: 0, an error number, or -1. Other threads may read meanwhile; the mapping must stay.
  */
 QUERN_API int32_t quern_move_to_large_pages(void *p, int64_t bytes);
+
+/*
+ * Asks for [address, address + bytes) to be brought into this core's second-level cache. Nothing is read: what is mapped no
+ * more is no harm.
+ */
+QUERN_API void quern_fetch(int64_t address, int64_t bytes);
 
 /* Scratch for one running matmul or gemm slice of depth k. */
 QUERN_API int64_t quern_scratch_bytes(int64_t k);

@@ -6,6 +6,8 @@ import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.ReadAhead;
+import dev.quern.core.spi.StreamingCall;
 import dev.quern.core.type.Device;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -76,7 +78,21 @@ final class PlanBinder {
                       eager.pool(),
                       scratch)));
     }
+    announce(calls);
     return new Bound(List.copyOf(calls), List.copyOf(steps), byOwner(uses), writes, scratch);
+  }
+
+  /** Tells each streaming call what the next one reads first; after the last comes the first. */
+  static void announce(List<Runnable> calls) {
+    ReadAhead next = null;
+    for (int i = 2 * calls.size() - 1; i >= 0; i--) {
+      if (calls.get(i % calls.size()) instanceof StreamingCall call && call.first() != null) {
+        if (next != null) {
+          call.then(next);
+        }
+        next = call.first();
+      }
+    }
   }
 
   /** Those of one owner side by side, so that a replay acquires each owner once. */

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #parallelFor} may be called from any thread, virtual ones too, several at once; the
  * caller works along. A call from inside a slice runs inline. Idle threads spin briefly before they
  * park: between two kernels of a decode step there are microseconds, and waking a thread costs tens
- * of them.
+ * of them. Meanwhile they fetch what {@link #whileIdle} names.
  *
  * <p>Results must not depend on the number of threads: cut the work by its shape, never by {@link
  * #threads()}.
@@ -39,6 +39,7 @@ public final class TaskPool implements AutoCloseable {
   private final Worker[] workers;
   private final AtomicReferenceArray<TaskJob> jobs = new AtomicReferenceArray<>(MAX_CALLERS);
   private final ThreadLocal<TaskJob> own = ThreadLocal.withInitial(TaskJob::new);
+  private volatile @Nullable ReadAhead ahead;
   private volatile boolean open = true;
 
   /**
@@ -126,8 +127,11 @@ public final class TaskPool implements AutoCloseable {
     while (job.runOne()) {
       // the caller works along
     }
-    for (int spins = 0; !job.isDone(); spins++) {
-      if (spins < idleSpins) {
+    for (int spins = 0; !job.isDone(); ) {
+      if (fetchAhead()) {
+        continue;
+      }
+      if (spins++ < idleSpins) {
         Thread.onSpinWait();
       } else {
         LockSupport.parkNanos(PARK_NANOS);
@@ -135,6 +139,24 @@ public final class TaskPool implements AutoCloseable {
     }
     jobs.set(slot, null);
     job.finish();
+  }
+
+  /**
+   * What threads fetch while they wait, until another is named. A hint: with several callers the
+   * latest counts.
+   *
+   * @param next what will be read soon
+   */
+  public void whileIdle(ReadAhead next) {
+    if (workers.length > 0) {
+      next.begin();
+      ahead = next;
+    }
+  }
+
+  private boolean fetchAhead() {
+    ReadAhead a = ahead;
+    return a != null && a.fetch();
   }
 
   private static void inline(int slices, Task task) {
@@ -191,6 +213,8 @@ public final class TaskPool implements AutoCloseable {
       while (open) {
         if (runAny()) {
           idle = 0;
+        } else if (fetchAhead()) {
+          continue;
         } else if (idle++ < idleSpins) {
           Thread.onSpinWait();
         } else {

@@ -42,6 +42,40 @@ class TaskPoolTest {
     }
   }
 
+  /** One thread runs the only long slice; the other has nothing left but to fetch. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aThreadThatWaitsFetches(int longSlice) {
+    int most = 100;
+    LongAdder fetched = new LongAdder();
+    ReadAhead ahead =
+        new ReadAhead() {
+          @Override
+          public void begin() {
+            fetched.reset();
+          }
+
+          @Override
+          public boolean fetch() {
+            boolean more = fetched.sum() < most;
+            fetched.add(more ? 1 : 0);
+            return more;
+          }
+        };
+    try (TaskPool pool = new TaskPool(2)) {
+      fetched.add(7);
+      pool.whileIdle(ahead);
+      pool.parallelFor(
+          2,
+          slice -> {
+            while (slice == longSlice && fetched.sum() < most) {
+              Thread.onSpinWait();
+            }
+          });
+      assertEquals(most, fetched.sum());
+    }
+  }
+
   @Test
   void nestedCallsRunInline() {
     try (TaskPool pool = new TaskPool(3)) {

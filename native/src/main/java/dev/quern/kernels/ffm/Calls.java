@@ -55,6 +55,15 @@ final class Calls {
     }
   }
 
+  /** {@code quern_fetch(address, bytes)}: only a hint, so nothing need be there. */
+  static void fetch(MemorySegment function, long address, long bytes) {
+    try {
+      Handles.Fetch.HANDLE.invokeExact(function, address, bytes);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
   /** {@code quern_ceiling_...}: the work done in rounds over x; the sink takes the result. */
   static long ceiling(
       MemorySegment function, MemorySegment x, long bytes, long rounds, MemorySegment sink) {

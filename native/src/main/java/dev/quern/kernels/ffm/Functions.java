@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
  */
 final class Functions {
   /** The version of {@code quern.h} that {@link Calls} is written for. */
-  static final int VERSION = 6;
+  static final int VERSION = 7;
 
   /**
    * A kernel in a tier.
@@ -33,6 +33,7 @@ final class Functions {
   private final MemorySegment attentionScratchBytes;
   private final MemorySegment largePages;
   private final MemorySegment moveToLargePages;
+  private final MemorySegment fetch;
 
   private Functions(SymbolLookup library, Set<Tier> tiers) {
     this.library = library;
@@ -41,6 +42,7 @@ final class Functions {
     this.attentionScratchBytes = library.findOrThrow("quern_attention_scratch_bytes");
     this.moveToLargePages = library.findOrThrow("quern_move_to_large_pages");
     this.largePages = library.findOrThrow("quern_large_pages");
+    this.fetch = library.findOrThrow("quern_fetch");
   }
 
   /**
@@ -112,6 +114,11 @@ final class Functions {
   /** Moves mapped memory that nobody writes into large pages; false if the system won't. */
   boolean moveToLargePages(MemorySegment mapped) {
     return Calls.largePages(moveToLargePages, mapped) == 0;
+  }
+
+  /** {@code quern_fetch}, for {@link Ahead}. */
+  MemorySegment fetch() {
+    return fetch;
   }
 
   /** Asks for large pages, best before memory is touched; whether the system agreed. */

@@ -145,7 +145,8 @@ final class FusedKernel implements Kernel {
               args.outputs().get(i).base(), bias ? args.input(1 + count + i).base() : null, null);
       products.add(new Product(functions, path, a, weight(args.input(1 + i)), result));
     }
-    return new Stages(args.pool(), List.of(List.copyOf(converted.values()), products));
+    return new Stages(
+        args.pool(), functions.fetch(), List.of(List.copyOf(converted.values()), products));
   }
 
   private Runnable linearAdd(KernelArgs args, boolean bias) {
@@ -158,7 +159,7 @@ final class FusedKernel implements Kernel {
             bias ? args.input(2).base() : null,
             args.inputs().getLast().base());
     Product product = new Product(functions, path, a, weight(args.input(1)), result);
-    return new Stages(args.pool(), List.of(List.of(a), List.of(product)));
+    return new Stages(args.pool(), functions.fetch(), List.of(List.of(a), List.of(product)));
   }
 
   private Runnable feedForward(KernelArgs args, BinaryOp op, boolean residual) {
@@ -184,6 +185,9 @@ final class FusedKernel implements Kernel {
     MemorySegment r = residual ? args.input(4).base() : null;
     var result = new Product.Result(args.output().base(), null, r);
     Product down = new Product(functions, second, h, weight(args.input(3)), result);
-    return new Stages(args.pool(), List.of(List.of(a), List.of(gated), List.of(h), List.of(down)));
+    return new Stages(
+        args.pool(),
+        functions.fetch(),
+        List.of(List.of(a), List.of(gated), List.of(h), List.of(down)));
   }
 }

@@ -4,6 +4,7 @@ import dev.quern.core.op.BinaryOp;
 import dev.quern.kernels.ffm.Functions.Function;
 import dev.quern.kernels.ffm.ProductPath.Activation;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,6 +92,12 @@ final class GatedProduct implements Part {
   @Override
   public int slices() {
     return cut.slices(1);
+  }
+
+  @Override
+  public List<MemorySegment> streams(int slice) {
+    long n0 = cut.column(slice);
+    return path.packs() ? List.of() : gate.streams(0, n0, cut.endColumn(n0));
   }
 
   @Override

@@ -100,6 +100,10 @@ final class Handles {
     static final MethodHandle HANDLE = handle(FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
   }
 
+  static final class Fetch {
+    static final MethodHandle HANDLE = handle(procedure("ll"));
+  }
+
   static final class Ceiling {
     static final MethodHandle HANDLE =
         handle(FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS));

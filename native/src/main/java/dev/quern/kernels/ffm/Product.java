@@ -1,6 +1,8 @@
 package dev.quern.kernels.ffm;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** One product y = x · Wᵀ (+ bias) (+ residual), cut in slices. */
@@ -14,7 +16,18 @@ final class Product implements Part {
    * @param offsets bytes from the base, one per batch
    */
   @SuppressWarnings("ArrayRecordComponent") // an internal bundle, never compared
-  record Weight(MemorySegment base, long stride, long n, long[] offsets) {}
+  record Weight(MemorySegment base, long stride, long n, long[] offsets) {
+    private static final int STREAMS = 4;
+
+    /** Rows from n0 to n1 of a batch, as kernels for few rows read them: four streams. */
+    List<MemorySegment> streams(int batch, long n0, long n1) {
+      long bytes = (n1 - n0) / STREAMS * stride;
+      long first = offsets[batch] + n0 * stride;
+      return IntStream.range(0, bytes > 0 ? STREAMS : 0)
+          .mapToObj(i -> base.asSlice(first + i * bytes, bytes))
+          .toList();
+    }
+  }
 
   /**
    * A result.
@@ -48,6 +61,15 @@ final class Product implements Part {
   @Override
   public int slices() {
     return cut.slices(x.batches());
+  }
+
+  @Override
+  public List<MemorySegment> streams(int slice) {
+    if (path.packs()) {
+      return List.of();
+    }
+    long n0 = cut.column(slice);
+    return w.streams(cut.batch(slice), n0, cut.endColumn(n0));
   }
 
   @Override

@@ -122,7 +122,7 @@ final class ProductKernel implements Kernel {
     MemorySegment bias = args.inputs().size() > 2 ? args.input(2).base() : null;
     Activations a = Activations.of(rows, path, args.scratch());
     var product = new Product(functions, path, a, weight, new Product.Result(y.base(), bias, null));
-    return new Stages(args.pool(), List.of(List.of(a), List.of(product)));
+    return new Stages(args.pool(), functions.fetch(), List.of(List.of(a), List.of(product)));
   }
 
   /** Bytes from row to row of x; a contiguous x is one matrix whatever its rank. */

@@ -1,10 +1,18 @@
 package dev.quern.kernels.ffm;
 
+import dev.quern.core.spi.ReadAhead;
+import dev.quern.core.spi.StreamingCall;
 import dev.quern.core.spi.TaskPool;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** Parts of a call: those of a stage at the same time, one stage after the other. */
-final class Stages implements Runnable {
+/**
+ * Parts of a call: those of a stage at the same time, one stage after the other. A thread that has
+ * nothing left to do in a stage fetches what the next one reads first.
+ */
+final class Stages implements StreamingCall {
   private final TaskPool pool;
   private final Stage[] stages;
 
@@ -12,36 +20,85 @@ final class Stages implements Runnable {
    * A call.
    *
    * @param pool its threads
+   * @param fetch {@code quern_fetch}
    * @param stages parts of each; those without slices are left out
    */
-  Stages(TaskPool pool, List<List<? extends Part>> stages) {
+  Stages(TaskPool pool, MemorySegment fetch, List<List<? extends Part>> stages) {
     this.pool = pool;
     this.stages =
         stages.stream()
-            .map(
-                parts -> new Stage(parts.stream().filter(p -> p.slices() > 0).toArray(Part[]::new)))
+            .map(parts -> new Stage(parts, fetch, pool.threads()))
             .filter(s -> s.slices > 0)
             .toArray(Stage[]::new);
+    Stage last = null;
+    for (Stage s : this.stages) {
+      if (last != null && s.first != null) {
+        last.next = s.first;
+      }
+      last = s.first == null ? last : s;
+    }
   }
 
   @Override
   public void run() {
     for (Stage s : stages) {
+      ReadAhead next = s.next;
+      if (next != null) {
+        pool.whileIdle(next);
+      }
       pool.parallelFor(s.slices, s);
+    }
+  }
+
+  @Override
+  public @Nullable ReadAhead first() {
+    for (Stage s : stages) {
+      if (s.first != null) {
+        return s.first;
+      }
+    }
+    return null;
+  }
+
+  @Override
+  public void then(ReadAhead next) {
+    for (int i = stages.length - 1; i >= 0; i--) {
+      if (stages[i].first != null) {
+        stages[i].next = next;
+        return;
+      }
     }
   }
 
   private static final class Stage implements TaskPool.Task {
     private final Part[] parts;
     private final int slices;
+    private final @Nullable ReadAhead first;
+    private @Nullable ReadAhead next;
 
-    Stage(Part[] parts) {
-      this.parts = parts;
+    Stage(List<? extends Part> all, MemorySegment fetch, int threads) {
+      this.parts = all.stream().filter(p -> p.slices() > 0).toArray(Part[]::new);
       int sum = 0;
       for (Part p : parts) {
         sum = Math.addExact(sum, p.slices());
       }
       slices = sum;
+      List<MemorySegment> streams = new ArrayList<>();
+      for (int slice = sum - 1; slice >= Math.max(0, sum - threads); slice--) {
+        streams.addAll(streams(slice)); // threads take slices from the end
+      }
+      first = streams.isEmpty() ? null : new Ahead(fetch, streams);
+    }
+
+    private List<MemorySegment> streams(int slice) {
+      int left = slice;
+      for (Part p : parts) {
+        if (left < p.slices()) {
+          return p.streams(left);
+        }
+        left -= p.slices();
+      }
+      return List.of();
     }
 
     @Override
