@@ -213,19 +213,24 @@ public final class TaskPool implements AutoCloseable {
       while (open) {
         if (runAny()) {
           idle = 0;
-        } else if (fetchAhead()) {
-          continue;
-        } else if (idle++ < idleSpins) {
-          Thread.onSpinWait();
-        } else {
-          parked = true;
-          if (!runAny() && open) {
-            LockSupport.park(TaskPool.this);
-          }
-          parked = false;
-          idle = 0;
+        } else if (!fetchAhead()) {
+          idle = pause(idle);
         }
       }
+    }
+
+    /** Spins once, or parks after many times; how many times it has spun since. */
+    private int pause(int spins) {
+      if (spins < idleSpins) {
+        Thread.onSpinWait();
+        return spins + 1;
+      }
+      parked = true;
+      if (!runAny() && open) {
+        LockSupport.park(TaskPool.this);
+      }
+      parked = false;
+      return 0;
     }
   }
 }

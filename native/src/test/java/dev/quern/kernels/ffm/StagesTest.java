@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.spi.ReadAhead;
 import dev.quern.core.spi.TaskPool;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -21,7 +22,10 @@ class StagesTest {
   private final MemorySegment fetch = Harness.tiers().getLast().fetch();
   private final List<String> log = Collections.synchronizedList(new ArrayList<>());
 
-  /** A part that notes what runs; the streams of its slices, if any, begin where nothing is. */
+  /**
+   * A part that notes what runs; the streams of its slices, if any, may be gone by the time they
+   * are fetched.
+   */
   private final class Noted implements Part {
     private final String name;
     private final int slices;
@@ -40,9 +44,7 @@ class StagesTest {
 
     @Override
     public List<MemorySegment> streams(int slice) {
-      return streamBytes == 0
-          ? List.of()
-          : List.of(MemorySegment.ofAddress(PIECE * (1 + slice)).reinterpret(streamBytes));
+      return streamBytes == 0 ? List.of() : List.of(Arena.ofAuto().allocate(streamBytes));
     }
 
     @Override
@@ -87,7 +89,7 @@ class StagesTest {
       assertFalse(first.fetch(), "nothing before it begins");
       assertEquals(2 * 4, fetches(first), "two threads, four pieces each");
       assertEquals(2 * 4, fetches(first), "again");
-      Part large = new Noted("large", 5, 1L << 40);
+      Part large = new Noted("large", 5, 4 << 20);
       ReadAhead most = new Stages(pool, fetch, List.of(List.of(large))).first();
       assertNotNull(most);
       assertEquals((1 << 20) / PIECE, fetches(most), "no more than half of a cache");
