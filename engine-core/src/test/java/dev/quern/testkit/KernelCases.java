@@ -50,6 +50,7 @@ public final class KernelCases {
       MatMulCases.add(cases);
       DataCases.add(cases);
       AttentionCases.add(cases);
+      GradientCases.add(cases);
       StateCases.add(cases);
       return List.copyOf(cases);
     }

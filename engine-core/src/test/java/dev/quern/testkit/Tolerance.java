@@ -1,5 +1,7 @@
 package dev.quern.testkit;
 
+import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.AttentionOp.Rope;
 import dev.quern.core.op.BinaryOp.GeGlu;
@@ -8,8 +10,10 @@ import dev.quern.core.op.BinaryOp.Minimum;
 import dev.quern.core.op.BinaryOp.Pow;
 import dev.quern.core.op.BinaryOp.SwiGlu;
 import dev.quern.core.op.CreateOp.RandomNormal;
+import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp.LayerNorm;
 import dev.quern.core.op.NormOp.LogSoftmax;
 import dev.quern.core.op.NormOp.RmsNorm;
@@ -22,6 +26,7 @@ import dev.quern.core.op.ReduceOp.Min;
 import dev.quern.core.op.ReduceOp.Prod;
 import dev.quern.core.op.ReduceOp.Sum;
 import dev.quern.core.op.ReduceOp.Var;
+import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.UnaryOp.Clip;
 import dev.quern.core.op.UnaryOp.Cos;
 import dev.quern.core.op.UnaryOp.Erf;
@@ -111,6 +116,11 @@ public record Tolerance(
       case Rope _ -> of(4, 16, 0);
       case Attention _ -> precision == Precision.EXACT ? of(8, 128, 0) : of(8, FAST_ATTENTION, 0);
       case LossOp _ -> of(16, 8, 8);
+      case ActivationGradOp _ -> of(16, 4, 16);
+      case NormGradOp _ -> of(16, 64, 0);
+      case AttentionGradOp _ -> of(8, 256, 0);
+      case ScatterOp _ -> of(1, 16, 0);
+      case DropoutOp _ -> of(2, 0, 0);
       case RandomNormal _ -> of(2, 0, 2);
       default -> BITS;
     };

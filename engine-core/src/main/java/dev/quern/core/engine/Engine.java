@@ -1,6 +1,7 @@
 package dev.quern.core.engine;
 
 import dev.quern.core.autograd.Tape;
+import dev.quern.core.autograd.Tapes;
 import dev.quern.core.memory.Lifetime;
 import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
@@ -20,7 +21,6 @@ import dev.quern.core.spi.KernelRegistry;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.Device;
-import dev.quern.core.type.GradientException;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.QuernException;
@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,7 +41,7 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
   private final Eager eager;
   private final boolean ownsPool;
   private final ThreadLocal<@Nullable Recorder> recorder = new ThreadLocal<>();
-  private final ThreadLocal<@Nullable Tape> tape = new ThreadLocal<>();
+  private final ThreadLocal<@Nullable Tapes> tapes = new ThreadLocal<>();
 
   private Engine(KernelRegistry kernels, Precision precision, TaskPool pool, boolean ownsPool) {
     this.ownsPool = ownsPool;
@@ -194,23 +195,10 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
 
   @Override
   public List<Tensor> apply(Op op, List<Tensor> inputs) {
-    Tape t = tape.get();
-    Recorder r = recorder.get();
-    if (t == null) {
-      return run(r, op, inputs, false);
-    }
-    tape.remove(); // the parts of a decomposition are not noted
-    List<Tensor> all;
-    boolean residuals = t.concerns(inputs);
-    try {
-      all = run(r, op, inputs, residuals);
-    } finally {
-      tape.set(t);
-    }
-    int results = op.infer(inputs.stream().map(Tensor::spec).toList()).size();
-    List<Tensor> outputs = all.subList(0, results);
-    t.note(op, inputs, outputs, all.subList(results, all.size()));
-    return outputs;
+    Tapes t = tapes.get();
+    return t == null
+        ? run(op, inputs, false)
+        : t.apply(op, inputs, residuals -> run(op, inputs, residuals));
   }
 
   @Override
@@ -226,7 +214,8 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
     return new Devices(devices()).move(tensor, device);
   }
 
-  private List<Tensor> run(@Nullable Recorder r, Op op, List<Tensor> inputs, boolean residuals) {
+  private List<Tensor> run(Op op, List<Tensor> inputs, boolean residuals) {
+    Recorder r = recorder.get();
     return r == null
         ? eager.run(op, inputs, residuals, TensorScope::allocate)
         : r.apply(op, inputs, residuals);
@@ -261,18 +250,31 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
   }
 
   /**
-   * Opens a gradient tape on this thread.
+   * Opens a gradient tape on this thread. Tapes nest: one opened inside another one is closed
+   * first, and the outer one sees what the inner one computes.
    *
    * @return the tape, to be closed
-   * @throws GradientException if one is open already
    */
   public Tape tape() {
-    if (tape.get() != null) {
-      throw new GradientException("[tape] one is open on this thread already; close it first");
+    Tapes t = tapes.get();
+    if (t == null) {
+      t = new Tapes(tapes::remove);
+      tapes.set(t);
     }
-    Tape t = new Tape(_ -> tape.remove());
-    tape.set(t);
-    return t;
+    return t.open();
+  }
+
+  /**
+   * Runs code of which the open tapes keep only inputs and results: {@link Tape#checkpoint}. For
+   * layers, which don't know of tapes; without one it just runs the code.
+   *
+   * @param code from inputs to results
+   * @param inputs its arguments
+   * @return its results
+   */
+  public List<Tensor> checkpoint(UnaryOperator<List<Tensor>> code, List<Tensor> inputs) {
+    Tapes t = tapes.get();
+    return t == null ? code.apply(inputs) : t.checkpoint(code, inputs);
   }
 
   /**

@@ -1,10 +1,9 @@
 package dev.quern.core.op;
 
 import dev.quern.core.op.AttentionOp.Attention;
-import dev.quern.core.type.GradientException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -22,24 +21,44 @@ final class AttentionMath {
     return ungroup(p.matmul(keys(in.get(2).cast(p.dtype()))), in.get(0).shape());
   }
 
-  static List<@Nullable Tensor> gradients(Attention op, Backward pass) {
-    if (op.softCap() != 0) {
-      throw new GradientException(
-          "[attention] has no gradient with a soft cap yet; use softCap = 0, or spell it out");
-    }
-    List<Tensor> in = pass.inputs();
-    Tensor p = probabilities(scores(op, in)); // [b, hkv, group, tq, tk]
+  /** The gradients of q, k and v, of q's dtype. */
+  static List<Tensor> gradients(Attention op, List<Tensor> in, Tensor gradient) {
+    Tensor raw = raw(op, in);
+    Tensor p = probabilities(visible(op, in, capped(op, raw))); // [b, hkv, group, tq, tk]
     Tensor v = keys(in.get(2).cast(p.dtype())); // [b, hkv, 1, tk, dv]
     Tensor k = keys(in.get(1).cast(p.dtype()));
     long group = in.get(0).shape().dim(2) / in.get(1).shape().dim(2);
     Tensor q = queries(in.get(0), group); // [b, hkv, group, tq, d]
-    Tensor go = queries(pass.gradient(), group);
+    Tensor go = queries(gradient, group);
     Tensor dp = go.matmul(v.transpose());
-    Tensor ds = p.mul(dp.sub(p.mul(dp).sum(true, -1))).mul(op.scale());
+    Tensor ds = p.mul(dp.sub(p.mul(dp).sum(true, -1)));
+    if (op.softCap() != 0) {
+      Tensor t = capped(op, raw).mul(1.0 / op.softCap());
+      ds = ds.mul(t.mul(t).neg().add(1));
+    }
+    ds = ds.mul(op.scale());
     Tensor dq = ungroup(ds.matmul(k), in.get(0).shape());
-    Tensor dk = sumGroup(ds.transpose().matmul(q));
-    Tensor dv = sumGroup(p.transpose().matmul(go));
-    return Arrays.asList(dq, like(dk, in.get(1)), like(dv, in.get(2)));
+    return List.of(dq, sumGroup(ds.transpose().matmul(q)), sumGroup(p.transpose().matmul(go)));
+  }
+
+  /** The gradients of all inputs; for the mask, which is rare, through the parts. */
+  static List<@Nullable Tensor> vjp(Attention op, Backward pass) {
+    if (op.hasMask() && pass.needs(op.maskIndex())) {
+      return pass.through(op::decompose);
+    }
+    List<Tensor> found;
+    if (pass.residuals().isEmpty()) {
+      found = gradients(op, pass.inputs(), pass.gradient());
+    } else {
+      List<Tensor> in = new ArrayList<>(pass.inputs());
+      in.addAll(List.of(pass.gradient(), pass.output(), pass.residuals().getFirst()));
+      found = pass.gradient().executor().apply(new AttentionGradOp.AttentionGrad(op), in);
+    }
+    List<@Nullable Tensor> g = new ArrayList<>();
+    for (int i = 0; i < pass.inputs().size(); i++) {
+      g.add(i < 3 && pass.needs(i) ? like(found.get(i), pass.input(i)) : null);
+    }
+    return g;
   }
 
   /** A gradient in the dtype of what it belongs to; none for blocks, as in casts. */
@@ -47,24 +66,42 @@ final class AttentionMath {
     return x.dtype().isBlock() ? null : gradient.cast(x.dtype());
   }
 
-  /** Softmax of scores; a hidden key has probability 0 even in a row that sees nothing. */
+  /**
+   * Softmax of scores; a hidden key has probability 0 even in a row that sees nothing. Such a row
+   * is made finite first: NaN would come back in derivatives, hidden or not.
+   */
   private static Tensor probabilities(Tensor s) {
-    Tensor hidden = s.equal(s.scalarLike(Double.NEGATIVE_INFINITY));
-    return hidden.where(s.scalarLike(0), s.softmax(-1));
+    if (s.shape().elements() == 0) {
+      return s;
+    }
+    Tensor low = s.scalarLike(Double.NEGATIVE_INFINITY);
+    Tensor zero = s.scalarLike(0);
+    Tensor nothing = s.max(true, -1).equal(low);
+    return s.equal(low).where(zero, nothing.where(zero, s).softmax(-1));
   }
 
   /** Scores [b, hkv, group, tq, tk], those of hidden keys −∞. */
   private static Tensor scores(Attention op, List<Tensor> in) {
+    return visible(op, in, capped(op, raw(op, in)));
+  }
+
+  private static Tensor raw(Attention op, List<Tensor> in) {
     Tensor q = in.get(0);
-    Shape ks = in.get(1).shape();
-    long group = q.shape().dim(2) / ks.dim(2);
-    Tensor s =
-        queries(q, group).matmul(keys(in.get(1).cast(q.dtype())).transpose()).mul(op.scale());
-    if (op.softCap() != 0) {
-      s = s.mul(1.0 / op.softCap()).tanh().mul(op.softCap());
-    }
+    long group = q.shape().dim(2) / in.get(1).shape().dim(2);
+    Tensor k = keys(in.get(1).cast(q.dtype()));
+    return queries(q, group).matmul(k.transpose()).mul(op.scale());
+  }
+
+  private static Tensor capped(Attention op, Tensor s) {
+    return op.softCap() == 0 ? s : s.mul(1.0 / op.softCap()).tanh().mul(op.softCap());
+  }
+
+  private static Tensor visible(Attention op, List<Tensor> in, Tensor capped) {
+    Tensor s = capped;
     Tensor visible = positions(op, in);
     if (op.hasMask()) {
+      Shape ks = in.get(1).shape();
+      long group = in.get(0).shape().dim(2) / ks.dim(2);
       Tensor mask = grouped(in.get(op.maskIndex()), ks.dim(2), group);
       if (mask.dtype() == ScalarType.BOOL) {
         visible = visible == null ? mask : visible.and(mask);

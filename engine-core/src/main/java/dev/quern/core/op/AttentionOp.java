@@ -4,7 +4,6 @@ import dev.quern.core.type.BlockType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -65,6 +64,15 @@ public sealed interface AttentionOp extends Op {
       Tensor rotated =
           interleaved ? a2.stack(-1, b2).reshape(x.shape().with(-1, 2 * half)) : a2.concat(-1, b2);
       return List.of(rest == 0 ? rotated : rotated.concat(-1, x.slice(-1, 2 * half, rest, 1)));
+    }
+
+    /** The transpose of a rotation is the rotation back. */
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      if (p.needs(2)) {
+        return p.through(this::decompose);
+      }
+      return p.onlyFirst(p.gradient().rope(p.input(1), p.input(2).neg(), interleaved));
     }
   }
 
@@ -191,11 +199,7 @@ public sealed interface AttentionOp extends Op {
 
     @Override
     public List<@Nullable Tensor> vjp(Backward pass) {
-      List<@Nullable Tensor> g = new ArrayList<>(AttentionMath.gradients(this, pass));
-      while (g.size() < pass.inputs().size()) {
-        g.add(null);
-      }
-      return g;
+      return AttentionMath.vjp(this, pass);
     }
   }
 

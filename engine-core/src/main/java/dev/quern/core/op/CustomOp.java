@@ -5,8 +5,9 @@ import java.util.List;
 
 /**
  * The open door: an operation that a user defines. It runs on the CPU through {@link #compute},
- * eagerly and in plans, and differentiates if it overrides {@link #vjp}. A kernel provider may
- * offer a faster kernel for it, found by its name and equality.
+ * eagerly and in plans. It differentiates if it overrides {@link #vjp}, which may be any rule, or
+ * {@link #decompose}, through which a gradient is then found. A kernel provider may offer a faster
+ * kernel for it, found by its name and equality.
  *
  * <p>Make it a record, so that equal attributes share a kernel.
  */

@@ -6,6 +6,7 @@ import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -86,6 +87,19 @@ public sealed interface DataOp extends Op {
       }
       return List.of(in.getFirst().as(first.with(a, extent)));
     }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor g = p.gradient();
+      List<@Nullable Tensor> d = new ArrayList<>();
+      long at = 0;
+      for (int i = 0; i < p.inputs().size(); i++) {
+        long n = p.input(i).shape().dim(axis);
+        d.add(p.needs(i) ? g.slice(axis, at, n) : null);
+        at += n;
+      }
+      return d;
+    }
   }
 
   /**
@@ -108,6 +122,12 @@ public sealed interface DataOp extends Op {
       Infer.wholeBlocks(this, in.get(0), "x");
       return List.of(
           in.get(0).as(x.slice(0, a).concat(in.get(1).shape()).concat(x.slice(a + 1, x.rank()))));
+    }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor zeros = p.input(0).fullLike(0);
+      return p.onlyFirst(zeros.indexAdd(axis, p.input(1), p.gradient()));
     }
   }
 
@@ -136,6 +156,12 @@ public sealed interface DataOp extends Op {
       }
       return List.of(in.get(0).as(idx));
     }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor zeros = p.input(0).fullLike(0);
+      return p.onlyFirst(zeros.scatterAdd(axis, p.input(1), p.gradient()));
+    }
   }
 
   /** c ? a : b with broadcasting. Inputs c (BOOL), a, b (one dtype). */
@@ -149,6 +175,17 @@ public sealed interface DataOp extends Op {
       Infer.noBlocks(this, ab);
       Shape s = Shape.broadcast(name(), in.get(1).shape(), in.get(2).shape());
       return List.of(in.get(1).as(Shape.broadcast(name(), in.get(0).shape(), s)));
+    }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor g = p.gradient();
+      Tensor zero = g.scalarLike(0);
+      Tensor c = p.input(0);
+      return Arrays.asList(
+          null,
+          p.needs(1) ? c.where(g, zero).sumTo(p.input(1).shape()) : null,
+          p.needs(2) ? c.where(zero, g).sumTo(p.input(2).shape()) : null);
     }
   }
 
@@ -198,6 +235,15 @@ public sealed interface DataOp extends Op {
                 + to.name());
       }
       return List.of(new TensorSpec(to, in.get(1).shape().concat(Shape.of(table.shape().dim(1)))));
+    }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor table = p.input(0);
+      Tensor ids = p.input(1);
+      Tensor g = p.gradient();
+      Tensor sum = g.fullLike(0, table.shape()).indexAdd(0, ids, g);
+      return p.onlyFirst(sum.cast(table.dtype()));
     }
   }
 }

@@ -104,6 +104,11 @@ final class Infer {
     require(op, s, role, ScalarType.I32, ScalarType.I64);
   }
 
+  /** The dtype of what a norm or a loss keeps of its rows: F32, or F64 for F64. */
+  static ScalarType statistics(TensorSpec x) {
+    return x.dtype() == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
+  }
+
   static void shape(Op op, TensorSpec s, String role, Shape wanted) {
     if (!s.shape().equals(wanted)) {
       throw new ShapeException(

@@ -6,7 +6,6 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -55,14 +54,7 @@ public sealed interface MatMulOp extends Op {
 
     @Override
     public List<@Nullable Tensor> vjp(Backward p) {
-      Tensor g = p.gradient();
-      Tensor a = p.input(0);
-      Tensor b = p.input(1);
-      Tensor da = g.matmul(b.transpose()).sumTo(a.shape());
-      if (b.dtype().isBlock()) {
-        return Arrays.asList(da, null);
-      }
-      return List.of(da, a.transpose().matmul(g).sumTo(b.shape()));
+      return MatMulMath.matmul(p);
     }
   }
 
@@ -103,6 +95,11 @@ public sealed interface MatMulOp extends Op {
       Tensor y = x2.matmul(in.get(1).transpose());
       y = x.shape().rank() == 1 ? y.squeeze(0) : y;
       return List.of(bias ? y.add(in.get(2)) : y);
+    }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return MatMulMath.linear(p, bias);
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.quern.core.op;
 
-import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
 import java.util.Arrays;
@@ -52,6 +51,12 @@ public sealed interface NormOp extends Op {
       Tensor x = in.getFirst();
       return List.of(x.sub(x.logSumExp(true, axis)));
     }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor g = p.gradient();
+      return List.of(g.sub(p.output().exp().mul(g.sum(true, axis))));
+    }
   }
 
   /**
@@ -69,7 +74,7 @@ public sealed interface NormOp extends Op {
     @Override
     public List<TensorSpec> residuals(List<TensorSpec> in) {
       TensorSpec x = in.getFirst();
-      return List.of(new TensorSpec(statistics(x), x.shape().with(-1, 1)));
+      return List.of(new TensorSpec(Infer.statistics(x), x.shape().with(-1, 1)));
     }
 
     @Override
@@ -85,12 +90,11 @@ public sealed interface NormOp extends Op {
       Tensor x = p.input(0);
       Tensor r =
           p.residuals().isEmpty()
-              ? x.mul(x).mean(true, -1).add(eps).rsqrt()
-              : p.residuals().getFirst().cast(x.dtype());
-      Tensor gw = g.mul(p.input(1));
-      Tensor normalised = x.mul(r);
-      Tensor dx = r.mul(gw.sub(normalised.mul(gw.mul(normalised).mean(true, -1))));
-      return List.of(dx, g.mul(normalised).sumTo(p.input(1).shape()));
+              ? wide(x).mul(wide(x)).mean(true, -1).add(eps).rsqrt()
+              : p.residuals().getFirst();
+      Op grad = new NormGradOp.RmsNormGrad(eps, p.needs(1));
+      List<Tensor> d = g.executor().apply(grad, List.of(g, x, p.input(1), r));
+      return Arrays.asList(d.getFirst(), p.needs(1) ? d.getLast() : null);
     }
   }
 
@@ -110,7 +114,7 @@ public sealed interface NormOp extends Op {
     @Override
     public List<TensorSpec> residuals(List<TensorSpec> in) {
       TensorSpec x = in.getFirst();
-      TensorSpec s = new TensorSpec(statistics(x), x.shape().with(-1, 1));
+      TensorSpec s = new TensorSpec(Infer.statistics(x), x.shape().with(-1, 1));
       return List.of(s, s);
     }
 
@@ -121,10 +125,28 @@ public sealed interface NormOp extends Op {
       Tensor r = centred.mul(centred).mean(true, -1).add(eps).rsqrt();
       return List.of(centred.mul(r).mul(in.get(1)).add(in.get(2)));
     }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor g = p.gradient();
+      Tensor x = p.input(0);
+      List<Tensor> statistics = p.residuals();
+      if (statistics.isEmpty()) {
+        Tensor mean = wide(x).mean(true, -1);
+        statistics = List.of(mean, wide(x).var(0, true, -1).add(eps).rsqrt());
+      }
+      boolean affine = p.needs(1) || p.needs(2);
+      Op grad = new NormGradOp.LayerNormGrad(eps, affine);
+      List<Tensor> d =
+          g.executor()
+              .apply(grad, List.of(g, x, p.input(1), statistics.getFirst(), statistics.getLast()));
+      return Arrays.asList(
+          d.getFirst(), p.needs(1) ? d.get(1) : null, p.needs(2) ? d.get(2) : null);
+    }
   }
 
-  private static ScalarType statistics(TensorSpec x) {
-    return x.dtype() == ScalarType.F64 ? ScalarType.F64 : ScalarType.F32;
+  private static Tensor wide(Tensor x) {
+    return x.cast(Infer.statistics(x.spec()));
   }
 
   private static List<TensorSpec> alongAxis(Op op, List<TensorSpec> in, int axis) {

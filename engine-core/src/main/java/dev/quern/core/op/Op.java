@@ -17,14 +17,19 @@ import org.jspecify.annotations.Nullable;
 public sealed interface Op
     permits UnaryOp,
         BinaryOp,
+        ActivationGradOp,
         CompareOp,
         ReduceOp,
         MatMulOp,
         ShapeOp,
         DataOp,
+        ScatterOp,
         CreateOp,
+        DropoutOp,
         NormOp,
+        NormGradOp,
         AttentionOp,
+        AttentionGradOp,
         LossOp,
         BufferOp,
         FusedOp,
@@ -103,15 +108,29 @@ public sealed interface Op
    * The vector-Jacobian product: gradients of the inputs from gradients of the outputs, built from
    * operations of this vocabulary, so that it runs on every backend and differentiates again.
    *
+   * <p>A fused operation that doesn't override this is differentiated through what it decomposes
+   * into.
+   *
    * @param pass what the forward pass left, and the gradients of its outputs
-   * @return one gradient per input; null where the input has none (indices, masks)
-   * @throws GradientException if the operation has no gradient (yet)
+   * @return one gradient per input; null where the input has none (indices, masks) or nobody
+   *     {@linkplain Backward#needs needs} it
+   * @throws GradientException if the operation has no gradient
    */
   default List<@Nullable Tensor> vjp(Backward pass) {
-    throw new GradientException(
-        "["
-            + name()
-            + "] has no gradient yet; detach() its input, or spell it in operations that do");
+    return pass.through(
+        inputs -> {
+          List<Tensor> parts = decompose(inputs);
+          if (parts == null) {
+            throw new GradientException(
+                "["
+                    + name()
+                    + "] has no gradient; "
+                    + (this instanceof CustomOp
+                        ? "override its vjp or decompose, or detach() its input"
+                        : "detach() its input, or spell it in operations that have one"));
+          }
+          return parts;
+        });
   }
 
   /**

@@ -35,12 +35,8 @@ public sealed interface ReduceOp extends Op {
   record Sum(List<Integer> axes, boolean keepDims) implements ReduceOp {
     @Override
     public List<@Nullable Tensor> vjp(Backward p) {
-      Shape x = p.input(0).shape();
-      Shape kept = x;
-      for (int a : axes) {
-        kept = kept.with(a, 1);
-      }
-      return List.of(p.gradient().reshape(kept).expand(x));
+      Tensor x = p.input(0);
+      return List.of(ReduceMath.spread(p.gradient(), x, axes).expand(x.shape()));
     }
   }
 
@@ -50,7 +46,12 @@ public sealed interface ReduceOp extends Op {
    * @param axes which
    * @param keepDims whether they stay with extent 1
    */
-  record Prod(List<Integer> axes, boolean keepDims) implements ReduceOp {}
+  record Prod(List<Integer> axes, boolean keepDims) implements ReduceOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(ReduceMath.prod(p, axes));
+    }
+  }
 
   /**
    * Σ x / n. Floating point.
@@ -58,23 +59,42 @@ public sealed interface ReduceOp extends Op {
    * @param axes which
    * @param keepDims whether they stay with extent 1
    */
-  record Mean(List<Integer> axes, boolean keepDims) implements ReduceOp {}
+  record Mean(List<Integer> axes, boolean keepDims) implements ReduceOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Tensor x = p.input(0);
+      Tensor g = p.gradient().div((double) ReduceMath.count(x.shape(), axes));
+      return List.of(ReduceMath.spread(g, x, axes).expand(x.shape()));
+    }
+  }
 
   /**
-   * The largest; NaN if there is one. Numbers; not over an empty axis.
+   * The largest; NaN if there is one. Numbers; not over an empty axis. Equal ones share the
+   * gradient evenly.
    *
    * @param axes which
    * @param keepDims whether they stay with extent 1
    */
-  record Max(List<Integer> axes, boolean keepDims) implements ReduceOp {}
+  record Max(List<Integer> axes, boolean keepDims) implements ReduceOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(ReduceMath.extreme(p, axes));
+    }
+  }
 
   /**
-   * The smallest; NaN if there is one. Numbers; not over an empty axis.
+   * The smallest; NaN if there is one. Numbers; not over an empty axis. Equal ones share the
+   * gradient evenly.
    *
    * @param axes which
    * @param keepDims whether they stay with extent 1
    */
-  record Min(List<Integer> axes, boolean keepDims) implements ReduceOp {}
+  record Min(List<Integer> axes, boolean keepDims) implements ReduceOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(ReduceMath.extreme(p, axes));
+    }
+  }
 
   /**
    * Σ (x − mean)² / (n − correction). Floating point.
@@ -83,7 +103,12 @@ public sealed interface ReduceOp extends Op {
    * @param keepDims whether they stay with extent 1
    * @param correction 0 for the population, 1 for a sample
    */
-  record Var(List<Integer> axes, boolean keepDims, int correction) implements ReduceOp {}
+  record Var(List<Integer> axes, boolean keepDims, int correction) implements ReduceOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(ReduceMath.var(p, axes, correction));
+    }
+  }
 
   /**
    * log Σ eˣ, computed from the largest x. Floating point.
@@ -91,7 +116,12 @@ public sealed interface ReduceOp extends Op {
    * @param axes which
    * @param keepDims whether they stay with extent 1
    */
-  record LogSumExp(List<Integer> axes, boolean keepDims) implements ReduceOp {}
+  record LogSumExp(List<Integer> axes, boolean keepDims) implements ReduceOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      return List.of(ReduceMath.logSumExp(p, axes));
+    }
+  }
 
   /**
    * The index of the first largest element along one axis, as I64. NaN counts as largest.

@@ -2,7 +2,6 @@ package dev.quern.core.op;
 
 import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
-import dev.quern.core.type.GradientException;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.ShapeException;
@@ -98,16 +97,30 @@ public sealed interface ShapeOp extends Op {
   record Slice(int axis, long start, long length, long step) implements ShapeOp {
     @Override
     public List<@Nullable Tensor> vjp(Backward p) {
-      if (step != 1) {
-        throw new GradientException(
-            "[slice] with step " + step + " has no gradient yet; slice with step 1");
-      }
       Tensor g = p.gradient();
       Shape x = p.input(0).shape();
+      long stride = Math.abs(step);
+      long first = step < 0 && length > 0 ? start + (length - 1) * step : start;
+      if (step < 0 && length > 0) {
+        g = g.slice(axis, length - 1, length, -1);
+      }
+      if (stride > 1 && length > 1) {
+        g = spaced(g, x.axis(axis), stride);
+      }
+      long extent = g.shape().dim(axis);
       Tensor zero = g.scalarLike(0);
-      Tensor before = zero.expand(x.with(axis, start));
-      Tensor after = zero.expand(x.with(axis, x.dim(axis) - start - length));
+      Tensor before = zero.expand(x.with(axis, length == 0 ? 0 : first));
+      Tensor after = zero.expand(x.with(axis, x.dim(axis) - before.shape().dim(axis) - extent));
       return List.of(before.concat(axis, g, after));
+    }
+
+    /** The elements along an axis with zeros between them. */
+    private static Tensor spaced(Tensor g, int axis, long stride) {
+      long n = g.shape().dim(axis);
+      Tensor each = g.unsqueeze(axis + 1);
+      Tensor gaps = g.scalarLike(0).expand(each.shape().with(axis + 1, stride - 1));
+      Tensor all = each.concat(axis + 1, gaps).reshape(g.shape().with(axis, n * stride));
+      return all.slice(axis, 0, (n - 1) * stride + 1);
     }
 
     @Override

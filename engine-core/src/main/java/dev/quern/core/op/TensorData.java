@@ -10,7 +10,10 @@ import dev.quern.core.type.Shape;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Moving, converting and creating: {@link DataOp}, {@link CreateOp}, {@link BufferOp}. */
+/**
+ * Moving, converting and creating: {@link DataOp}, {@link ScatterOp}, {@link CreateOp}, {@link
+ * BufferOp}.
+ */
 public sealed interface TensorData permits Tensor {
 
   /**
@@ -106,6 +109,32 @@ public sealed interface TensorData permits Tensor {
   }
 
   /**
+   * This with slices added by index: y[..., indices[j...], ...] += source[..., j..., ...]. The
+   * transpose of {@link #indexSelect}.
+   *
+   * @param axis the axis that indices replace
+   * @param indices I32|I64, any shape; an index may occur often
+   * @param source x.shape[:axis] + indices.shape + x.shape[axis+1:], this dtype
+   * @return this shape and dtype
+   */
+  default Tensor indexAdd(int axis, Tensor indices, Tensor source) {
+    return one(new ScatterOp.IndexAdd(axis), indices, source);
+  }
+
+  /**
+   * This with single elements added by index along one axis: y[..., indices[..., j, ...], ...] +=
+   * source[..., j, ...]. The transpose of {@link #gather}.
+   *
+   * @param axis which
+   * @param indices I32|I64, same rank; an index may occur often
+   * @param source the shape of indices, this dtype
+   * @return this shape and dtype
+   */
+  default Tensor scatterAdd(int axis, Tensor indices, Tensor source) {
+    return one(new ScatterOp.ScatterAdd(axis), indices, source);
+  }
+
+  /**
    * this ? a : b, elementwise; this is BOOL.
    *
    * @param a where true
@@ -114,6 +143,21 @@ public sealed interface TensorData permits Tensor {
    */
   default Tensor where(Tensor a, Tensor b) {
     return one(new DataOp.Where(), a, b);
+  }
+
+  /**
+   * Rows of this table; the row of the padding id gets no gradient.
+   *
+   * @param ids I32|I64, any shape; each in 0..rows−1
+   * @param to this dtype, or F32
+   * @param paddingId an id whose row is not trained
+   * @return ids.shape + [dim]
+   */
+  default Tensor embedding(Tensor ids, ScalarType to, long paddingId) {
+    Tensor rows = embedding(ids, to);
+    Tensor padding =
+        ids.cast(ScalarType.I64).equal(ids.arange(ScalarType.I64, 1).add((double) paddingId));
+    return padding.unsqueeze(-1).where(rows.detach(), rows);
   }
 
   /**
@@ -136,6 +180,18 @@ public sealed interface TensorData permits Tensor {
    */
   default Tensor fullLike(double value) {
     return scalarLike(value).expand(self().shape());
+  }
+
+  /**
+   * A constant tensor of this dtype and another shape.
+   *
+   * @param value everywhere
+   * @param shape extents
+   * @return that shape, this dtype; a view of one value
+   * @throws DTypeException if this has a block type
+   */
+  default Tensor fullLike(double value, Shape shape) {
+    return scalarLike(value).expand(shape);
   }
 
   /**

@@ -7,7 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What networks are made of: {@link MatMulOp}, {@link NormOp}, {@link AttentionOp}, {@link LossOp}.
+ * What networks are made of: {@link MatMulOp}, {@link NormOp}, {@link AttentionOp}, {@link LossOp},
+ * {@link DropoutOp}.
  */
 public sealed interface TensorNN permits Tensor {
 
@@ -133,6 +134,32 @@ public sealed interface TensorNN permits Tensor {
    */
   default Tensor crossEntropy(Tensor targets) {
     return one(new CrossEntropy(-100, 0, Reduction.MEAN, false), targets);
+  }
+
+  /**
+   * Cross-entropy of logits [..., v] against class indices, with all its options.
+   *
+   * @param targets [...], I32|I64
+   * @param options the operation
+   * @param weight class weights [v], this dtype, if the options say so; else nothing
+   * @return a scalar, or [...] if nothing is reduced; this dtype
+   */
+  default Tensor crossEntropy(Tensor targets, CrossEntropy options, Tensor... weight) {
+    List<Tensor> rest = new ArrayList<>(List.of(targets));
+    rest.addAll(List.of(weight));
+    return one(options, rest.toArray(Tensor[]::new));
+  }
+
+  /**
+   * Zeros at random, the others enlarged so that the expected sum stays: {@link DropoutOp.Dropout}.
+   * The same seed drops the same elements; draw a new one for each layer and step.
+   *
+   * @param p the share that becomes 0, 0 ≤ p &lt; 1; with 0 this is returned
+   * @param seed I64 [2], seed and offset
+   * @return same shape and dtype
+   */
+  default Tensor dropout(float p, Tensor seed) {
+    return p == 0 ? self() : one(new DropoutOp.Dropout(p), seed);
   }
 
   private Tensor self() {

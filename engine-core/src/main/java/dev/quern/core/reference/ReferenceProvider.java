@@ -1,5 +1,7 @@
 package dev.quern.core.reference;
 
+import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.AttentionOp.Rope;
 import dev.quern.core.op.BinaryOp;
@@ -8,12 +10,15 @@ import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.CustomOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.ShapeOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.Kernel;
@@ -57,6 +62,7 @@ public final class ReferenceProvider implements KernelProvider {
     return switch (op) {
       case UnaryOp _ -> kernel(op, UnaryKernels::bind);
       case BinaryOp _ -> kernel(op, BinaryKernels::bind);
+      case ActivationGradOp _ -> kernel(op, ActivationGradKernels::bind);
       case CompareOp _ -> kernel(op, CompareKernels::bind);
       case ReduceOp _ -> kernel(op, ReduceKernels::bind);
       case MatMulOp _ ->
@@ -66,9 +72,13 @@ public final class ReferenceProvider implements KernelProvider {
                   + (signature.precision() != Precision.EXACT ? " (exact)" : ""),
               MatMulKernels::bind);
       case DataOp _ -> kernel(op, DataKernels::bind);
+      case ScatterOp _ -> kernel(op, ScatterKernels::bind);
       case CreateOp _ -> kernel(op, CreateKernels::bind);
+      case DropoutOp _ -> kernel(op, DropoutKernel::bind);
       case NormOp _ -> kernel(op, NormKernels::bind);
+      case NormGradOp _ -> kernel(op, NormGradKernels::bind);
       case Attention _ -> kernel(op, AttentionKernel::bind);
+      case AttentionGradOp _ -> kernel(op, AttentionGradKernel::bind);
       case Rope _ -> kernel(op, RopeKernel::bind);
       case LossOp _ -> kernel(op, LossKernels::bind);
       case BufferOp _ -> kernel(op, BufferKernels::bind);

@@ -63,6 +63,9 @@ final class OpFamily {
   }
 
   private static Object value(Class<?> type, JsonNode v) {
+    if (Op.class.isAssignableFrom(type)) {
+      return make(type.getSimpleName(), v);
+    }
     return switch (type.getSimpleName()) {
       case "boolean" -> v.isBoolean() ? v.asBoolean() : v.asInt() != 0;
       case "int" -> v.asInt();

@@ -264,12 +264,10 @@ def norm():
     write("norm")
 
 
-def attend(q, k, v, scale, causal=False, cap=0.0, window=0, mask=None, starts=None, lengths=None):
-    """Attention with everything materialised; heads are the last axis but one."""
-    d = q.dtype
-    q, k, v = (t.double().transpose(1, 2) for t in (q, k, v))
-    group = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
+def scores(q, k, scale, causal=False, cap=0.0, window=0, mask=None, starts=None, lengths=None):
+    """The scores of attention, -inf where a key is hidden; heads are the second axis."""
+    q, k = (t.double().transpose(1, 2) for t in (q, k))
+    k = k.repeat_interleave(q.shape[1] // k.shape[1], 1)
     s = q @ k.transpose(2, 3) * scale
     if cap:
         s = cap * torch.tanh(s / cap)
@@ -284,8 +282,14 @@ def attend(q, k, v, scale, causal=False, cap=0.0, window=0, mask=None, starts=No
                 p = start + i
                 if j >= length or (causal and j > p) or (window and j <= p - window):
                     s[n, :, i, j] = -INF
-    p = torch.nan_to_num(s.softmax(-1), nan=0.0)
-    return (p @ v).transpose(1, 2).to(d)
+    return s
+
+
+def attend(q, k, v, scale, **options):
+    """Attention with everything materialised; heads are the last axis but one."""
+    values = v.double().transpose(1, 2).repeat_interleave(q.shape[2] // k.shape[2], 1)
+    p = torch.nan_to_num(scores(q, k, scale, **options).softmax(-1), nan=0.0)
+    return (p @ values).transpose(1, 2).to(q.dtype)
 
 
 def attention():
@@ -346,6 +350,94 @@ def buffer():
     write("buffer")
 
 
+def grads(f, g, *inputs):
+    """Gradients of sum(f(inputs) * g), computed in F64 and rounded to the inputs' dtype."""
+    x = [t.double().clone().requires_grad_() if t.is_floating_point() else t for t in inputs]
+    (f(*x) * g.double()).sum().backward()
+    return [t.grad.to(i.dtype) for t, i in zip(x, inputs) if t.is_floating_point()]
+
+
+def gradient():
+    f = torch.nn.functional
+    for d in FLOATS:
+        x, up, g = edges(d)[:-1].reshape(2, 5), rand(5, dtype=d), rand(2, 5, dtype=d)
+        case("SiluGrad", [g, x], grads(f.silu, g, x))
+        wide = up.expand(2, 5).contiguous()
+        case("SwiGluGrad", [g, x, up], grads(lambda a, b: f.silu(a) * b, g, x, wide))
+        for kind in ("none", "tanh"):
+            case("GeluGrad", [g, x], grads(lambda a: f.gelu(a, approximate=kind), g, x), tanh=kind == "tanh")
+            case("GeGluGrad", [g, x, up], grads(lambda a, b: f.gelu(a, approximate=kind) * b, g, x, wide), tanh=kind == "tanh")
+        x, w, b, g = rand(2, 3, 4, dtype=d), rand(4, dtype=d), rand(4, dtype=d), rand(2, 3, 4, dtype=d)
+        eps = 2.0**-10
+        r = (x.double().square().mean(-1, keepdim=True) + eps).rsqrt()
+        dx, dw = grads(lambda x, w: f.rms_norm(x, (4,), w, eps), g, x, w)
+        # the statistics are inputs, and what is computed from them is held to one unit: so they are given in F64's precision
+        if d == torch.float64:
+            case("RmsNormGrad", [g, x, w, r], [dx, dw], eps=eps, affine=True)
+            case("RmsNormGrad", [g, x, w, r], [dx], eps=eps, affine=False)
+            mean = x.mean(-1, keepdim=True)
+            r = (x.var(-1, correction=0, keepdim=True) + eps).rsqrt()
+            dx, dw, db = grads(lambda x, w, b: f.layer_norm(x, (4,), w, b, eps), g, x, w, b)
+            case("LayerNormGrad", [g, x, w, mean, r], [dx, dw, db], eps=eps, affine=True)
+            case("LayerNormGrad", [g, x, w, mean, r], [dx], eps=eps, affine=False)
+            attention_gradient(d)
+            loss_gradient(d)
+    write("gradient")
+
+
+def attention_gradient(d):
+    q, k, v = rand(2, 2, 4, 3, dtype=d), rand(2, 5, 2, 3, dtype=d), rand(2, 5, 2, 2, dtype=d)
+    g, boolean = rand(2, 2, 4, 2, dtype=d), torch.tensor([[True, False, True, True, False], [False] * 5])
+    lengths = torch.tensor([4, 3], dtype=torch.int32)
+    for o in ({}, {"causal": True, "window": 2}, {"mask": boolean[:1]}, {"causal": True, "lengths": lengths}):
+        y = attend(q, k, v, 0.5, **o)
+        lse = scores(q, k, 0.5, **o).logsumexp(-1)
+        extra = [o[n] for n in ("mask", "lengths") if n in o]
+        case("AttentionGrad", [q, k, v, *extra, g, y, lse], grads(lambda q, k, v: attend(q, k, v, 0.5, **o), g, q, k, v),
+             attention=dict(causal=o.get("causal", False), scale=0.5, softCap=0.0, window=o.get("window", 0),
+                            hasMask="mask" in o, hasStarts=False, hasLengths="lengths" in o))
+
+
+def loss_gradient(d):
+    x, t, w = rand(2, 3, 4, dtype=d), torch.tensor([[0, 3, 1], [-100, 2, 3]]), torch.tensor([1.0, 0.5, 2.0, 0.25], dtype=d)
+    lse = x.logsumexp(-1)
+    for r in ("none", "sum", "mean"):
+        for smoothing in (0.0, 0.25):
+            for weight in (None, w):
+                f = lambda x: torch.nn.functional.cross_entropy(
+                    x.reshape(6, 4), t.reshape(6), weight, ignore_index=-100, reduction=r, label_smoothing=smoothing)
+                g = rand(6, dtype=d) if r == "none" else rand(1, dtype=d)[0]
+                dx, = grads(f, g, x)
+                case("CrossEntropyGrad", [x, t] + ([] if weight is None else [weight])
+                     + [g.reshape(2, 3) if r == "none" else g, lse], dx, ignoreIndex=-100, labelSmoothing=smoothing,
+                     reduction=r.upper(), weighted=weight is not None)
+
+
+def scatter():
+    for d in (*FLOATS, torch.int32, torch.int64, torch.int8):
+        whole = lambda *shape: (rand(*shape).mul(8).round() if d in FLOATS else torch.randint(-9, 9, shape)).to(d)
+        x, at = whole(3, 4), torch.tensor([[1, 0, 2], [-2, 2, 2]])
+        for axis in (0, 1):
+            n = x.shape[axis]
+            source = whole(2, 3, 4) if axis == 0 else whole(3, 2, 3)
+            flat = source.reshape((6, 4) if axis == 0 else (3, 6))
+            case("IndexAdd", [x, at, source], x.index_add(axis, (at % n).reshape(6), flat), axis=axis)
+            values = whole(2, 3)
+            case("ScatterAdd", [x, at.int(), values], x.scatter_add(axis, at % n, values), axis=axis)
+    write("scatter")
+
+
+def dropout():
+    for d in FLOATS:
+        for seed, offset, n in ((42, 0, 10), (-7, 2**33 + 1, 6)):
+            words = [w for b in range((n + 3) // 4) for w in philox(seed & (2**64 - 1), offset + b)]
+            kept = torch.tensor([(w >> 8) * 2.0**-24 >= 0.25 for w in words[:n]])
+            x = rand(n, dtype=d)
+            case("Dropout", [x, torch.tensor([seed, offset])], torch.where(kept, x.double() / 0.75, 0.0).to(d), p=0.25)
+    write("dropout")
+
+
 torch.manual_seed(1)
-for make in (unary, binary, compare, reduce, matmul, shape, data, create, norm, attention, loss, buffer):
+for make in (unary, binary, compare, reduce, matmul, shape, data, create, norm, attention, loss, buffer,
+             gradient, scatter, dropout):
     make()

@@ -1,0 +1,116 @@
+package dev.quern.core.autograd;
+
+import dev.quern.core.memory.Storage;
+import dev.quern.core.op.Backward;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.GradientException;
+import java.util.IdentityHashMap;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A call that a tape has noted.
+ *
+ * @param name of the operation, for errors
+ * @param vjp its gradient
+ * @param inputs its operands
+ * @param reads tensors that the gradient reads; the inputs, and for a checkpoint also buffers
+ * @param outputs its results
+ * @param residuals what it kept
+ */
+record Call(
+    String name,
+    Vjp vjp,
+    List<Tensor> inputs,
+    List<Saved> reads,
+    List<Tensor> outputs,
+    List<Tensor> residuals) {
+
+  /** A gradient: {@link Op#vjp}, or a checkpoint's. */
+  @FunctionalInterface
+  interface Vjp {
+    List<@Nullable Tensor> of(Backward pass);
+  }
+
+  /** A tensor and the version its buffer had, if it is one. */
+  record Saved(Tensor tensor, int version) {
+    static Saved of(Tensor t) {
+      return new Saved(t, isMutable(t) ? t.storage().version() : 0);
+    }
+
+    static boolean isMutable(Tensor t) {
+      return t.hasValues() && t.storage().isMutable();
+    }
+
+    boolean moved() {
+      return isMutable(tensor) && tensor.storage().version() != version;
+    }
+  }
+
+  /**
+   * The gradients of the inputs, checked.
+   *
+   * @param pass what it is made from
+   * @param writers who wrote to a storage last
+   * @return one per input; null for none
+   * @throws GradientException if a value was overwritten, or the operation answers nonsense
+   */
+  List<@Nullable Tensor> gradients(Backward pass, IdentityHashMap<Storage, Op> writers) {
+    for (Saved s : reads) {
+      if (s.moved()) {
+        Op writer = writers.get(s.tensor().storage());
+        throw new GradientException(
+            "["
+                + name
+                + "] needs its input "
+                + s.tensor().spec()
+                + " for the gradient, but ["
+                + (writer == null ? "a plan" : writer.name())
+                + "] has overwritten it since; take gradients before updating the buffer, or copy"
+                + " it first");
+      }
+    }
+    List<@Nullable Tensor> g = vjp.of(pass);
+    if (g.size() != inputs.size()) {
+      throw new GradientException(
+          "["
+              + name
+              + "] vjp gave "
+              + g.size()
+              + " gradients for "
+              + inputs.size()
+              + " inputs; give one per input, null for none");
+    }
+    for (int i = 0; i < g.size(); i++) {
+      Tensor gi = g.get(i);
+      if (gi != null && pass.needs(i) && !gi.spec().equals(inputs.get(i).spec())) {
+        throw new GradientException(
+            "["
+                + name
+                + "] vjp gave "
+                + gi.spec()
+                + " as the gradient of input "
+                + i
+                + ", which is "
+                + inputs.get(i).spec()
+                + "; a gradient has its input's dtype and shape (see sumTo and cast)");
+      }
+    }
+    return g;
+  }
+
+  /** Gradients by tensor; a tensor that occurs twice gets the sum. */
+  static final class Sums {
+    private final IdentityHashMap<Tensor, Tensor> sums = new IdentityHashMap<>();
+
+    void add(Tensor of, Tensor gradient) {
+      Tensor known = sums.get(of);
+      sums.put(of, known == null ? gradient : known.add(gradient));
+    }
+
+    @Nullable Tensor get(Tensor of) {
+      return sums.get(of);
+    }
+  }
+}

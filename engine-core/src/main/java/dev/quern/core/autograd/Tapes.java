@@ -1,0 +1,177 @@
+package dev.quern.core.autograd;
+
+import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.TensorSpec;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The open tapes of one engine on one thread, for the engine: every call passes through here while
+ * there are any.
+ *
+ * <p>They nest: each notes what concerns it, so a tape sees the gradients that an inner one takes.
+ */
+public final class Tapes {
+  /** How a call is run. */
+  @FunctionalInterface
+  public interface Run {
+    /**
+     * Runs it.
+     *
+     * @param residuals whether residuals are wanted
+     * @return the results, then the residuals if there are any
+     */
+    List<Tensor> run(boolean residuals);
+  }
+
+  private final List<Tape> open = new ArrayList<>(); // the innermost last
+  private final Runnable onLast;
+  private boolean suspended;
+  private @Nullable Probe probe;
+
+  /**
+   * No tapes yet.
+   *
+   * @param onLast called when the last one is closed
+   */
+  public Tapes(Runnable onLast) {
+    this.onLast = onLast;
+  }
+
+  /**
+   * Opens a tape inside those that are open.
+   *
+   * @return the tape
+   */
+  public Tape open() {
+    Tape t = new Tape(this);
+    open.add(t);
+    return t;
+  }
+
+  boolean isInnermost(Tape t) {
+    return !open.isEmpty() && open.getLast() == t;
+  }
+
+  void close(Tape t) {
+    open.remove(t);
+    if (open.isEmpty()) {
+      onLast.run();
+    }
+  }
+
+  /**
+   * Runs a call and lets the tapes note it.
+   *
+   * @param op the operation
+   * @param inputs its operands
+   * @param call runs it
+   * @return its results
+   */
+  public List<Tensor> apply(Op op, List<Tensor> inputs, Run call) {
+    if (suspended) {
+      return call.run(false);
+    }
+    if (!op.writes().isEmpty()) {
+      open.forEach(t -> t.wrote(op, inputs));
+    }
+    boolean residuals;
+    List<Tape> noting = List.of();
+    if (probe != null) {
+      residuals = probe.sees(op, inputs);
+    } else {
+      noting = noting(inputs);
+      residuals = !noting.isEmpty();
+    }
+    if (!residuals) {
+      return call.run(false);
+    }
+    List<Tensor> all;
+    suspended = true; // the parts of a decomposition are not noted
+    try {
+      all = call.run(true);
+    } finally {
+      suspended = false;
+    }
+    List<TensorSpec> specs = inputs.stream().map(Tensor::spec).toList();
+    int results = op.residuals(specs).isEmpty() ? all.size() : op.infer(specs).size();
+    List<Tensor> outputs = all.subList(0, results);
+    List<Tensor> kept = all.subList(results, all.size());
+    if (probe != null) {
+      probe.follows(outputs);
+    }
+    for (Tape t : noting) {
+      t.note(new Call(op.name(), op::vjp, inputs, saved(inputs), outputs, kept));
+    }
+    return outputs;
+  }
+
+  private List<Tape> noting(List<Tensor> inputs) {
+    List<Tape> noting = new ArrayList<>();
+    for (Tape t : open) {
+      if (t.isNoting() && t.concerns(inputs)) {
+        noting.add(t);
+      }
+    }
+    return noting;
+  }
+
+  static List<Call.Saved> saved(List<Tensor> inputs) {
+    return inputs.stream().map(Call.Saved::of).toList();
+  }
+
+  /** Whether nothing would be noted, whatever is called. */
+  boolean isIdle() {
+    return suspended || probe != null || open.stream().noneMatch(Tape::isNoting);
+  }
+
+  /** Whether a tensor depends on what a noting tape watches. */
+  boolean isTracked(Tensor t) {
+    return open.stream().anyMatch(tape -> tape.isNoting() && tape.concerns(List.of(t)));
+  }
+
+  /**
+   * Runs code of which only its inputs and outputs are kept: for gradients it is run again.
+   *
+   * @param code a function of tensors, the same at each call
+   * @param inputs its arguments
+   * @return its results
+   */
+  public List<Tensor> checkpoint(UnaryOperator<List<Tensor>> code, List<Tensor> inputs) {
+    if (isIdle()) {
+      return code.apply(inputs);
+    }
+    Probe p = new Probe(this);
+    List<Tensor> outputs;
+    probe = p;
+    try {
+      outputs = Checkpoint.forward(code, inputs);
+    } finally {
+      probe = null;
+    }
+    return p.depends() ? noted(code, inputs, p, outputs) : outputs;
+  }
+
+  private List<Tensor> noted(
+      UnaryOperator<List<Tensor>> code, List<Tensor> inputs, Probe p, List<Tensor> outputs) {
+    // a new handle on what the code hands through: a tensor can't be its own gradient's source
+    List<Tensor> results =
+        outputs.stream().map(t -> isTracked(t) ? t.executor().detach(t) : t).toList();
+    List<Tensor> used = p.used();
+    Call call =
+        new Call(
+            "checkpoint",
+            pass -> Checkpoint.backward(code, inputs, pass, !isIdle()),
+            used,
+            p.reads(),
+            results,
+            List.of());
+    for (Tape t : noting(used)) {
+      t.note(call);
+    }
+    return results;
+  }
+}
