@@ -64,17 +64,14 @@ QUERN_INLINE va dot_q8_0(va acc, const uint8_t *w, const uint8_t *x) {
     return _mm256_fmadd_ps(f16_scales(w) * f16_scales(x), _mm256_cvtepi32_ps(sum), acc);
 }
 
+/* For AVX2; blockdot_q4_0_avx512.h is faster where it runs. */
 QUERN_INLINE va dot_q4_0(va acc, const uint8_t *w, const uint8_t *x) {
     __m128i packed = _mm_loadu_si128((const __m128i *)(w + Q4_0_QS));
     __m256i both = _mm256_set_m128i(_mm_srli_epi16(packed, 4), packed);
     __m256i wq = _mm256_and_si256(both, _mm256_set1_epi8(15));
     __m256i xq = load32(x + Q8_0_QS);
     __m256i offset = dot4(_mm256_set1_epi8(8), xq); /* nibbles are 8 above the values; once for every weight row */
-#if defined(QUERN_TIER_AVX512)
-    __m256i sum = _mm256_dpbusd_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), offset), wq, xq);
-#else
     __m256i sum = _mm256_sub_epi32(dot4(wq, xq), offset);
-#endif
     return _mm256_fmadd_ps(f16_scales(w) * f16_scales(x), _mm256_cvtepi32_ps(sum), acc);
 }
 

@@ -15,7 +15,8 @@
  * loop 23).
  *
  * Q4_K and Q6_K keep their sub-block scales in integers (products of 6- or 8-bit scales and 16-bit pair sums), so
- * one float multiplication serves 256 elements; minima and offsets go through the sums of 16 activations.
+ * one float multiplication serves 256 elements; minima and offsets go through the sums of 16 activations. Q4_0 in AVX-512
+ * has loops of its own, in blockdot_q4_0_avx512.h.
  */
 #include "dequant.h"
 #include "quern.h"
@@ -78,7 +79,18 @@ QUERN_INLINE void matvec_blocks(const uint8_t *x, int64_t ldx, const uint8_t *w,
     }
 
 BLOCKS(q8_0, q8_0, QUERN_BLOCK, QUERN_Q8_0_BYTES, QUERN_Q8_0_BYTES)
+
+#if defined(QUERN_TIER_AVX512)
+#include "blockdot_q4_0_avx512.h"
+
+void QN(matvec_q8_0_q4_0)(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y, int64_t ldy, int64_t m,
+                          int64_t n0, int64_t n1, int64_t k, void *scratch) {
+    (void)scratch;
+    q4_0_slice(x, ldx, w, ldw, y, ldy, m, n0, n1, k);
+}
+#else
 BLOCKS(q8_0, q4_0, QUERN_BLOCK, QUERN_Q8_0_BYTES, QUERN_Q4_0_BYTES)
+#endif
 BLOCKS(q8_k, q4_k, QUERN_SUPER, QUERN_Q8_K_BYTES, QUERN_Q4_K_BYTES)
 BLOCKS(q8_k, q6_k, QUERN_SUPER, QUERN_Q8_K_BYTES, QUERN_Q6_K_BYTES)
 

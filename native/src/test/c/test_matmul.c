@@ -257,7 +257,9 @@ int main(void) {
         }
         /* Deep enough that scratch grows with k. */
         check_case(e, 18, 33, length == 1 ? 5001 : 5120, 0, 1);
-        cases++;
+        /* And longer than what is laid out at a time, the last piece no whole number of groups. */
+        check_case(e, 2, 9, length == 32 ? 32864 : 33024, 0, 1);
+        cases += 2;
         for (int c = 0; c < 12; c++) {
             check_case(e, ms[c], 33, ks[k_count - 1], 0, 1);
             cases++;
