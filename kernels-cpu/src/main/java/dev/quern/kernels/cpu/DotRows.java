@@ -49,6 +49,20 @@ final class DotRows {
     return type == ScalarType.BF16;
   }
 
+  /** How many floats {@link #sums} makes of a row of x. */
+  static int sumCount(DType type, int k) {
+    return type == BlockType.Q4_K ? k / 16 : type == BlockType.Q4_0 ? k / 32 * Simd.L : 0;
+  }
+
+  /** The sums of x that a type with an offset or a minimum needs. */
+  static void sums(DType type, MemorySegment x, long xAt, int k, float[] sums) {
+    if (type == BlockType.Q4_K) {
+      DotBlocks256.sums4k(x, xAt, k, sums);
+    } else if (type == BlockType.Q4_0) {
+      DotBlocks32.sums40(x, xAt, k, sums);
+    }
+  }
+
   /**
    * Some rows of any type that {@link Unpack} knows.
    *
@@ -59,7 +73,7 @@ final class DotRows {
    * @param rows how many
    * @param x F32
    * @param k elements of a row; a multiple of the block length
-   * @param xSums {@link DotBlocks256#sums4k} of x for Q4_K
+   * @param xSums of x, from {@link #sums}
    * @param y F32 results
    */
   void run(
@@ -111,7 +125,7 @@ final class DotRows {
     } else if (type == BlockType.Q8_0) {
       DotBlocks32.q80(w, at, stride, far, rows, x, xAt, k, sums);
     } else if (type == BlockType.Q4_0) {
-      DotBlocks32.q40(w, at, stride, far, rows, x, xAt, k, sums);
+      DotBlocks32.q40(w, at, stride, far, rows, x, xAt, k, xSums, sums);
     } else if (type == BlockType.Q4_K) {
       DotBlocks256.scales4k(w, at, stride, far, rows, k, xSums, bits, scales, sums);
       DotBlocks256.q4k(w, at, stride, far, rows, x, xAt, k, scales, sums);
