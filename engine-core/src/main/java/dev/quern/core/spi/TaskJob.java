@@ -12,6 +12,10 @@ import org.jspecify.annotations.Nullable;
  * worker that comes late, with the job already reused, fails its compare-and-set instead of
  * claiming a slice twice. The fields it reads after a successful claim can't change, because the
  * claimed slice keeps the job from finishing.
+ *
+ * <p>A claim is a slice more for its thread, not yet which: the job's thread begins with the first
+ * slices, the others with the last, until they meet. So a thread finds in its core's cache what it
+ * left there in the job before, if both are cut along the same rows.
  */
 final class TaskJob {
   private static final TaskPool.Task NOTHING = _ -> {};
@@ -20,8 +24,10 @@ final class TaskJob {
   private final AtomicLong state = new AtomicLong();
   private final AtomicInteger pending = new AtomicInteger();
   private final AtomicReference<@Nullable Throwable> error = new AtomicReference<>();
+  private final AtomicInteger end = new AtomicInteger();
   private volatile TaskPool.Task task = NOTHING;
   private boolean busy;
+  private int begin;
 
   /** Only asked by the owning thread. */
   boolean isBusy() {
@@ -31,6 +37,8 @@ final class TaskJob {
   void start(int slices, TaskPool.Task work) {
     busy = true;
     task = work;
+    begin = 0;
+    end.set(slices);
     pending.set(slices);
     state.set((state.get() & -EPOCH) + EPOCH + slices);
   }
@@ -42,18 +50,31 @@ final class TaskJob {
     busy = false;
   }
 
-  /** Claims and runs a slice; false if none is left. */
-  boolean runOne() {
+  /** Claims and runs one of the first slices, on the owning thread; false if none is left. */
+  boolean runFirst() {
+    return claim() && run(begin++);
+  }
+
+  /** Claims and runs one of the last slices; false if none is left. */
+  boolean runLast() {
+    return claim() && run(end.decrementAndGet());
+  }
+
+  private boolean run(int slice) {
+    try {
+      task.run(slice);
+    } catch (Throwable t) {
+      error.compareAndSet(null, t);
+    } finally {
+      pending.decrementAndGet();
+    }
+    return true;
+  }
+
+  private boolean claim() {
     long s = state.get();
     while ((int) s > 0) {
       if (state.compareAndSet(s, s - 1)) {
-        try {
-          task.run((int) s - 1);
-        } catch (Throwable t) {
-          error.compareAndSet(null, t);
-        } finally {
-          pending.decrementAndGet();
-        }
         return true;
       }
       s = state.get();

@@ -124,7 +124,7 @@ public final class TaskPool implements AutoCloseable {
       return;
     }
     wake(slices - 1);
-    while (job.runOne()) {
+    while (job.runFirst()) {
       // the caller works along
     }
     for (int spins = 0; !job.isDone(); ) {
@@ -187,7 +187,7 @@ public final class TaskPool implements AutoCloseable {
   private boolean runAny() {
     for (int i = 0; i < MAX_CALLERS; i++) {
       TaskJob job = jobs.get(i);
-      if (job != null && job.runOne()) {
+      if (job != null && job.runLast()) {
         return true;
       }
     }

@@ -84,8 +84,11 @@ final class Stages implements StreamingCall {
       }
       slices = sum;
       List<MemorySegment> streams = new ArrayList<>();
-      for (int slice = sum - 1; slice >= Math.max(0, sum - threads); slice--) {
-        streams.addAll(streams(slice)); // threads take slices from the end
+      if (sum > 0) {
+        streams.addAll(streams(0)); // the caller begins there, the others at the end
+      }
+      for (int slice = sum - 1; slice >= Math.max(1, sum + 1 - threads); slice--) {
+        streams.addAll(streams(slice));
       }
       first = streams.isEmpty() ? null : new Ahead(fetch, streams);
     }
