@@ -2,7 +2,7 @@
  * y[i, n] = sum over p of x[i, p] * w[n, p],  n in [n0, n1): BF16 activations times weights of any 16-bit or block
  * format on AMX tiles, for many rows (FAST precision, prefill).
  *
- *   x: BF16 in the tile order of quern_convert_f32_bf16_tiles, ldx = 2 * (k rounded up to 32) bytes per row, starting at
+ *   x: BF16 in the tile order of quern_convert_{f32,bf16}_bf16_tiles, ldx = 2 * (k rounded up to 32) bytes per row, starting at
  *   a multiple of 32 rows; w: (N, k), ldw bytes per row, at row 0; y: (m, N) F32, ldy floats.
  *   scratch: quern_scratch_bytes(k), 64-byte aligned.
  *
@@ -24,6 +24,8 @@
  * sums are the transpose, two of their rows are the pairs along the next product's k: nothing is transposed, and
  * nothing is written as F32 (a feed-forward layer of 512 tokens, 2048 to 8192 in Q8_0: 1,010 GFLOP/s on one core,
  * 760 in parts).
+ *
+ * matmul_bf16_bf16_to_bf16 rounds its results to BF16, once; denormal ones become zero.
  *
  * BF16 weights that meet few rows are not unpacked at all: tile_stored.h, with the same bits.
  *
@@ -259,13 +261,12 @@ QUERN_INLINE void matmul(const uint8_t *x, int64_t ldx, const weights *w, const 
     uint16_t *tiles = (uint16_t *)(void *)scratch;                                             /* (COLUMNS, PIECE) */
     float *sums = (float *)(void *)(scratch + COLUMNS * PIECE * (int64_t)sizeof(uint16_t));    /* (ROWS, COLUMNS) */
     const int64_t most = COLUMNS / PAIR * w->group;
-    const int64_t column_bytes = y->gate ? 2 * TILE_SIZE / PAIR : (int64_t)sizeof(float);
     configure();
     for (int64_t n = n0; n < n1; n += most) {
         const int64_t columns = n1 - n < most ? n1 - n : most;
         for (int64_t i = 0; i < m; i += ROWS) {
             const int64_t rows = m - i < ROWS ? m - i : ROWS;
-            const results out = {y->y + i * y->ld + n * column_bytes, y->ld, y->gate};
+            const results out = {y->y + i * y->ld + n * result_bytes(y), y->ld, y->kind};
             const weights here = weights_at(w, n, columns, 0);
             for (int64_t p = 0; p < k || p == 0; p += PIECE) { /* once even if k is 0: sums of nothing are stored */
                 const int64_t depth = k - p < PIECE ? k - p : PIECE;
@@ -284,27 +285,33 @@ QUERN_INLINE void matmul(const uint8_t *x, int64_t ldx, const weights *w, const 
     _tile_release();
 }
 
+/* 32 elements from `in` on as BF16, zeros beyond n. */
+typedef __m512i tile_row_fn(const uint8_t *in, int64_t n);
+
+QUERN_INLINE __m512i tile_row_f32(const uint8_t *in, int64_t n) {
+    const float *x = (const float *)(const void *)in;
+    const vf high = n > VL ? v_load_upto(x + VL, n - VL) : v_zero();
+    return narrow_pair(v_load_upto(x, n), high);
+}
+
+QUERN_INLINE __m512i tile_row_bf16(const uint8_t *in, int64_t n) {
+    return n >= TILE_K ? _mm512_loadu_si512(in) : _mm512_maskz_loadu_epi16((1u << n) - 1u, in);
+}
+
 /*
- * x (rows, k) F32 to BF16 tiles: groups of 32 rows, each (k / 32, 2 halves of 16 rows, 16 pairs along k, 16 rows, 2).
- * ldy: 2 * (k rounded up to 32) bytes per row. What fills up the last rows and columns is zero; a right half without
- * any row is left alone.
+ * x (rows, k), elements of `bytes`, to BF16 tiles: groups of 32 rows, each (k / 32, 2 halves of 16 rows, 16 pairs along
+ * k, 16 rows, 2). ldy: 2 * (k rounded up to 32) bytes per row. What fills up the last rows and columns is zero; a right
+ * half without any row is left alone.
  */
-void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k) {
+QUERN_INLINE void to_tiles(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k, int64_t bytes,
+                           tile_row_fn *row) {
     for (int64_t r = 0; r < rows; r += TILE) {
         const uint8_t *in = (const uint8_t *)x + r * ldx;
         uint8_t *out = (uint8_t *)y + r / PAIR * PAIR * ldy + r % PAIR / TILE * TILE_SIZE;
         for (int64_t p = 0; p < k; p += TILE_K, out += 2 * TILE_SIZE) {
-            const int64_t n = k - p;
             vf t[TILE];
             for (int64_t j = 0; j < TILE; j++) {
-                vf low = v_zero();
-                vf high = v_zero();
-                if (r + j < rows) {
-                    const float *row = (const float *)(const void *)(in + j * ldx) + p;
-                    low = v_load_upto(row, n);
-                    high = n > VL ? v_load_upto(row + VL, n - VL) : high;
-                }
-                t[j] = _mm512_castsi512_ps(narrow_pair(low, high));
+                t[j] = r + j < rows ? _mm512_castsi512_ps(row(in + j * ldx + p * bytes, k - p)) : v_zero();
             }
             v_transpose(t);
             for (int j = 0; j < TILE; j++) {
@@ -312,6 +319,14 @@ void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy
             }
         }
     }
+}
+
+void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k) {
+    to_tiles(x, ldx, y, ldy, rows, k, sizeof(float), tile_row_f32);
+}
+
+void QN(convert_bf16_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k) {
+    to_tiles(x, ldx, y, ldy, rows, k, sizeof(uint16_t), tile_row_bf16);
 }
 
 #define WEIGHTS(format, piece_bytes, stored)                                                                         \
@@ -327,7 +342,7 @@ void QN(convert_f32_bf16_tiles)(const void *x, int64_t ldx, void *y, int64_t ldy
                                   int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {                     \
         const uint8_t *rows = w;                                                                                     \
         const weights all = {rows, rows + TILE * ldw, ldw, PAIR, n1};                                                \
-        const results out = {(uint8_t *)y, ldy * (int64_t)sizeof *y, 0};                                             \
+        const results out = {(uint8_t *)y, ldy * (int64_t)sizeof *y, RESULT_ROWS};                                             \
         matmul_##format(x, ldx, &all, &out, m, n0, n1, k, scratch);                                                  \
     }                                                                                                                \
     void QN(matmul_gated_bf16_##format)(const void *x, int64_t ldx, const void *gate, const void *up, int64_t ldw,   \
@@ -346,3 +361,12 @@ WEIGHTS(q8_0, PIECE / QUERN_BLOCK * QUERN_Q8_0_BYTES, 0)
 WEIGHTS(q4_0, PIECE / QUERN_BLOCK * QUERN_Q4_0_BYTES, 0)
 WEIGHTS(q4_k, QUERN_Q4_K_BYTES, 0)
 WEIGHTS(q6_k, QUERN_Q6_K_BYTES, 0)
+
+/* The same with results rounded to BF16. */
+void QN(matmul_bf16_bf16_to_bf16)(const void *x, int64_t ldx, const void *w, int64_t ldw, void *y, int64_t ldy, int64_t m,
+                                  int64_t n0, int64_t n1, int64_t k, void *scratch) {
+    const uint8_t *rows = w;
+    const weights all = {rows, rows + TILE * ldw, ldw, PAIR, n1};
+    const results out = {y, ldy * (int64_t)sizeof(uint16_t), RESULT_BF16_ROWS};
+    matmul_bf16(x, ldx, &all, &out, m, n0, n1, k, scratch);
+}

@@ -281,6 +281,7 @@ QUERN_DECLARE_TIER(avx512)
 
 /* x of these products: rows of BF16 in the order of tiles, see matmul_amx.c. */
 QUERN_CONVERT(quern_convert_f32_bf16_tiles_amx)
+QUERN_CONVERT(quern_convert_bf16_bf16_tiles_amx)
 QUERN_MATMUL(quern_matmul_bf16_bf16_amx)
 QUERN_MATMUL(quern_matmul_bf16_f16_amx)
 QUERN_MATMUL(quern_matmul_bf16_f32_amx)
@@ -288,6 +289,9 @@ QUERN_MATMUL(quern_matmul_bf16_q8_0_amx)
 QUERN_MATMUL(quern_matmul_bf16_q4_0_amx)
 QUERN_MATMUL(quern_matmul_bf16_q4_k_amx)
 QUERN_MATMUL(quern_matmul_bf16_q6_k_amx)
+QUERN_API void quern_matmul_bf16_bf16_to_bf16_amx(const void *x, int64_t ldx, const void *w, int64_t ldw, void *y, /* BF16 */
+                                                  int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k,
+                                                  void *scratch);
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_bf16_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f16_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f32_amx)

@@ -1,6 +1,6 @@
 /*
- * Where the products of matmul_amx.c and tile_stored.h leave their sums: as rows of F32, or through a gate as BF16 in
- * the order of tiles. Sums are transposes, because weights are the left operand: a tile is (16 columns, 16 rows of y).
+ * Where the products of matmul_amx.c and tile_stored.h leave their sums: as rows of F32 or BF16, or through a gate as
+ * BF16 in the order of tiles. Sums are transposes, because weights are the left operand: a tile is (16 columns, 16 rows of y).
  */
 #ifndef QUERN_TILE_PRODUCT_H
 #define QUERN_TILE_PRODUCT_H
@@ -40,6 +40,13 @@ QUERN_INLINE int64_t group_count(const weights *w, int64_t columns) {
     return (columns + PAIR - 1) / PAIR * (PAIR / w->group);
 }
 
+/* The BF16 of two columns side by side: even in the lower halves of the lanes. */
+QUERN_INLINE vf narrow_columns(vf even, vf odd) {
+    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
+    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
+    return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+
 /* y (rows, columns), both at most 16, from its transpose in a tile. */
 QUERN_INLINE void store_tile(const float *tile, float *y, int64_t ldy, int64_t rows, int64_t columns) {
     if (columns <= 0) {
@@ -61,6 +68,23 @@ QUERN_INLINE void store_tile(const float *tile, float *y, int64_t ldy, int64_t r
     }
 }
 
+/*
+ * y (rows at most 16, columns at most 32) in BF16 from the tiles of its first and its last 16 columns: pairs of columns
+ * are narrowed first, so that one transposition does for both.
+ */
+QUERN_INLINE void store_narrow(const float *left, const float *right, uint8_t *y, int64_t ldy, int64_t rows, int64_t columns) {
+    vf t[TILE];
+    for (int i = 0; i < TILE; i++) {
+        const float *pair = (i < TILE / 2 ? left : right) + i % (TILE / 2) * 2 * TILE;
+        t[i] = narrow_columns(v_load(pair), v_load(pair + TILE));
+    }
+    v_transpose(t);
+    const __mmask32 mask = columns >= PAIR ? 0xffffffffu : (1u << columns) - 1u;
+    for (int i = 0; i < TILE && i < rows; i++) {
+        _mm512_mask_storeu_epi16(y + i * ldy, mask, _mm512_castps_si512(t[i]));
+    }
+}
+
 /* f of QUERN_GATE_... */
 QUERN_INLINE vf gate_of(vf x, int64_t gate) {
     return gate == QUERN_GATE_SILU ? v_silu(x) : gate == QUERN_GATE_GELU_TANH ? v_gelu_tanh(x) : v_gelu_erf(x);
@@ -71,18 +95,23 @@ QUERN_INLINE void store_gated(const float *gate, const float *up, uint8_t *tile,
     for (int j = 0; j < TILE; j += 2) {
         const vf even = gate_of(v_load(gate + j * TILE), kind) * v_load(up + j * TILE);
         const vf odd = gate_of(v_load(gate + (j + 1) * TILE), kind) * v_load(up + (j + 1) * TILE);
-        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
-        const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
-        _mm512_storeu_si512(tile + j / 2 * TILE_BYTES, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+        v_store((float *)(void *)(tile + j / 2 * TILE_BYTES), narrow_columns(even, odd));
     }
 }
 
-/* Where results go: F32 rows, or (gate > 0) BF16 tiles. At the first row and column of what is computed. */
+enum { RESULT_ROWS = 0, RESULT_BF16_ROWS = -1 };
+
+/* Where results go: rows of F32 or BF16, or (kind > 0, a gate) BF16 tiles. At the first row and column of what is computed. */
 typedef struct results {
     uint8_t *y;
     int64_t ld; /* bytes */
-    int64_t gate;
+    int64_t kind;
 } results;
+
+/* Bytes from column to column; in tiles of 32 columns' share. */
+QUERN_INLINE int64_t result_bytes(const results *y) {
+    return y->kind > 0 ? 2 * TILE_SIZE / PAIR : y->kind == RESULT_BF16_ROWS ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(float);
+}
 
 /*
  * Sums of a group of 32 weight rows (4 tiles: left operand's upper and lower, right one's left and right) to rows i and
@@ -90,16 +119,24 @@ typedef struct results {
  */
 QUERN_INLINE void store_group(const float *sum, const results *out, int64_t i, int64_t rows, int64_t g,
                               int64_t columns) {
-    if (out->gate) {
+    const int64_t left = columns - g * PAIR;
+    if (out->kind > 0) {
         uint8_t *tile = out->y + i * out->ld + g / 2 * 2 * TILE_SIZE + g % 2 * (TILE_SIZE / 2);
-        store_gated(sum, sum + 512, tile, out->gate);
+        store_gated(sum, sum + 512, tile, out->kind);
         if (rows > TILE) {
-            store_gated(sum + 256, sum + 768, tile + TILE_SIZE, out->gate);
+            store_gated(sum + 256, sum + 768, tile + TILE_SIZE, out->kind);
+        }
+    } else if (out->kind == RESULT_BF16_ROWS) {
+        if (left > 0) {
+            uint8_t *y = out->y + i * out->ld + g * PAIR * (int64_t)sizeof(uint16_t);
+            store_narrow(sum, sum + 512, y, out->ld, rows, left);
+            if (rows > TILE) {
+                store_narrow(sum + 256, sum + 768, y + TILE * out->ld, out->ld, rows - TILE, left);
+            }
         }
     } else {
         const int64_t ld = out->ld / (int64_t)sizeof(float);
         float *y = (float *)(void *)(out->y + i * out->ld) + g * PAIR;
-        const int64_t left = columns - g * PAIR;
         store_tile(sum, y, ld, rows, left);
         store_tile(sum + 256, y + TILE * ld, ld, rows - TILE, left);
         store_tile(sum + 512, y + TILE, ld, rows, left - TILE);

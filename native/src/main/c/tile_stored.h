@@ -124,9 +124,8 @@ QUERN_INLINE void stored_multiply(const int both, const stored_group *g, const u
 QUERN_INLINE void multiply_stored(const uint8_t *x, int64_t ldx, const weights *w, const results *y, int64_t m, int64_t n0,
                                   int64_t n1, int64_t k) {
     float sums[4 * TILE * TILE] __attribute__((aligned(64)));
-    const int64_t column_bytes = y->gate ? 2 * TILE_SIZE / PAIR : (int64_t)sizeof(float);
     const int64_t groups = m > 0 && n1 > n0 ? group_count(w, n1 - n0) : 0;
-    const results out = {y->y + n0 * column_bytes, y->ld, y->gate};
+    const results out = {y->y + n0 * result_bytes(y), y->ld, y->kind};
     configure();
     stored_group g;
     for (int64_t j = 0; j < groups; j++) {

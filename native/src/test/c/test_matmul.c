@@ -218,6 +218,54 @@ static void check_gated(int which, int64_t m, int64_t n, int64_t k, int64_t kind
     release_guarded();
 }
 
+/* Results in BF16, from activations in BF16, are those in F32 rounded. Also when columns are cut. */
+static void check_narrow(int64_t m, int64_t n, int64_t k, int at_end) {
+    random_source r = {(uint64_t)(m * 1000003 + n * 1009 + k * 7)};
+    const int64_t xb = row_bytes(BF16, k);
+    const int64_t ldx = (k + 31) / 32 * 64;
+    uint8_t *x = guarded(m * xb, at_end);
+    uint8_t *w = guarded(n * xb, at_end);
+    make_activations(&r, BF16, x, m, k);
+    for (int64_t j = 0; j < n; j++) {
+        random_row(&r, BF16, 0, w + j * xb, k);
+    }
+    const entry narrow = {.x = BF16, .tiles = 1};
+    const uint8_t *rows = in_tiles(&narrow, x, xb, m, k, ldx, at_end);
+    uint8_t *tiles = guarded((m + 31) / 32 * 32 * ldx, at_end);
+    memcpy(tiles, rows, (size_t)((m + 31) / 32 * 32 * ldx)); /* halves without a row are left alone */
+    quern_convert_bf16_bf16_tiles_amx(x, xb, tiles, ldx, m, k);
+    CHECK(memcmp(tiles, rows, (size_t)((m + 31) / 32 * 32 * ldx)) == 0, "convert_bf16_bf16_tiles m=%lld k=%lld: not the same tiles",
+          (long long)m, (long long)k);
+    void *scratch = scratch_memory(quern_scratch_bytes(k));
+    float *wide = guarded(m * n * 4, at_end);
+    uint16_t *y = guarded(m * n * 2, at_end);
+    memset(y, 0x55, (size_t)(m * n * 2));
+    quern_matmul_bf16_bf16_amx(tiles, ldx, w, xb, wide, n, m, 0, n, k, scratch);
+    const int64_t step = n > 40 ? 37 : n;
+    for (int64_t n0 = 0; n0 < n; n0 += step) {
+        quern_matmul_bf16_bf16_to_bf16_amx(tiles, ldx, w, xb, y, n, m, n0, n0 + step < n ? n0 + step : n, k, scratch);
+    }
+    for (int64_t i = 0; i < m * n; i++) {
+        const uint16_t expected = fabsf(wide[i]) < 0x1p-126f ? (uint16_t)(signbit(wide[i]) ? 0x8000 : 0) : bf16_of(wide[i]);
+        CHECK(y[i] == expected, "matmul_bf16_bf16_to_bf16 m=%lld n=%lld k=%lld at %lld: %x, not %x", (long long)m, (long long)n,
+              (long long)k, (long long)i, y[i], expected);
+    }
+    release_guarded();
+}
+
+static int64_t check_all_narrow(const int64_t *ms, const int64_t *ns) {
+    int64_t cases = 0;
+    for (int c = 0; c < 14 && has(QUERN_CAP_AMX); c++, cases++) {
+        check_narrow(ms[c % 12], ns[c], 1 + 61 * c, c & 1);
+    }
+    if (has(QUERN_CAP_AMX)) {
+        check_narrow(40, 300, 0, 1);
+        check_narrow(1030, 70, 520, 0); /* not as stored, and more rows than sums fit in scratch */
+        cases += 2;
+    }
+    return cases;
+}
+
 static int64_t check_all_gated(const int64_t *ms, const int64_t *ns) {
     int64_t cases = 0;
     for (int f = 0; f < (int)(sizeof gated / sizeof *gated) && has(QUERN_CAP_AMX); f++) {
@@ -274,6 +322,7 @@ int main(void) {
         }
     }
     cases += check_all_gated(ms, ns);
+    cases += check_all_narrow(ms, ns);
 #endif
     return finished("matmul", cases);
 }

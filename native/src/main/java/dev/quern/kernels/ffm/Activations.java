@@ -6,14 +6,14 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The left operand of products: F32 rows as they come, or what they are converted to first, {@value
- * #ELEMENTS} elements to a slice.
+ * The left operand of products: F32 or BF16 rows as they come, or what they are converted to first,
+ * {@value #ELEMENTS} elements to a slice.
  */
 final class Activations implements Part {
   private static final long ELEMENTS = 32 * 1024;
 
   /**
-   * F32 rows.
+   * Rows as a tensor has them.
    *
    * @param base the first
    * @param stride bytes from row to row
@@ -23,7 +23,7 @@ final class Activations implements Part {
    */
   @SuppressWarnings("ArrayRecordComponent") // an internal bundle, never compared
   record Rows(MemorySegment base, long stride, long[] offsets, long m, long k) {
-    /** m rows one after the other. */
+    /** m rows of F32 one after the other. */
     static Rows contiguous(MemorySegment base, long m, long k) {
       return new Rows(base, k * Float.BYTES, new long[1], m, k);
     }

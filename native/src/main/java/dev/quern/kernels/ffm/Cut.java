@@ -14,12 +14,20 @@ package dev.quern.kernels.ffm;
 record Cut(long m, long n, long columns) {
   private static final long ROWS = 512;
   private static final long PANEL_COLUMNS = 256;
+  private static final long NEAR_ELEMENTS = 512 * 1024; // of activations: half of the cache
   private static final long STREAM_BYTES = 512 * 1024;
 
-  /** For kernels that pack the weights: the widest panels, but enough of them to share out. */
-  static Cut panels(long m, long n) {
+  /**
+   * For kernels that pack the weights: the widest panels, but enough of them to share out. Many
+   * rows want wide ones, because all of them pass over each (512 rows, n = 512, GFLOP/s with 1 and
+   * 2 threads: k = 2048, panels of 64 columns 615 and 991, 128 773 and 1,212, 256 864 and 1,367; k
+   * = 512, 64 813 and 1,318, 128 853 and 1,368, 256 828 and 1,331).
+   */
+  static Cut panels(long m, long n, long k) {
     long even = Math.ceilDiv(n, 8) / 32 * 32;
-    return new Cut(m, n, Math.clamp(even, 32, PANEL_COLUMNS));
+    boolean far = Math.min(m, ROWS) * k > NEAR_ELEMENTS;
+    long least = m < ROWS ? 32 : far ? PANEL_COLUMNS : PANEL_COLUMNS / 2;
+    return new Cut(m, n, Math.clamp(even, least, PANEL_COLUMNS));
   }
 
   /**

@@ -141,7 +141,7 @@ final class FusedKernel implements Kernel {
         converted.put(path.activation(), a);
       }
       var result =
-          new Product.Result(
+          Product.Result.floats(
               args.outputs().get(i).base(), bias ? args.input(1 + count + i).base() : null, null);
       products.add(new Product(functions, path, a, weight(args.input(1 + i)), result));
     }
@@ -154,7 +154,7 @@ final class FusedKernel implements Kernel {
     ProductPath path = path(args.input(1), x.m());
     Activations a = Activations.of(x, path, args.scratch());
     var result =
-        new Product.Result(
+        Product.Result.floats(
             args.output().base(),
             bias ? args.input(2).base() : null,
             args.inputs().getLast().base());
@@ -183,7 +183,7 @@ final class FusedKernel implements Kernel {
                 second,
                 Segments.from(args.scratch(), before + hidden));
     MemorySegment r = residual ? args.input(4).base() : null;
-    var result = new Product.Result(args.output().base(), null, r);
+    var result = Product.Result.floats(args.output().base(), null, r);
     Product down = new Product(functions, second, h, weight(args.input(3)), result);
     return new Stages(
         args.pool(),

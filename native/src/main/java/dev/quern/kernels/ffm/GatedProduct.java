@@ -57,7 +57,9 @@ final class GatedProduct implements Part {
     this.function = whole == null ? functions.get(symbol(op)) : whole;
     this.kind = kind(op);
     this.cut =
-        path.packs() ? Cut.panels(x.m(), gate.n()) : Cut.streams(x.m(), gate.n(), gate.stride());
+        path.packs()
+            ? Cut.panels(x.m(), gate.n(), x.k())
+            : Cut.streams(x.m(), gate.n(), gate.stride());
     this.scratchBytes = path.packs() ? functions.productScratchBytes(x.k()) : 0;
     this.h = memory;
     this.factor = tiles ? MemorySegment.NULL : memory.asSlice(floats(x.m(), gate.n()));

@@ -2,7 +2,7 @@ package dev.quern.kernels.ffm;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /** One product y = x · Wᵀ (+ bias) (+ residual), cut in slices. */
@@ -23,20 +23,29 @@ final class Product implements Part {
     List<MemorySegment> streams(int batch, long n0, long n1) {
       long bytes = (n1 - n0) / STREAMS * stride;
       long first = offsets[batch] + n0 * stride;
-      return IntStream.range(0, bytes > 0 ? STREAMS : 0)
-          .mapToObj(i -> base.asSlice(first + i * bytes, bytes))
-          .toList();
+      return LongStream.range(0, bytes > 0 ? STREAMS : 0)
+          .map(i -> first + i * bytes)
+          .mapToObj(at -> base.asSlice(at, Math.min(bytes, base.byteSize() - at)))
+          .toList(); // where rows are apart, nothing follows the last one
     }
   }
 
   /**
    * A result.
    *
-   * @param y (batch, m, n) F32 without gaps
-   * @param bias (n) F32, or null
-   * @param residual (m, n) F32, or null; of one batch
+   * @param y (batch, m, n) without gaps
+   * @param bytes of an element of y: 4 for F32, which bias and residual are too, 2 for BF16
+   * @param bias (n), or null
+   * @param residual (m, n), or null; of one batch
    */
-  record Result(MemorySegment y, @Nullable MemorySegment bias, @Nullable MemorySegment residual) {}
+  record Result(
+      MemorySegment y, long bytes, @Nullable MemorySegment bias, @Nullable MemorySegment residual) {
+    /** In F32. */
+    static Result floats(
+        MemorySegment y, @Nullable MemorySegment bias, @Nullable MemorySegment residual) {
+      return new Result(y, Float.BYTES, bias, residual);
+    }
+  }
 
   private final ProductPath path;
   private final Activations x;
@@ -52,7 +61,7 @@ final class Product implements Part {
     this.x = x;
     this.w = w;
     this.result = result;
-    this.cut = path.packs() ? Cut.panels(x.m(), w.n) : Cut.streams(x.m(), w.n, w.stride);
+    this.cut = path.packs() ? Cut.panels(x.m(), w.n, x.k()) : Cut.streams(x.m(), w.n, w.stride);
     this.scratchBytes = path.packs() ? functions.productScratchBytes(x.k()) : 0;
     this.addBias = functions.get("add_bias").address();
     this.addRows = functions.get("add_rows").address();
@@ -79,7 +88,7 @@ final class Product implements Part {
     long rows = cut.rows(row);
     long n0 = cut.column(slice);
     long n1 = cut.endColumn(n0);
-    long at = (batch * x.m() + row) * w.n * Float.BYTES;
+    long at = (batch * x.m() + row) * w.n * result.bytes;
     MemorySegment y = Segments.from(result.y, at);
     MemorySegment scratch = scratchBytes > 0 ? Scratch.take(scratchBytes) : MemorySegment.NULL;
     Calls.matmul(

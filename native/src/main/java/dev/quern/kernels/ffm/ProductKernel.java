@@ -16,11 +16,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Linear, and MatMul with a transposed right operand: y[..., n] = Σₖ x[..., k] · w[n, k] (+ bias),
- * x F32, w F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K, y F32. {@link ProductPath} says which C
- * kernel.
+ * x F32, w F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K, y F32; with AMX tiles also x, w and y BF16,
+ * without bias, unless precision is EXACT. {@link ProductPath} says which C kernel.
  */
 final class ProductKernel implements Kernel {
   private final Functions functions;
+  private final DType activation; // of results too
   private final DType weight;
   private final Precision precision;
   private final boolean linear;
@@ -28,11 +29,12 @@ final class ProductKernel implements Kernel {
 
   private ProductKernel(Functions functions, KernelSignature s) {
     this.functions = functions;
+    this.activation = s.inputs().getFirst();
     this.weight = s.inputs().get(1);
     this.precision = s.precision();
     this.linear = s.op() instanceof MatMulOp.Linear;
-    ProductPath one = ProductPath.of(functions, weight, precision, 1);
-    ProductPath many = ProductPath.of(functions, weight, precision, 1024);
+    ProductPath one = path(1);
+    ProductPath many = path(1024);
     this.name =
         "%s %s %s (1 row: %s activations, %s; many: %s, %s)"
             .formatted(
@@ -48,7 +50,12 @@ final class ProductKernel implements Kernel {
   /** The kernel for a signature, or null if it isn't one of these products. */
   static @Nullable ProductKernel of(Functions functions, KernelSignature s) {
     DType w = s.inputs().get(1);
-    if (s.inputs().getFirst() != ScalarType.F32 || Weights.symbol(w) == null) {
+    DType activation = s.inputs().getFirst();
+    boolean narrow =
+        activation == ScalarType.BF16
+            && ProductPath.narrow(functions, w, s.precision()).isPresent()
+            && !s.op().equals(new MatMulOp.Linear(true));
+    if (!narrow && (activation != ScalarType.F32 || Weights.symbol(w) == null)) {
       return null;
     }
     LayoutClass x = s.layouts().get(0);
@@ -65,6 +72,12 @@ final class ProductKernel implements Kernel {
           default -> false;
         };
     return taken ? new ProductKernel(functions, s) : null;
+  }
+
+  private ProductPath path(long m) {
+    return activation == ScalarType.F32
+        ? ProductPath.of(functions, weight, precision, m)
+        : ProductPath.narrow(functions, weight, precision).orElseThrow();
   }
 
   @Override
@@ -92,7 +105,7 @@ final class ProductKernel implements Kernel {
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
     Extents e = extents(in.get(0), in.get(1), out.getFirst());
-    ProductPath path = ProductPath.of(functions, weight, precision, e.m());
+    ProductPath path = path(e.m());
     return Activations.bytes(path.activation(), e.batches(), e.m(), e.k());
   }
 
@@ -102,7 +115,7 @@ final class ProductKernel implements Kernel {
     TensorView w = args.input(1);
     TensorView y = args.output();
     Extents e = extents(x, w, y);
-    ProductPath path = ProductPath.of(functions, weight, precision, e.m());
+    ProductPath path = path(e.m());
     boolean one = e.batches() == 1;
     Shape batch = one ? Shape.SCALAR : y.shape().slice(0, y.shape().rank() - 2);
     int wRows = linear ? 0 : -1;
@@ -121,13 +134,14 @@ final class ProductKernel implements Kernel {
             one ? new long[1] : Batches.offsets(batch, w));
     MemorySegment bias = args.inputs().size() > 2 ? args.input(2).base() : null;
     Activations a = Activations.of(rows, path, args.scratch());
-    var product = new Product(functions, path, a, weight, new Product.Result(y.base(), bias, null));
+    var result = new Product.Result(y.base(), y.dtype().bytes(1), bias, null);
+    var product = new Product(functions, path, a, weight, result);
     return new Stages(args.pool(), functions.fetch(), List.of(List.of(a), List.of(product)));
   }
 
   /** Bytes from row to row of x; a contiguous x is one matrix whatever its rank. */
   private static long rowStride(TensorView x, long k) {
     boolean flat = x.layout().isContiguous() || x.shape().rank() < 2;
-    return flat ? k * Float.BYTES : x.strideBytes(-2);
+    return flat ? x.dtype().bytes(k) : x.strideBytes(-2);
   }
 }

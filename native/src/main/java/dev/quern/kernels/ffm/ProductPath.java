@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>FAST, {@value #TILES} rows or more ({@value #TILES_STORED} for BF16 weights, which are
  *       tiles as they are stored), with AMX: {@code matmul_bf16_*}, activations BF16. Under BF16
  *       also for weights of F32 and F16.
+ *   <li>Activations of BF16 with BF16 weights, FAST or BF16, with AMX, any number of rows: {@code
+ *       matmul_bf16_bf16_to_bf16}, whose results are BF16.
  *   <li>FAST, {@value #DOTS} rows or more, without AMX: {@code matmul_f32_*}: packed F32 is faster
  *       than dot products there, and rounds nothing.
  * </ul>
@@ -33,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * 141 (activations of 17 bits 85 and 168), BF16 94 and 188.
  *
  * @param function the kernel
- * @param activation the format to convert F32 activations to; F32 for none
+ * @param activation the format to convert activations to; F32 for none
  * @param convert the conversion, null if none is needed
  * @param packs whether it wants scratch
  */
@@ -122,6 +124,20 @@ record ProductPath(
     boolean packs = m > FEW;
     String kernel = (packs ? "matmul_f32_" : "matvec_f32_") + w;
     return new ProductPath(f.get(kernel), Activation.F32, null, packs);
+  }
+
+  /**
+   * The path of products whose activations and results are BF16, if there is one. A single row is
+   * within a tenth of a dot product's speed.
+   */
+  static Optional<ProductPath> narrow(Functions f, DType weight, Precision precision) {
+    boolean taken =
+        weight == ScalarType.BF16 && (precision == Precision.FAST || precision == Precision.BF16);
+    return (taken ? f.find("matmul_bf16_bf16_to_bf16") : Optional.<Function>empty())
+        .map(
+            kernel ->
+                new ProductPath(
+                    kernel, Activation.BF16_TILES, f.get("convert_bf16_bf16_tiles"), true));
   }
 
   private static ProductPath converted(Functions f, Function kernel, Activation a, boolean packs) {

@@ -14,6 +14,7 @@ import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.testkit.KernelConformance;
 import java.util.List;
@@ -82,7 +83,7 @@ class NativeConformanceTest {
     @Override
     protected boolean declines(KernelSignature s) {
       return !(switch (s.op()) {
-        case MatMulOp.Linear _ -> linear(s);
+        case MatMulOp.Linear(boolean bias) -> linear(s) && (wide(s) || (narrow(s) && !bias));
         case MatMulOp.MatMul _ -> matMul(s);
         case AttentionOp.Attention op -> attention(s, op);
         case NormOp.Softmax(int axis) -> axis == -1 && plain(s);
@@ -109,23 +110,27 @@ class NativeConformanceTest {
           && s.inputs().stream().allMatch(t -> t == type);
     }
 
-    private static boolean linear(KernelSignature s) {
-      return s.inputs().getFirst() == ScalarType.F32
-          && WEIGHTS.contains(s.inputs().get(1))
-          && s.layouts().getFirst() == LayoutClass.CONTIGUOUS
-          && rows(s.layouts().get(1));
+    private static boolean wide(KernelSignature s) {
+      return s.inputs().getFirst() == ScalarType.F32 && WEIGHTS.contains(s.inputs().get(1));
     }
 
-    private static boolean matMul(KernelSignature s) {
+    /** BF16 in and out, on tiles. */
+    private boolean narrow(KernelSignature s) {
+      return tier == Tier.AMX
+          && s.precision() != Precision.EXACT
+          && s.inputs().stream().allMatch(t -> t == ScalarType.BF16);
+    }
+
+    private static boolean linear(KernelSignature s) {
+      return s.layouts().getFirst() == LayoutClass.CONTIGUOUS && rows(s.layouts().get(1));
+    }
+
+    private boolean matMul(KernelSignature s) {
       DType x = s.inputs().getFirst();
       DType w = s.inputs().get(1);
       boolean general = x == w && (x == ScalarType.F32 || x == ScalarType.F64);
       boolean transposed = w.isBlock() || s.layouts().get(1) == LayoutClass.COLUMNS;
-      return general
-          || (x == ScalarType.F32
-              && WEIGHTS.contains(w)
-              && transposed
-              && rows(s.layouts().getFirst()));
+      return general || ((wide(s) || narrow(s)) && transposed && rows(s.layouts().getFirst()));
     }
 
     private static boolean rows(LayoutClass l) {

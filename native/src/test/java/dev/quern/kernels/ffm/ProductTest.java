@@ -2,6 +2,7 @@ package dev.quern.kernels.ffm;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.MatMulOp;
@@ -90,6 +91,27 @@ class ProductTest {
         TensorView y =
             Harness.run(best, new MatMulOp.Linear(false), false, p, List.of(x, w)).getFirst();
         check(format, p, y, e, format + " " + p);
+      }
+    }
+  }
+
+  @Test
+  void activationsAndResultsInBf16() {
+    Random random = new Random(5);
+    Functions best = Harness.tiers().getLast();
+    assumeTrue(best.tiers().contains(Tier.AMX), "BF16 results come from AMX tiles");
+    for (int m : new int[] {1, 2, 40, 530}) {
+      TensorView x = Harness.stored(random, ScalarType.BF16, m, 96);
+      TensorView w = Harness.stored(random, ScalarType.BF16, 70, 96);
+      double[] e = expected(Harness.values(x), Harness.values(w), new double[0], m, 70, 96);
+      for (Precision p : List.of(Precision.FAST, Precision.BF16)) {
+        TensorView y =
+            Harness.run(best, new MatMulOp.Linear(false), false, p, List.of(x, w)).getFirst();
+        assertEquals(ScalarType.BF16, y.dtype());
+        double[] actual = Harness.values(y);
+        for (int i = 0; i < e.length; i++) {
+          assertEquals(e[i], actual[i], Math.abs(e[i]) / 250 + 1e-4, m + " rows, at " + i);
+        }
       }
     }
   }
