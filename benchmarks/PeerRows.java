@@ -14,16 +14,18 @@ import java.util.stream.Stream;
 
 /**
  * Prints tables of what peers.sh measured, in GFLOP/s: a row for each shape, the median of all
- * iterations in JMH's files, and how Quern stands to the best of the others. Last the geometric
- * means of these ratios, and the smallest. Any Java from 17 on runs this file.
+ * iterations in JMH's files, and how Quern stands to the best of the others, in BF16 to those whose
+ * results have the type of its own. Last the geometric means of these ratios, and the smallest. Any Java from 17 on runs this file.
  */
 final class PeerRows {
   private static final List<String> PEERS = List.of("mkl", "onednn", "openblas", "pytorch");
-  private static final List<String> OURS = List.of("quern", "java");
+  private static final List<String> OURS = List.of("quern", "quern16", "java");
   private static final Map<String, String> NAMES =
       Map.of(
           "quern",
           "Quern",
+          "quern16",
+          "Quern, BF16 results",
           "java",
           "pure Java",
           "mkl",
@@ -82,7 +84,8 @@ final class PeerRows {
     List<String> ours = OURS.stream().filter(libraries::contains).toList();
     StringBuilder head = new StringBuilder("| M×N×K, " + title + " |");
     libraries.forEach(l -> head.append(' ').append(NAMES.get(l)).append(" |"));
-    ours.forEach(l -> head.append(' ').append(NAMES.get(l)).append(" : best peer |"));
+    ours.forEach(
+        l -> head.append(' ').append(NAMES.get(l)).append(" : ").append(best(l, title)).append(" |"));
     System.out.println(head);
     System.out.println("|" + "---|".repeat(1 + libraries.size() + ours.size()));
     Map<String, List<Double>> ratios = new LinkedHashMap<>();
@@ -93,13 +96,13 @@ final class PeerRows {
             row.append(
                 " %s |".formatted(times.containsKey(l) ? number(rate(shape, times.get(l))) : ""));
           }
-          double best =
-              PEERS.stream()
-                  .filter(times::containsKey)
-                  .mapToDouble(l -> rate(shape, times.get(l)))
-                  .max()
-                  .orElse(Double.NaN);
           for (String l : ours) {
+            double best =
+                peers(l, title).stream()
+                    .filter(times::containsKey)
+                    .mapToDouble(p -> rate(shape, times.get(p)))
+                    .max()
+                    .orElse(Double.NaN);
             double ratio = times.containsKey(l) ? rate(shape, times.get(l)) / best : Double.NaN;
             row.append(" %s |".formatted(ratio(ratio)));
             if (!Double.isNaN(ratio)) {
@@ -117,6 +120,18 @@ final class PeerRows {
       means.append(" %s (%s) |".formatted(ratio(mean), ratio(least)));
     }
     System.out.println(means + "\n");
+  }
+
+  /** The libraries with results of the same type: in BF16 PyTorch's are BF16, the others' F32. */
+  private static List<String> peers(String ours, String title) {
+    if (ours.equals("quern16")) {
+      return List.of("pytorch");
+    }
+    return PEERS.stream().filter(p -> !title.startsWith("BF16") || !p.equals("pytorch")).toList();
+  }
+
+  private static String best(String ours, String title) {
+    return peers(ours, title).equals(List.of("pytorch")) ? "PyTorch" : "best peer";
   }
 
   /** GFLOP/s of a product {@code MxNxK} that took these microseconds, their median. */

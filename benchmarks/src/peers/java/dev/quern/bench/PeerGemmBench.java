@@ -25,7 +25,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @SuppressWarnings("NullAway.Init") // JMH calls open() first
 public class PeerGemmBench {
   /** Whose product. */
-  @Param({"quern", "java", "mkl", "onednn", "openblas", "pytorch"})
+  @Param({"quern", "quern16", "java", "mkl", "onednn", "openblas", "pytorch"})
   String library = "quern";
 
   /** Rows of the activation, columns of the result, inner extent. */
@@ -66,8 +66,9 @@ public class PeerGemmBench {
     Operands o = Operands.of(shape, type);
     product =
         switch (library) {
-          case "quern" -> new QuernProduct(o, "native");
-          case "java" -> new QuernProduct(o, "vector");
+          case "quern" -> new QuernProduct(o, "native", false);
+          case "quern16" -> new QuernProduct(o, "native", true);
+          case "java" -> new QuernProduct(o, "vector", false);
           case "mkl" -> new MklProduct(o);
           case "onednn" -> new OneDnnProduct(o);
           case "openblas" -> new OpenBlasProduct(o);

@@ -5,16 +5,24 @@ import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 
-/** Quern: activations in F32 whatever the weight's type, as its models have them. */
+/**
+ * Quern. Activations and result are in F32 whatever the weight's type, as its models have them, or
+ * all three in BF16, as PyTorch has them.
+ */
 final class QuernProduct implements Product {
   private final OpPlan plan;
   private final int columns;
 
-  /** A product on {@code native} or {@code vector} kernels. */
-  QuernProduct(Operands o, String kernels) {
+  /**
+   * A product on {@code native} or {@code vector} kernels; narrow: activations and result in BF16.
+   */
+  QuernProduct(Operands o, String kernels, boolean narrow) {
     plan = new OpPlan(kernels, Precision.AUTO);
     columns = o.n();
-    Tensor x = plan.input(MemorySegment.ofArray(o.x()), ScalarType.F32, o.m(), o.k());
+    Tensor x =
+        narrow
+            ? plan.input(MemorySegment.ofArray(Operands.bf16(o.x())), ScalarType.BF16, o.m(), o.k())
+            : plan.input(MemorySegment.ofArray(o.x()), ScalarType.F32, o.m(), o.k());
     Tensor w =
         o.bf16()
             ? plan.input(MemorySegment.ofArray(Operands.bf16(o.w())), ScalarType.BF16, o.n(), o.k())
