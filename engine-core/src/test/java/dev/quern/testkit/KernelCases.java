@@ -51,6 +51,7 @@ public final class KernelCases {
       DataCases.add(cases);
       AttentionCases.add(cases);
       GradientCases.add(cases);
+      SpaceCases.add(cases);
       StateCases.add(cases);
       return List.copyOf(cases);
     }

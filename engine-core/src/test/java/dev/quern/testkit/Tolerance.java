@@ -4,11 +4,13 @@ import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.AttentionOp.Rope;
+import dev.quern.core.op.BatchNormOp;
 import dev.quern.core.op.BinaryOp.GeGlu;
 import dev.quern.core.op.BinaryOp.Maximum;
 import dev.quern.core.op.BinaryOp.Minimum;
 import dev.quern.core.op.BinaryOp.Pow;
 import dev.quern.core.op.BinaryOp.SwiGlu;
+import dev.quern.core.op.ConvOp;
 import dev.quern.core.op.CreateOp.RandomNormal;
 import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.LossOp;
@@ -19,6 +21,8 @@ import dev.quern.core.op.NormOp.LogSoftmax;
 import dev.quern.core.op.NormOp.RmsNorm;
 import dev.quern.core.op.NormOp.Softmax;
 import dev.quern.core.op.Op;
+import dev.quern.core.op.PoolOp.AvgPool;
+import dev.quern.core.op.PoolOp.MaxPool;
 import dev.quern.core.op.ReduceOp.LogSumExp;
 import dev.quern.core.op.ReduceOp.Max;
 import dev.quern.core.op.ReduceOp.Mean;
@@ -26,6 +30,7 @@ import dev.quern.core.op.ReduceOp.Min;
 import dev.quern.core.op.ReduceOp.Prod;
 import dev.quern.core.op.ReduceOp.Sum;
 import dev.quern.core.op.ReduceOp.Var;
+import dev.quern.core.op.ScanOp.CumSum;
 import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.UnaryOp.Clip;
 import dev.quern.core.op.UnaryOp.Cos;
@@ -96,7 +101,7 @@ public record Tolerance(
    */
   public static Tolerance of(Op op, Precision precision) {
     return switch (op) {
-      case Relu _, Clip _, Maximum _, Minimum _, Max _, Min _ -> EQUAL;
+      case Relu _, Clip _, Maximum _, Minimum _, Max _, Min _, MaxPool _ -> EQUAL;
       case Exp _, Log _, Tanh _, Erf _, Sin _, Cos _ -> of(4, 0, 2);
       case Rsqrt _ -> of(4, 0, 0);
       case Sigmoid _, Silu _ -> of(8, 0, 0);
@@ -119,7 +124,9 @@ public record Tolerance(
       case ActivationGradOp _ -> of(16, 4, 16);
       case NormGradOp _ -> of(16, 64, 0);
       case AttentionGradOp _ -> of(8, 256, 0);
-      case ScatterOp _ -> of(1, 16, 0);
+      case ScatterOp _, CumSum _, AvgPool _ -> of(1, 16, 0);
+      case ConvOp _ -> of(1, 64, 0);
+      case BatchNormOp _ -> of(8, 64, 0);
       case DropoutOp _ -> of(2, 0, 0);
       case RandomNormal _ -> of(2, 0, 2);
       default -> BITS;

@@ -65,6 +65,47 @@ public sealed interface ScatterOp extends Op {
     }
   }
 
+  /**
+   * Windows added up: y[..., i·step + j·dilation, ...] += x[..., i, ..., j] into zeros; the
+   * transpose of {@link ShapeOp.Windows}. What would lie behind the extent is an error.
+   *
+   * @param axis the axis that counts the windows
+   * @param extent what it becomes
+   * @param step distance between windows
+   * @param dilation distance between elements of a window
+   */
+  record Fold(int axis, long extent, long step, long dilation) implements ScatterOp {
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 1);
+      Infer.numeric(this, in);
+      TensorSpec x = in.getFirst();
+      Infer.rankAtLeast(this, x, "x", 2);
+      int last = x.shape().rank() - 1;
+      int a = x.shape().axis(axis);
+      long n = x.shape().dim(a);
+      long size = x.shape().dim(last);
+      boolean fits = step > 0 && dilation > 0 && a != last;
+      fits &= n == 0 || size == 0 || (n - 1) * step + (size - 1) * dilation < extent;
+      if (!fits) {
+        throw Infer.fail(this, "the windows of axis " + axis + " do not fit in " + extent, in);
+      }
+      return List.of(x.as(x.shape().slice(0, last).with(a, extent)));
+    }
+
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Shape x = p.input(0).shape();
+      int a = x.axis(axis);
+      long n = x.dim(a);
+      if (x.elements() == 0) {
+        return List.of(p.input(0).fullLike(0));
+      }
+      Tensor windows = p.gradient().windows(a, x.dim(-1), step, dilation);
+      return List.of(windows.slice(a, 0, n));
+    }
+  }
+
   private static void operands(Op op, List<TensorSpec> in) {
     List<TensorSpec> numbers = List.of(in.get(0), in.get(2));
     Infer.numeric(op, numbers);

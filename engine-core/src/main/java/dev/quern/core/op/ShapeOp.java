@@ -6,6 +6,7 @@ import dev.quern.core.type.Layout;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -179,6 +180,48 @@ public sealed interface ShapeOp extends Op {
     public List<TensorSpec> infer(List<TensorSpec> in) {
       Infer.arity(this, in, 1);
       return List.of(in.getFirst().as(Layout.contiguous(in.getFirst().shape()).expand(to).shape()));
+    }
+  }
+
+  /**
+   * The windows of an axis: y[..., i, ..., j] = x[..., i·step + j·dilation, ...]. They overlap
+   * where step is smaller than a window. There are ⌊(n − dilation·(size − 1) − 1) / step⌋ + 1.
+   *
+   * @param axis which, from the end if negative; becomes the number of windows
+   * @param size elements of a window, the new last axis
+   * @param step distance between windows
+   * @param dilation distance between elements of a window
+   */
+  record Windows(int axis, long size, long step, long dilation) implements ShapeOp {
+    @Override
+    public List<@Nullable Tensor> vjp(Backward p) {
+      Shape x = p.input(0).shape();
+      return List.of(p.gradient().fold(x.axis(axis), x.dim(axis), step, dilation));
+    }
+
+    @Override
+    public Layout view(Layout in) {
+      int a = in.shape().axis(axis);
+      long n = (in.shape().dim(a) - dilation * (size - 1) - 1) / step + 1;
+      long[] strides = Arrays.copyOf(in.strides(), in.shape().rank() + 1);
+      strides[strides.length - 1] = strides[a] * dilation;
+      strides[a] *= step;
+      return Layout.of(in.shape().with(a, n).concat(Shape.of(size)), strides, in.offset());
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 1);
+      Infer.noBlocks(this, in);
+      long n = in.getFirst().shape().dim(axis);
+      boolean positive = size > 0 && step > 0 && dilation > 0;
+      if (!positive || (size > 1 && dilation > (n - 1) / (size - 1)) || n < 1) {
+        throw Infer.fail(
+            this,
+            "a window of " + size + " elements " + dilation + " apart does not fit axis " + axis,
+            in);
+      }
+      return List.of(in.getFirst().as(view(Layout.contiguous(in.getFirst().shape())).shape()));
     }
   }
 }

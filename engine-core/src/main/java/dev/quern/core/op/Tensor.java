@@ -19,7 +19,14 @@ import org.jspecify.annotations.Nullable;
  * memory, and asking for their values is an error.
  */
 public final class Tensor
-    implements Stored, TensorMath, TensorReduce, TensorShape, TensorData, TensorNN, TensorValues {
+    implements Stored,
+        TensorMath,
+        TensorReduce,
+        TensorShape,
+        TensorData,
+        TensorNN,
+        TensorConv,
+        TensorValues {
   private final Executor executor;
   private final DType dtype;
   private final Layout layout;

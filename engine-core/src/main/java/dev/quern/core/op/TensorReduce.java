@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Reductions: {@link ReduceOp}. No axes means all of them. With {@code keepDims} the reduced axes
- * stay with extent 1.
+ * Reductions and scans: {@link ReduceOp}, {@link ScanOp}. No axes means all of them. With {@code
+ * keepDims} the reduced axes stay with extent 1.
  */
 public sealed interface TensorReduce permits Tensor {
   /**
@@ -151,6 +151,31 @@ public sealed interface TensorReduce permits Tensor {
    */
   default Tensor argMax(int axis, boolean keepDims) {
     return apply(new ReduceOp.ArgMax(axis, keepDims));
+  }
+
+  /**
+   * Running sums along an axis.
+   *
+   * @param axis which, from the end if negative
+   * @param reverse whether they run from the end
+   * @return same shape and dtype
+   */
+  default Tensor cumSum(int axis, boolean reverse) {
+    Tensor x = (Tensor) this;
+    return x.executor().one(new ScanOp.CumSum(axis, reverse), x);
+  }
+
+  /**
+   * The indices that put this in order along an axis; {@code x.gather(axis, x.argSort(axis,
+   * false))} is sorted, and the first k of it with {@code slice} are the top k.
+   *
+   * @param axis which, from the end if negative
+   * @param descending whether the largest comes first; equal elements keep their order
+   * @return I64, same shape
+   */
+  default Tensor argSort(int axis, boolean descending) {
+    Tensor x = (Tensor) this;
+    return x.executor().one(new ScanOp.ArgSort(axis, descending), x);
   }
 
   /**

@@ -4,9 +4,11 @@ import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.AttentionOp.Rope;
+import dev.quern.core.op.BatchNormOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.CompareOp;
+import dev.quern.core.op.ConvOp;
 import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.CustomOp;
 import dev.quern.core.op.DataOp;
@@ -17,7 +19,9 @@ import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.Op;
+import dev.quern.core.op.PoolOp;
 import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ScanOp;
 import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.ShapeOp;
 import dev.quern.core.op.UnaryOp;
@@ -65,6 +69,7 @@ public final class ReferenceProvider implements KernelProvider {
       case ActivationGradOp _ -> kernel(op, ActivationGradKernels::bind);
       case CompareOp _ -> kernel(op, CompareKernels::bind);
       case ReduceOp _ -> kernel(op, ReduceKernels::bind);
+      case ScanOp _ -> kernel(op, ScanKernels::bind);
       case MatMulOp _ ->
           new ReferenceKernel(
               op.name()
@@ -77,6 +82,9 @@ public final class ReferenceProvider implements KernelProvider {
       case DropoutOp _ -> kernel(op, DropoutKernel::bind);
       case NormOp _ -> kernel(op, NormKernels::bind);
       case NormGradOp _ -> kernel(op, NormGradKernels::bind);
+      case BatchNormOp _ -> kernel(op, BatchNormKernels::bind);
+      case ConvOp _ -> kernel(op, ConvKernels::bind);
+      case PoolOp _ -> kernel(op, PoolKernels::bind);
       case Attention _ -> kernel(op, AttentionKernel::bind);
       case AttentionGradOp _ -> kernel(op, AttentionGradKernel::bind);
       case Rope _ -> kernel(op, RopeKernel::bind);

@@ -21,6 +21,7 @@ final class ScatterKernels {
     return switch ((ScatterOp) args.op()) {
       case IndexAdd(int axis) -> () -> indexAdd(args, axis);
       case ScatterAdd(int axis) -> () -> scatterAdd(args, axis);
+      case ScatterOp.Fold _ -> FoldKernel.bind(args);
     };
   }
 

@@ -137,6 +137,7 @@ record GradientCheck(Op op, List<Argument> arguments, boolean twice) {
     ElementwiseGradientChecks.add(all);
     ShapeGradientChecks.add(all);
     NetworkGradientChecks.add(all);
+    SpaceGradientChecks.add(all);
     return all;
   }
 }

@@ -35,6 +35,7 @@ class OpCompletenessTest {
           "Or",
           "Xor",
           "ArgMax",
+          "ArgSort",
           "Full",
           "Arange",
           "RandomUniform",

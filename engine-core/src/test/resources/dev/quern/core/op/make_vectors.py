@@ -437,7 +437,62 @@ def dropout():
     write("dropout")
 
 
+def scan():
+    for d in (*FLOATS, torch.int32, torch.int8):
+        x = (rand(2, 5) * 4).round().to(d)
+        for axis in (0, 1):
+            case("CumSum", [x], x.cumsum(axis).to(d), axis=axis, reverse=False)
+            case("CumSum", [x], x.flip(axis).cumsum(axis).flip(axis).to(d), axis=axis, reverse=True)
+            case("ArgSort", [x], x.argsort(dim=axis, stable=True), axis=axis, descending=False)
+            case("ArgSort", [x], x.argsort(dim=axis, stable=True, descending=True), axis=axis, descending=True)
+    x = torch.tensor([NAN, 1.0, -0.0, 0.0, -INF, INF, NAN])
+    case("ArgSort", [x], x.argsort(stable=True), axis=0, descending=False)
+    case("ArgSort", [x], x.argsort(stable=True, descending=True), axis=0, descending=True)
+    write("scan")
+
+
+def space():
+    f = torch.nn.functional
+    for d in FLOATS:
+        x, w, b = rand(2, 4, 7, dtype=d), rand(6, 2, 3, dtype=d), rand(6, dtype=d)
+        y = f.conv1d(x.double(), w.double(), b.double(), 2, 1, 2, 2)
+        case("Conv", [x, w, b], y.to(d), stride=[2], padding=[1], dilation=[2], groups=2, bias=True)
+        x, w = rand(1, 2, 4, 5, dtype=d), rand(3, 2, 2, 3, dtype=d)
+        y = f.conv2d(x.double(), w.double(), None, (1, 2), (1, 0))
+        case("Conv", [x, w], y.to(d), stride=[1, 2], padding=[1, 0], dilation=[1, 1], groups=1, bias=False)
+        x, w, b = rand(2, 4, 3, dtype=d), rand(4, 2, 3, dtype=d), rand(4, dtype=d)
+        y = f.conv_transpose1d(x.double(), w.double(), b.double(), 2, 1, 1, 2, 2)
+        case("ConvTranspose", [x, w, b], y.to(d), stride=[2], padding=[1], outputPadding=[1], dilation=[2], groups=2, bias=True)
+        x, w = rand(1, 2, 3, 2, dtype=d), rand(2, 3, 2, 3, dtype=d)
+        y = f.conv_transpose2d(x.double(), w.double(), None, (1, 2), (1, 0))
+        case("ConvTranspose", [x, w], y.to(d), stride=[1, 2], padding=[1, 0], outputPadding=[0, 0], dilation=[1, 1], groups=1,
+             bias=False)
+        x = rand(1, 2, 6, 7, dtype=d)
+        for ceil in (False, True):
+            y = f.max_pool2d(x, (2, 3), (2, 2), (1, 1), (2, 1), ceil)
+            case("MaxPool", [x], y, size=[2, 3], stride=[2, 2], padding=[1, 1], dilation=[2, 1], ceil=ceil)
+            for count in (False, True):
+                y = f.avg_pool2d(x.double(), (2, 3), (2, 2), (1, 1), ceil, count)
+                case("AvgPool", [x], y.to(d), size=[2, 3], stride=[2, 2], padding=[1, 1], ceil=ceil, countPadding=count)
+        for x in (rand(3, 4, dtype=d), rand(2, 4, 3, dtype=d)):
+            w, b, eps = rand(4, dtype=d), rand(4, dtype=d), 2.0**-10
+            y = f.batch_norm(x.double(), None, None, w.double(), b.double(), True, 0.1, eps)
+            axes = [0, *range(2, x.dim())]
+            case("BatchNorm", [x, w, b], [y.to(d), x.double().mean(axes).to(d), x.double().var(axes, correction=0).to(d)], eps=eps)
+            case("GroupNorm", [x, w, b], f.group_norm(x.double(), 2, w.double(), b.double(), eps).to(d), groups=2, eps=eps)
+        x = rand(2, 7, dtype=d)
+        case("Windows", [x], x.unfold(1, 3, 2), axis=1, size=3, step=2, dilation=1)
+        case("Windows", [x], x[:, [[0, 3], [1, 4], [2, 5], [3, 6]]], axis=-1, size=2, step=1, dilation=3)
+        x = rand(2, 3, 2, dtype=d)
+        y = torch.zeros(2, 8, dtype=torch.float64)
+        for i in range(3):
+            for j in range(2):
+                y[:, 2 * i + 3 * j] += x[:, i, j]
+        case("Fold", [x], y.to(d), axis=1, extent=8, step=2, dilation=3)
+    write("space")
+
+
 torch.manual_seed(1)
 for make in (unary, binary, compare, reduce, matmul, shape, data, create, norm, attention, loss, buffer,
-             gradient, scatter, dropout):
+             gradient, scatter, dropout, scan, space):
     make()
