@@ -1,6 +1,5 @@
 package dev.quern.core.autograd;
 
-import dev.quern.core.memory.Storage;
 import dev.quern.core.op.Backward;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
@@ -23,7 +22,7 @@ record Call(
     String name,
     Vjp vjp,
     List<Tensor> inputs,
-    List<Saved> reads,
+    List<Writes.Saved> reads,
     List<Tensor> outputs,
     List<Tensor> residuals) {
 
@@ -33,40 +32,24 @@ record Call(
     List<@Nullable Tensor> of(Backward pass);
   }
 
-  /** A tensor and the version its buffer had, if it is one. */
-  record Saved(Tensor tensor, int version) {
-    static Saved of(Tensor t) {
-      return new Saved(t, isMutable(t) ? t.storage().version() : 0);
-    }
-
-    static boolean isMutable(Tensor t) {
-      return t.hasValues() && t.storage().isMutable();
-    }
-
-    boolean moved() {
-      return isMutable(tensor) && tensor.storage().version() != version;
-    }
-  }
-
   /**
    * The gradients of the inputs, checked.
    *
    * @param pass what it is made from
-   * @param writers who wrote to a storage last
+   * @param writes who wrote to what
    * @return one per input; null for none
    * @throws GradientException if a value was overwritten, or the operation answers nonsense
    */
-  List<@Nullable Tensor> gradients(Backward pass, IdentityHashMap<Storage, Op> writers) {
-    for (Saved s : reads) {
-      if (s.moved()) {
-        Op writer = writers.get(s.tensor().storage());
+  List<@Nullable Tensor> gradients(Backward pass, Writes writes) {
+    for (Writes.Saved s : reads) {
+      if (writes.haveChanged(s)) {
         throw new GradientException(
             "["
                 + name
                 + "] needs its input "
                 + s.tensor().spec()
                 + " for the gradient, but ["
-                + (writer == null ? "a plan" : writer.name())
+                + writes.lastTo(s)
                 + "] has overwritten it since; take gradients before updating the buffer, or copy"
                 + " it first");
       }

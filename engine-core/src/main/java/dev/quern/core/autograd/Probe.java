@@ -15,7 +15,7 @@ final class Probe {
   private final Set<Tensor> used = identitySet();
   private final List<Tensor> order = new ArrayList<>();
   private final Set<Tensor> inside = identitySet();
-  private final List<Call.Saved> reads = new ArrayList<>();
+  private final List<Writes.Saved> reads = new ArrayList<>();
 
   Probe(Tapes tapes) {
     this.tapes = tapes;
@@ -41,10 +41,10 @@ final class Probe {
         depends = true;
         if (used.add(t)) {
           order.add(t);
-          reads.add(Call.Saved.of(t));
+          reads.add(tapes.writes().save(t));
         }
-      } else if (Call.Saved.isMutable(t)) {
-        reads.add(Call.Saved.of(t));
+      } else if (Writes.isMutable(t)) {
+        reads.add(tapes.writes().save(t));
       }
     }
     return depends;
@@ -65,7 +65,7 @@ final class Probe {
   }
 
   /** These, and the buffers it read. */
-  List<Call.Saved> reads() {
+  List<Writes.Saved> reads() {
     return List.copyOf(reads);
   }
 }

@@ -1,9 +1,7 @@
 package dev.quern.core.autograd;
 
-import dev.quern.core.memory.Storage;
 import dev.quern.core.op.Backward;
 import dev.quern.core.op.Buffer;
-import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.GradientException;
 import java.util.ArrayList;
@@ -43,7 +41,6 @@ public final class Tape implements AutoCloseable {
   private final List<Call> calls = new ArrayList<>();
   private final List<Tensor> watched = new ArrayList<>();
   private final Set<Tensor> tracked = identitySet();
-  private final IdentityHashMap<Storage, Op> writers = new IdentityHashMap<>();
   private boolean noting = true;
   private boolean open = true;
 
@@ -223,14 +220,6 @@ public final class Tape implements AutoCloseable {
     return false;
   }
 
-  void wrote(Op op, List<Tensor> inputs) {
-    for (int i : op.writes()) {
-      if (inputs.get(i).hasValues()) {
-        writers.put(inputs.get(i).storage(), op);
-      }
-    }
-  }
-
   void note(Call call) {
     boolean followed = false;
     for (Tensor t : call.outputs()) {
@@ -292,7 +281,7 @@ public final class Tape implements AutoCloseable {
     }
     Backward pass =
         new Backward(c.inputs(), c.outputs(), c.residuals(), upstream, needed, this::through);
-    List<@Nullable Tensor> g = c.gradients(pass, writers);
+    List<@Nullable Tensor> g = c.gradients(pass, tapes.writes());
     for (int i : needed) {
       Tensor gi = g.get(i);
       if (gi != null) {

@@ -28,6 +28,7 @@ public final class Tapes {
   }
 
   private final List<Tape> open = new ArrayList<>(); // the innermost last
+  private final Writes writes = new Writes();
   private final Runnable onLast;
   private boolean suspended;
   private @Nullable Probe probe;
@@ -75,8 +76,8 @@ public final class Tapes {
     if (suspended) {
       return call.run(false);
     }
-    if (!op.writes().isEmpty()) {
-      open.forEach(t -> t.wrote(op, inputs));
+    for (int i : op.writes()) {
+      writes.note(op, inputs.get(i));
     }
     boolean residuals;
     List<Tape> noting = List.of();
@@ -119,8 +120,12 @@ public final class Tapes {
     return noting;
   }
 
-  static List<Call.Saved> saved(List<Tensor> inputs) {
-    return inputs.stream().map(Call.Saved::of).toList();
+  private List<Writes.Saved> saved(List<Tensor> inputs) {
+    return inputs.stream().map(writes::save).toList();
+  }
+
+  Writes writes() {
+    return writes;
   }
 
   /** Whether nothing would be noted, whatever is called. */

@@ -88,8 +88,9 @@ final class Formula {
     String word = text.substring(from, at);
     if (take("(")) {
       Tensor t = sum();
+      Tensor second = take(",") ? sum() : null;
       take(")");
-      return function(word, t);
+      return second == null ? function(word, t) : function(word, t, second);
     }
     if (names.containsKey(word)) {
       return names.get(word);
@@ -101,6 +102,16 @@ final class Formula {
     }
   }
 
+  private static Tensor function(String name, Tensor a, Tensor b) {
+    return switch (name) {
+      case "matmul" -> TorchNetworks.matmul(a, b);
+      case "maximum" -> a.maximum(b);
+      case "minimum" -> a.minimum(b);
+      case "pow" -> a.pow(b);
+      default -> throw new TorchCase.Uncovered("formula: " + name + "(,)");
+    };
+  }
+
   private static Tensor function(String name, Tensor t) {
     return switch (name) {
       case "tanh" -> t.tanh();
@@ -109,6 +120,8 @@ final class Formula {
       case "sin" -> t.sin();
       case "cos" -> t.cos();
       case "sqrt" -> t.sqrt();
+      case "abs" -> t.abs();
+      case "square" -> t.mul(t);
       case "sigmoid" -> t.sigmoid();
       case "relu" -> t.relu();
       case "sum" -> t.sum();

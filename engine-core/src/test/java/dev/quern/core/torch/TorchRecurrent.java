@@ -3,6 +3,7 @@ package dev.quern.core.torch;
 import static dev.quern.core.torch.TorchOps.putAll;
 
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.Shape;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -34,9 +35,9 @@ final class TorchRecurrent {
       for (int d = 0; d < directions; d++) {
         int at = layer * directions + d;
         List<Tensor> state = new ArrayList<>();
-        state.add(c.in("h0").select(0, at));
+        state.add(initial(c, "h0", x, at));
         if (lstm) {
-          state.add(c.in("c0").select(0, at));
+          state.add(initial(c, "c0", x, at));
         }
         String suffix = "_l" + layer + (d == 1 ? "_reverse" : "");
         Cell cell = lstm ? lstm(c, suffix) : gru(c, suffix);
@@ -50,6 +51,12 @@ final class TorchRecurrent {
     }
     Tensor y = batchFirst ? x.transpose(0, 1) : x;
     return lstm ? List.of(y, stacked(h), stacked(cells)) : List.of(y, stacked(h));
+  }
+
+  private static Tensor initial(TorchCase c, String name, Tensor x, int at) {
+    return c.has(name)
+        ? c.in(name).select(0, at)
+        : x.fullLike(0, Shape.of(x.shape().dim(1), c.integer("hidden_size", 0)));
   }
 
   private static Tensor stacked(List<Tensor> all) {
