@@ -10,10 +10,12 @@ module dev.quern.transformer {
   exports dev.quern.transformer.cli;
   exports dev.quern.transformer.compress;
   exports dev.quern.transformer.decode;
+  exports dev.quern.transformer.evaluate;
   exports dev.quern.transformer.families;
   exports dev.quern.transformer.layers;
   exports dev.quern.transformer.model;
   exports dev.quern.transformer.tokenizer;
+  exports dev.quern.transformer.train.schedule;
 
   opens dev.quern.transformer.cli to
       info.picocli;

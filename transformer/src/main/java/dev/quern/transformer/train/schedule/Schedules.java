@@ -1,0 +1,170 @@
+package dev.quern.transformer.train.schedule;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Schedules by name, with settings as a configuration has them.
+ *
+ * <p>All take {@code peak}, and, but for {@code one_cycle}, whose warm-up is its rising part,
+ * {@code warmup} (steps, default 0), {@code warmup_from} (a rate, default 0) and {@code
+ * warmup_ahead} (0 or 1, default 0; see {@link Warmup}). {@code steps} is the length of the whole
+ * run, warm-up included.
+ *
+ * <table>
+ *   <caption>Names and their settings, those with a default in brackets</caption>
+ *   <tr><td>{@code constant}</td><td></td></tr>
+ *   <tr><td>{@code linear}</td><td>{@code steps}, [{@code floor} 0]</td></tr>
+ *   <tr><td>{@code cosine}</td><td>{@code steps}, [{@code floor} 0], [{@code cycles} 0.5]</td></tr>
+ *   <tr><td>{@code inverse_sqrt}</td><td>[{@code timescale}: {@code warmup}, at least 1]</td></tr>
+ *   <tr><td>{@code exponential}</td><td>{@code factor}, [{@code every} 1]</td></tr>
+ *   <tr><td>{@code one_cycle}</td><td>{@code steps}, [{@code rising} 0.3], [{@code cosine} 1],
+ *       [{@code initial_divisor} 25], [{@code final_divisor} 10000], [{@code base_momentum} 0.85],
+ *       [{@code max_momentum} 0.95]</td></tr>
+ * </table>
+ */
+public final class Schedules {
+  private static final List<String> WARMUP = List.of("warmup", "warmup_from", "warmup_ahead");
+  private static final Map<String, List<String>> KEYS = keys();
+
+  private final String name;
+  private final Map<String, Double> settings;
+
+  private Schedules(String name, Map<String, Double> settings) {
+    this.name = name;
+    this.settings = settings;
+  }
+
+  private static Map<String, List<String>> keys() {
+    Map<String, List<String>> keys = new LinkedHashMap<>();
+    keys.put("constant", List.of());
+    keys.put("linear", List.of("steps", "floor"));
+    keys.put("cosine", List.of("steps", "floor", "cycles"));
+    keys.put("inverse_sqrt", List.of("timescale"));
+    keys.put("exponential", List.of("factor", "every"));
+    keys.put(
+        "one_cycle",
+        List.of(
+            "steps",
+            "rising",
+            "cosine",
+            "initial_divisor",
+            "final_divisor",
+            "base_momentum",
+            "max_momentum"));
+    return keys;
+  }
+
+  /**
+   * The names there are.
+   *
+   * @return in the order of the table
+   */
+  public static List<String> names() {
+    return List.copyOf(KEYS.keySet());
+  }
+
+  /**
+   * A schedule.
+   *
+   * @param name one of {@link #names()}
+   * @param settings by name; {@code peak} is always there
+   * @return the schedule
+   * @throws ScheduleException for a name or setting that is unknown, missing or out of range
+   */
+  public static Schedule of(String name, Map<String, Double> settings) {
+    List<String> own = KEYS.get(name);
+    if (own == null) {
+      throw new ScheduleException(
+          "[schedule] there is no schedule '"
+              + name
+              + "'; there are "
+              + String.join(", ", names()));
+    }
+    Set<String> known = new TreeSet<>(own);
+    known.add("peak");
+    if (!name.equals("one_cycle")) {
+      known.addAll(WARMUP);
+    }
+    for (String key : settings.keySet()) {
+      if (!known.contains(key)) {
+        throw new ScheduleException(
+            "[%s] there is no setting '%s'; there are %s"
+                .formatted(name, key, String.join(", ", known)));
+      }
+    }
+    return new Schedules(name, settings).build();
+  }
+
+  private Schedule build() {
+    double peak = need("peak");
+    if (name.equals("one_cycle")) {
+      return new OneCycle(
+          peak,
+          count("steps", need("steps")),
+          get("rising", 0.3),
+          flag("cosine", 1) == 1,
+          get("initial_divisor", 25),
+          get("final_divisor", 1e4),
+          get("base_momentum", 0.85),
+          get("max_momentum", 0.95));
+    }
+    long warmup = count("warmup", get("warmup", 0));
+    Schedule after =
+        switch (name) {
+          case "linear" -> new Linear(peak, get("floor", 0), rest(warmup));
+          case "cosine" -> new Cosine(peak, get("floor", 0), rest(warmup), get("cycles", 0.5));
+          case "inverse_sqrt" ->
+              new InverseSquareRoot(
+                  peak, count("timescale", get("timescale", Math.max(1, warmup))));
+          case "exponential" ->
+              new Exponential(peak, need("factor"), count("every", get("every", 1)));
+          default -> new Constant(peak);
+        };
+    double from = get("warmup_from", 0);
+    int ahead = flag("warmup_ahead", 0);
+    return warmup == 0 ? after : new Warmup(warmup, from, ahead, after);
+  }
+
+  /** Steps after the warm-up. */
+  private long rest(long warmup) {
+    long steps = count("steps", need("steps"));
+    if (steps <= warmup) {
+      throw new ScheduleException(
+          "[%s] warmup=%d leaves none of steps=%d; steps is the whole run, warm-up included"
+              .formatted(name, warmup, steps));
+    }
+    return steps - warmup;
+  }
+
+  private double get(String key, double otherwise) {
+    return settings.getOrDefault(key, otherwise);
+  }
+
+  private double need(String key) {
+    Double value = settings.get(key);
+    if (value == null) {
+      throw new ScheduleException("[" + name + "] the setting '" + key + "' is missing; give it");
+    }
+    return value;
+  }
+
+  private long count(String key, double value) {
+    if (value < 0 || value != Math.rint(value) || value > 1L << 53) {
+      throw new ScheduleException(
+          "[%s] %s is %s; it is a whole number, at least 0".formatted(name, key, value));
+    }
+    return (long) value;
+  }
+
+  private int flag(String key, int otherwise) {
+    double value = get(key, otherwise);
+    if (value != 0 && value != 1) {
+      throw new ScheduleException("[%s] %s is %s; it takes 0 or 1".formatted(name, key, value));
+    }
+    return (int) value;
+  }
+}
