@@ -9,6 +9,7 @@ module dev.quern.transformer {
 
   exports dev.quern.transformer.cli;
   exports dev.quern.transformer.compress;
+  exports dev.quern.transformer.data;
   exports dev.quern.transformer.decode;
   exports dev.quern.transformer.evaluate;
   exports dev.quern.transformer.families;

@@ -1,5 +1,6 @@
 package dev.quern.transformer.cli;
 
+import dev.quern.transformer.data.Utf8;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.ModelOptions;

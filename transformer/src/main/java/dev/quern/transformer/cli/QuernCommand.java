@@ -66,6 +66,7 @@ public final class QuernCommand {
     all.put("logits", LogitsCommand.class);
     all.put("tokenize", TokenizeCommand.class);
     all.put("detokenize", DetokenizeCommand.class);
+    all.put("tokenizer", TokenizerCommand.class);
     all.put("perplexity", PerplexityCommand.class);
     all.put("inspect", InspectCommand.class);
     all.put("quantize", QuantizeCommand.class);

@@ -1,5 +1,6 @@
 package dev.quern.transformer.cli;
 
+import dev.quern.transformer.data.Utf8;
 import dev.quern.transformer.model.Models;
 import dev.quern.transformer.tokenizer.EncodeOptions;
 import dev.quern.transformer.tokenizer.Tokenizer;

@@ -59,7 +59,7 @@ public record Calibration(double error, List<Bin> bins) {
           new Bin(
               counts[b],
               ConfusionMatrix.ratio(right[b], counts[b]),
-              ConfusionMatrix.ratio(sums[b], counts[b]));
+              ConfusionMatrix.ratio(sums[b], (double) counts[b]));
       bins.add(bin);
       double share = (double) counts[b] / correct.length;
       error += share * Math.abs(bin.accuracy - bin.confidence);

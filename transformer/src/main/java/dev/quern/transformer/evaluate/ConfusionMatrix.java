@@ -229,6 +229,11 @@ public final class ConfusionMatrix {
     return square == 0 ? 0 : (correct() * s - both) / Math.sqrt(square);
   }
 
+  /** A share of counts. */
+  static double ratio(long part, long whole) {
+    return ratio((double) part, (double) whole);
+  }
+
   /** A share, by the rule of this package that 0/0 counts as 0. */
   static double ratio(double part, double whole) {
     return whole == 0 ? 0 : part / whole;

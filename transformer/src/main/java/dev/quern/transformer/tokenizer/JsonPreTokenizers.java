@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * model, which does it without making strings.
  */
 final class JsonPreTokenizers {
-  private static final String GPT2 =
+  static final String GPT2 =
       "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
   private static final String DIGIT_GROUPS = "\\d{1,3}(?=(?:\\d{3})*\\b)";
   private static final String SIGN = "[\\p{P}!-/:-@\\[-`{-~]";

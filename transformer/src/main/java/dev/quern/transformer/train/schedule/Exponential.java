@@ -23,6 +23,7 @@ public record Exponential(double peak, double factor, long every) implements Sch
 
   @Override
   public double rate(long step) {
-    return peak * StrictMath.pow(factor, (double) (step / every));
+    long stairs = step / every;
+    return peak * StrictMath.pow(factor, (double) stairs);
   }
 }

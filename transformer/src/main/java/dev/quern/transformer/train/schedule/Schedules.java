@@ -119,7 +119,7 @@ public final class Schedules {
           case "cosine" -> new Cosine(peak, get("floor", 0), rest(warmup), get("cycles", 0.5));
           case "inverse_sqrt" ->
               new InverseSquareRoot(
-                  peak, count("timescale", get("timescale", Math.max(1, warmup))));
+                  peak, count("timescale", get("timescale", (double) Math.max(1, warmup))));
           case "exponential" ->
               new Exponential(peak, need("factor"), count("every", get("every", 1)));
           default -> new Constant(peak);

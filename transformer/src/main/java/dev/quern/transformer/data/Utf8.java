@@ -1,4 +1,4 @@
-package dev.quern.transformer.cli;
+package dev.quern.transformer.data;
 
 import dev.quern.core.type.FormatException;
 import java.io.IOException;
@@ -11,12 +11,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Text files, refused with the place if they are not UTF-8. */
-final class Utf8 {
+public final class Utf8 {
   private static final long MOST_BYTES = 1L << 30;
 
   private Utf8() {}
 
-  static String read(Path file) throws IOException {
+  /**
+   * Reads a whole text.
+   *
+   * @param file of at most 2³⁰ bytes
+   * @return its text
+   * @throws FormatException if it is not UTF-8, with the offset of the first byte that isn't; if it
+   *     is too large, or a folder
+   * @throws IOException if it can't be read
+   */
+  public static String read(Path file) throws IOException {
     if (Files.isDirectory(file)) {
       throw new FormatException(file + ": this is a folder; give a UTF-8 text file");
     }
@@ -25,7 +34,12 @@ final class Utf8 {
       throw new FormatException(
           file + ": the text has " + size + " bytes; " + MOST_BYTES + " are the most, cut it");
     }
-    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
+    return decode(file, 0, ByteBuffer.wrap(Files.readAllBytes(file)));
+  }
+
+  /** Decodes a part of a file, which begins at an offset. */
+  static String decode(Path file, long offsetBytes, ByteBuffer bytes) {
+    int from = bytes.position();
     CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
     CharBuffer text = CharBuffer.allocate(bytes.remaining() + 1);
     CoderResult result = decoder.decode(bytes, text, true);
@@ -33,7 +47,7 @@ final class Utf8 {
       throw new FormatException(
           file
               + ": not UTF-8 at byte "
-              + bytes.position()
+              + (offsetBytes + bytes.position() - from)
               + "; convert it, for example with iconv");
     }
     return text.flip().toString();
