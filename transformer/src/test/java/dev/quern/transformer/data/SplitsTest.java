@@ -61,7 +61,7 @@ class SplitsTest {
     for (int size : new int[] {0, 1, 7, 100, 1001}) {
       Split<Dataset<Integer>> split = Splits.random(numbers(size), RATIO, 5);
       coversAll(size, split);
-      assertEquals((long) (size * 7L / 10), split.train().size());
+      assertEquals(size * 7L / 10, split.train().size());
       assertEquals(all(split.train()), all(Splits.random(numbers(size), RATIO, 5).train()));
     }
     assertNotEquals(
