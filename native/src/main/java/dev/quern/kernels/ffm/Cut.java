@@ -15,7 +15,7 @@ record Cut(long m, long n, long columns) {
   private static final long ROWS = 512;
   private static final long PANEL_COLUMNS = 256;
   private static final long NEAR_ELEMENTS = 512 * 1024; // of activations: half of the cache
-  private static final long STREAM_BYTES = 512 * 1024;
+  private static final long STREAM_BYTES = 128 * 1024;
 
   /**
    * For kernels that pack the weights: the widest panels, but enough of them to share out. Many
@@ -31,11 +31,11 @@ record Cut(long m, long n, long columns) {
   }
 
   /**
-   * For kernels that stream the weights: about {@value #STREAM_BYTES} bytes of them, streams as
-   * long as they can be, but enough slices to share out.
+   * For kernels that stream the weights: about {@value #STREAM_BYTES} bytes a stream, but enough
+   * slices to share out.
    */
-  static Cut streams(long m, long n, long rowBytes) {
-    long most = Math.max(8, STREAM_BYTES / Math.max(1, rowBytes) / 8 * 8);
+  static Cut streams(long m, long n, long rowBytes, int streams) {
+    long most = Math.max(8, streams * STREAM_BYTES / Math.max(1, rowBytes) / 8 * 8);
     long even = Math.ceilDiv(n, 64) * 8; // eight slices
     return new Cut(m, n, Math.clamp(even, 8, most));
   }

@@ -59,7 +59,7 @@ final class GatedProduct implements Part {
     this.cut =
         path.packs()
             ? Cut.panels(x.m(), gate.n(), x.k())
-            : Cut.streams(x.m(), gate.n(), gate.stride());
+            : Cut.streams(x.m(), gate.n(), gate.stride(), path.streams());
     this.scratchBytes = path.packs() ? functions.productScratchBytes(x.k()) : 0;
     this.h = memory;
     this.factor = tiles ? MemorySegment.NULL : memory.asSlice(floats(x.m(), gate.n()));
@@ -99,7 +99,7 @@ final class GatedProduct implements Part {
   @Override
   public List<MemorySegment> streams(int slice) {
     long n0 = cut.column(slice);
-    return path.packs() ? List.of() : gate.streams(0, n0, cut.endColumn(n0));
+    return path.packs() ? List.of() : gate.streams(path.streams(), 0, n0, cut.endColumn(n0));
   }
 
   @Override

@@ -17,13 +17,11 @@ final class Product implements Part {
    */
   @SuppressWarnings("ArrayRecordComponent") // an internal bundle, never compared
   record Weight(MemorySegment base, long stride, long n, long[] offsets) {
-    private static final int STREAMS = 4;
-
-    /** Rows from n0 to n1 of a batch, as kernels for few rows read them: four streams. */
-    List<MemorySegment> streams(int batch, long n0, long n1) {
-      long bytes = (n1 - n0) / STREAMS * stride;
+    /** Rows from n0 to n1 of a batch, as kernels for few rows read them: so many streams. */
+    List<MemorySegment> streams(int streams, int batch, long n0, long n1) {
+      long bytes = (n1 - n0) / streams * stride;
       long first = offsets[batch] + n0 * stride;
-      return LongStream.range(0, bytes > 0 ? STREAMS : 0)
+      return LongStream.range(0, bytes > 0 ? streams : 0)
           .map(i -> first + i * bytes)
           .mapToObj(at -> base.asSlice(at, Math.min(bytes, base.byteSize() - at)))
           .toList(); // where rows are apart, nothing follows the last one
@@ -61,7 +59,10 @@ final class Product implements Part {
     this.x = x;
     this.w = w;
     this.result = result;
-    this.cut = path.packs() ? Cut.panels(x.m(), w.n, x.k()) : Cut.streams(x.m(), w.n, w.stride);
+    this.cut =
+        path.packs()
+            ? Cut.panels(x.m(), w.n, x.k())
+            : Cut.streams(x.m(), w.n, w.stride, path.streams());
     this.scratchBytes = path.packs() ? functions.productScratchBytes(x.k()) : 0;
     this.addBias = functions.get("add_bias").address();
     this.addRows = functions.get("add_rows").address();
@@ -78,7 +79,7 @@ final class Product implements Part {
       return List.of();
     }
     long n0 = cut.column(slice);
-    return w.streams(cut.batch(slice), n0, cut.endColumn(n0));
+    return w.streams(path.streams(), cut.batch(slice), n0, cut.endColumn(n0));
   }
 
   @Override

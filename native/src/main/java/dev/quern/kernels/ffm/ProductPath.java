@@ -151,4 +151,9 @@ record ProductPath(
       default -> Activation.BF16;
     };
   }
+
+  /** How many streams of weights a slice reads side by side, if the weights aren't packed. */
+  int streams() {
+    return activation == Activation.BF16 ? 8 : 4;
+  }
 }
