@@ -2,10 +2,15 @@
 module dev.quern.core {
   requires static transitive org.jspecify;
   requires jdk.jfr;
+  // Static, so that jlink works: it refuses automatic modules, and arrow-format requires one.
+  requires static org.apache.arrow.format;
+  requires static org.apache.arrow.memory.core;
+  requires static org.apache.arrow.vector;
 
   exports dev.quern.core.autograd;
   exports dev.quern.core.engine;
   exports dev.quern.core.io;
+  exports dev.quern.core.io.arrow;
   exports dev.quern.core.io.gguf;
   exports dev.quern.core.io.npy;
   exports dev.quern.core.io.safetensors;

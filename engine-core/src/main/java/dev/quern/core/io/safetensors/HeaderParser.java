@@ -3,6 +3,7 @@ package dev.quern.core.io.safetensors;
 import dev.quern.core.io.TensorInfo;
 import dev.quern.core.io.internal.Blame;
 import dev.quern.core.io.internal.ByteCursor;
+import dev.quern.core.io.internal.JsonReader;
 import dev.quern.core.memory.MappedFile;
 import dev.quern.core.type.Shape;
 import java.util.ArrayList;

@@ -3,6 +3,7 @@ package dev.quern.core.io.safetensors;
 import dev.quern.core.io.AtomicFile;
 import dev.quern.core.io.ByteSink;
 import dev.quern.core.io.TensorSource;
+import dev.quern.core.io.internal.JsonText;
 import dev.quern.core.io.internal.PendingTensors;
 import dev.quern.core.io.internal.PendingTensors.Pending;
 import dev.quern.core.type.FormatException;
@@ -143,7 +144,7 @@ public final class SafetensorsWriter {
   }
 
   private byte[] header(List<Pending> laidOut) {
-    JsonText json = new JsonText();
+    JsonText json = new JsonText("safetensors");
     json.raw("{");
     String separator = "";
     if (!metadata.isEmpty()) {

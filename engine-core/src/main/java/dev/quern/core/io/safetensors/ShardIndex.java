@@ -2,6 +2,7 @@ package dev.quern.core.io.safetensors;
 
 import dev.quern.core.io.internal.Blame;
 import dev.quern.core.io.internal.ByteCursor;
+import dev.quern.core.io.internal.JsonReader;
 import dev.quern.core.io.internal.TensorTable;
 import java.io.IOException;
 import java.io.UncheckedIOException;

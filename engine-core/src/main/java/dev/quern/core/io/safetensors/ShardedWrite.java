@@ -2,6 +2,7 @@ package dev.quern.core.io.safetensors;
 
 import dev.quern.core.io.AtomicFile;
 import dev.quern.core.io.ByteSink;
+import dev.quern.core.io.internal.JsonText;
 import dev.quern.core.io.internal.PendingTensors.Pending;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -85,7 +86,7 @@ final class ShardedWrite {
         total = Math.addExact(total, t.spec().byteSize());
       }
     }
-    JsonText json = new JsonText();
+    JsonText json = new JsonText("safetensors");
     json.raw("{\"metadata\":{\"total_size\":" + total + "},\n\"weight_map\":{");
     String separator = "\n";
     for (int i = 0; i < parts.size(); i++) {

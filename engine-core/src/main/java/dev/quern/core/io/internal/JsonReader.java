@@ -1,10 +1,7 @@
-package dev.quern.core.io.safetensors;
+package dev.quern.core.io.internal;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.quern.core.io.internal.Blame;
-import dev.quern.core.io.internal.ByteCursor;
-import dev.quern.core.io.internal.Utf8;
 import dev.quern.core.type.FormatException;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -12,13 +9,13 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * A strict reader of the little JSON that safetensors needs (RFC 8259), without a tree: the caller
- * says what it expects next, anything else is an error with its offset.
+ * A strict reader of the little JSON that headers hold (RFC 8259), without a tree: the caller says
+ * what it expects next, anything else is an error with its offset.
  *
  * <p>Keys may not repeat, nesting is limited, numbers must be natural, text must be UTF-8 without
  * lone surrogates. Size is limited by whoever made the cursor.
  */
-final class JsonReader {
+public final class JsonReader {
   private static final int MAX_DEPTH = 32;
   private static final int END = -1;
 
@@ -34,14 +31,18 @@ final class JsonReader {
    * @param in the text and nothing else
    * @param field what the text is, named in errors
    */
-  JsonReader(ByteCursor in, String field) {
+  public JsonReader(ByteCursor in, String field) {
     this.in = in;
     this.field = field;
     advance();
   }
 
-  /** The next character that is no white space, or −1 at the end. */
-  int peek() {
+  /**
+   * Passes over white space.
+   *
+   * @return the next character, or −1 at the end
+   */
+  public int peek() {
     while (next == ' ' || next == '\n' || next == '\r' || next == '\t') {
       advance();
     }
@@ -56,7 +57,13 @@ final class JsonReader {
     return next == END ? in.position() : in.position() - 1;
   }
 
-  FormatException error(String detail) {
+  /**
+   * An error at the next character.
+   *
+   * @param detail what is wrong
+   * @return the exception, to be thrown
+   */
+  public FormatException error(String detail) {
     return in.error(offset(), field, detail);
   }
 
@@ -76,8 +83,12 @@ final class JsonReader {
     advance();
   }
 
-  /** Reads an object; {@code member} is given each key and must read its value. */
-  void object(Consumer<String> member) {
+  /**
+   * Reads an object.
+   *
+   * @param member is given each key and must read its value
+   */
+  public void object(Consumer<String> member) {
     expect('{');
     descend();
     if (peek() != '}') {
@@ -103,8 +114,12 @@ final class JsonReader {
     member.accept(key);
   }
 
-  /** Reads an array; {@code element} must read one element. */
-  void array(Runnable element) {
+  /**
+   * Reads an array.
+   *
+   * @param element must read one element
+   */
+  public void array(Runnable element) {
     expect('[');
     descend();
     if (peek() != ']') {
@@ -124,8 +139,12 @@ final class JsonReader {
     }
   }
 
-  /** Reads a string. */
-  String string() {
+  /**
+   * Reads a string.
+   *
+   * @return its text
+   */
+  public String string() {
     expect('"');
     int size = 0;
     boolean plain = true;
@@ -207,8 +226,12 @@ final class JsonReader {
     return code;
   }
 
-  /** Reads a number without sign, fraction and exponent that fits in 63 bits. */
-  long natural() {
+  /**
+   * Reads a number without sign, fraction and exponent.
+   *
+   * @return 0..2^63 − 1
+   */
+  public long natural() {
     int first = peek();
     if (first < '0' || first > '9') {
       throw unexpected("a natural number");
@@ -234,7 +257,7 @@ final class JsonReader {
   }
 
   /** Passes over a value of any kind. */
-  void skip() {
+  public void skip() {
     switch (peek()) {
       case '{' -> object(key -> skip());
       case '[' -> array(this::skip);
@@ -287,7 +310,7 @@ final class JsonReader {
   }
 
   /** Demands that nothing but white space is left. */
-  void end() {
+  public void end() {
     if (peek() != END) {
       throw unexpected("the end");
     }

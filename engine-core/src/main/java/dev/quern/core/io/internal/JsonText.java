@@ -1,6 +1,5 @@
-package dev.quern.core.io.safetensors;
+package dev.quern.core.io.internal;
 
-import dev.quern.core.io.internal.Blame;
 import dev.quern.core.type.FormatException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,24 +9,44 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
 
-/** Writes the little JSON that safetensors needs, without white space. */
-final class JsonText {
+/** Writes the little JSON that headers hold, without white space. */
+public final class JsonText {
   /** The order of UTF-8 bytes, which Java's own order of strings is not. */
-  static final Comparator<String> BY_CODE_POINT =
+  public static final Comparator<String> BY_CODE_POINT =
       (a, b) ->
           Arrays.compareUnsigned(
               a.getBytes(StandardCharsets.UTF_8), b.getBytes(StandardCharsets.UTF_8));
 
+  private final String format;
   private final StringBuilder out = new StringBuilder();
 
-  /** Appends text as it is. */
-  JsonText raw(String text) {
+  /**
+   * No text.
+   *
+   * @param format named in errors
+   */
+  public JsonText(String format) {
+    this.format = format;
+  }
+
+  /**
+   * Appends text as it is.
+   *
+   * @param text JSON
+   * @return this
+   */
+  public JsonText raw(String text) {
     out.append(text);
     return this;
   }
 
-  /** Appends a string with its quotes. */
-  JsonText string(String text) {
+  /**
+   * Appends a string with its quotes.
+   *
+   * @param text any text
+   * @return this
+   */
+  public JsonText string(String text) {
     out.append('"');
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
@@ -52,8 +71,13 @@ final class JsonText {
     return this;
   }
 
-  /** The text in UTF-8. */
-  byte[] toBytes() {
+  /**
+   * All that was appended.
+   *
+   * @return UTF-8
+   * @throws FormatException if it has half a surrogate pair
+   */
+  public byte[] toBytes() {
     try {
       ByteBuffer encoded = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(out));
       byte[] b = new byte[encoded.remaining()];
@@ -61,13 +85,22 @@ final class JsonText {
       return b;
     } catch (CharacterCodingException e) {
       throw new FormatException(
-          "[safetensors] a name or text has half a surrogate pair: " + Blame.quote(out.toString()),
+          "["
+              + format
+              + "] a name or text has half a surrogate pair: "
+              + Blame.quote(out.toString()),
           e);
     }
   }
 
-  /** A header's text, padded with spaces, with its length before it. */
-  static byte[] withLength(byte[] text, int alignment) {
+  /**
+   * A header's text with its length before it.
+   *
+   * @param text the header
+   * @param alignment to a multiple of which it is padded with spaces
+   * @return eight bytes of length, then the padded text
+   */
+  public static byte[] withLength(byte[] text, int alignment) {
     int padded = (text.length + alignment - 1) / alignment * alignment;
     byte[] b = Arrays.copyOf(text, padded);
     Arrays.fill(b, text.length, padded, (byte) ' ');
