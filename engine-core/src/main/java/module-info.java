@@ -11,6 +11,7 @@ module dev.quern.core {
   exports dev.quern.core.engine;
   exports dev.quern.core.io;
   exports dev.quern.core.io.arrow;
+  exports dev.quern.core.io.arrow.vector;
   exports dev.quern.core.io.gguf;
   exports dev.quern.core.io.npy;
   exports dev.quern.core.io.safetensors;

@@ -250,6 +250,15 @@ class ArrowFileTest {
   }
 
   @Test
+  void aMissingLibraryIsNamedWithItsRemedy() {
+    var e =
+        assertThrows(
+            NotSupportedException.class,
+            () -> FormatLibrary.check(ClassLoader.getPlatformClassLoader()));
+    assertTrue(e.getMessage().contains("--add-modules org.apache.arrow.format"), e.getMessage());
+  }
+
+  @Test
   void framesOfOlderVersions() {
     try (ArrowFile file = ArrowFile.open(Fixtures.path("legacy.arrows"))) {
       assertEquals(99, file.batch(0).numbers("x").longAt(99));
