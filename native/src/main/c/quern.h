@@ -23,7 +23,7 @@
  *   x . W^T                          1 row, 256 MiB of weights   8 rows      32 rows    512 rows (n = 2048)
  *                                    GB/s (GFLOP/s)              GFLOP/s     GFLOP/s    GFLOP/s
  *   matvec_q8_0_q8_0_avx512          11.9 (22)                   75
- *   matvec_q8_0_q4_0_avx512          12.0 (43)                   63
+ *   matvec_q8_0_q4_0_avx512          11.8 (42)                   99
  *   matvec_q8_k_q4_k_avx512          11.7 (42)                   76
  *   matvec_q8_k_q6_k_avx512          11.3 (28)                   75
  *   matvec_bf16_bf16_avx512          11.4 (11)                   76
