@@ -55,9 +55,12 @@ final class OpPlan implements AutoCloseable {
     return b.value();
   }
 
-  /** An F32 element of the latest run's result. */
+  /** An element of the latest run's result, which is F32 or BF16. */
   float result(long index) {
-    return plan.output("y").segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
+    Tensor y = plan.output("y");
+    return y.dtype() == ScalarType.BF16
+        ? Float.intBitsToFloat(y.segment().getAtIndex(ValueLayout.JAVA_SHORT, index) << 16)
+        : y.segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
   }
 
   /** Records the operation to be measured. */
