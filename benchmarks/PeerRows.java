@@ -15,7 +15,8 @@ import java.util.stream.Stream;
 /**
  * Prints tables of what peers.sh measured, in GFLOP/s: a row for each shape, the median of all
  * iterations in JMH's files, and how Quern stands to the best of the others, in BF16 to those whose
- * results have the type of its own. Last the geometric means of these ratios, and the smallest. Any Java from 17 on runs this file.
+ * results have the type of its own. Last the geometric means of these ratios, and the smallest. Any
+ * Java from 17 on runs this file.
  */
 final class PeerRows {
   private static final List<String> PEERS = List.of("mkl", "onednn", "openblas", "pytorch");
@@ -85,7 +86,12 @@ final class PeerRows {
     StringBuilder head = new StringBuilder("| M×N×K, " + title + " |");
     libraries.forEach(l -> head.append(' ').append(NAMES.get(l)).append(" |"));
     ours.forEach(
-        l -> head.append(' ').append(NAMES.get(l)).append(" : ").append(best(l, title)).append(" |"));
+        l ->
+            head.append(' ')
+                .append(NAMES.get(l))
+                .append(" : ")
+                .append(best(l, title))
+                .append(" |"));
     System.out.println(head);
     System.out.println("|" + "---|".repeat(1 + libraries.size() + ours.size()));
     Map<String, List<Double>> ratios = new LinkedHashMap<>();
