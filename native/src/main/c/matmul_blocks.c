@@ -240,7 +240,7 @@ void QN(matvec_bf16_bf16)(const void *x, int64_t ldx, const void *w, int64_t ldw
     const uint16_t *w16 = w;
 #if defined(QUERN_TIER_AVX512)
     const int64_t rows = (n1 - n0) / STREAMS;
-    if (m == 1 && lw == k && k % LAG == 0 && rows > 0) {
+    if (m == 1 && lw == k && k > 0 && k % LAG == 0 && rows > 0) {
         stream_bf16(w16 + n0 * lw, x, k / LAG, y + n0, rows);
         n0 += STREAMS * rows;
     }
