@@ -38,6 +38,7 @@ final class GradientCases {
         attention(to, t, new Attention(causal, 0.25f, 2f, 3, true, false, true));
       }
     }
+    large(to);
     for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64, ScalarType.BF16, ScalarType.I32)) {
       scatter(to, t);
     }
@@ -117,6 +118,42 @@ final class GradientCases {
           }
         }
       }
+    }
+  }
+
+  /** More than one slice of work. */
+  private static void large(List<KernelCase> to) {
+    ScalarType t = ScalarType.F32;
+    LayoutKind kind = LayoutKind.CONTIGUOUS;
+    Samples s = new Samples(99);
+    for (long[] shape : new long[][] {{2, 300, 65}, {9, 5000}}) {
+      Operand x = s.of(t, kind, Mix.PLAIN, shape);
+      Operand g = s.of(t, kind, Mix.PLAIN, shape);
+      Shape c = Shape.of(shape[shape.length - 1]);
+      Operand weight = s.of(t, kind, Mix.PLAIN, c.dims());
+      List<Operand> rms = left(KernelCase.of(new RmsNorm(0.5f), x, weight));
+      List<Operand> layer = left(KernelCase.of(new LayerNorm(0.5f), x, weight, weight));
+      to.add(KernelCase.of(new RmsNormGrad(0.5f, true), g, x, weight, rms.get(1)));
+      to.add(
+          KernelCase.of(new LayerNormGrad(0.5f, true), g, x, weight, layer.get(1), layer.get(2)));
+      to.add(KernelCase.of(new ActivationGradOp.SwiGluGrad(), g, x, weight));
+      to.add(KernelCase.of(new ActivationGradOp.GeluGrad(false), g, x));
+      Shape rows = x.view().shape().slice(0, shape.length - 1);
+      Operand targets = s.integers(ScalarType.I32, kind, rows, 0, c.dim(0));
+      Operand one = s.given(t, kind, Shape.SCALAR, 1);
+      KernelCase loss = KernelCase.of(new CrossEntropy(3, 0, Reduction.MEAN, false), x, targets);
+      to.add(loss.withResiduals());
+      to.add(after(new CrossEntropyGrad(3, 0, Reduction.MEAN, false), loss, one, false));
+      Operand seed = s.given(ScalarType.I64, kind, Shape.of(2), 5, 6);
+      to.add(KernelCase.of(new Dropout(0.1f), x, seed));
+    }
+    for (boolean causal : new boolean[] {false, true}) {
+      Operand q = s.of(t, kind, Mix.PLAIN, 0.3, 1, 130, 2, 40);
+      Operand k = s.of(t, kind, Mix.PLAIN, 0.3, 1, 130, 1, 40);
+      KernelCase forward =
+          KernelCase.of(new Attention(causal, 0.25f, 0, 0, false, false, false), q, k, k);
+      Operand g = s.of(t, kind, Mix.PLAIN, 0.3, 1, 130, 2, 40);
+      to.add(after(new AttentionGrad((Attention) forward.op()), forward, g, true));
     }
   }
 

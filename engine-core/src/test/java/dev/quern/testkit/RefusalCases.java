@@ -3,6 +3,10 @@ package dev.quern.testkit;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.LossOp.CrossEntropy;
+import dev.quern.core.op.LossOp.CrossEntropyGrad;
+import dev.quern.core.op.LossOp.Reduction;
+import dev.quern.core.op.Op;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.IndexException;
@@ -33,6 +37,7 @@ final class RefusalCases {
       cacheWrite(to, cache, ScalarType.F32);
       cacheWrite(to, cache, cache);
     }
+    losses(to);
     embedding(to, ScalarType.F32, ScalarType.F32, 17);
     embedding(to, ScalarType.F16, ScalarType.F32, 17);
     embedding(to, BlockType.Q8_0, ScalarType.F32, 64);
@@ -81,6 +86,24 @@ final class RefusalCases {
     for (int wrong : new int[] {-1, 9, MIN, MAX}) {
       KernelCase call = KernelCase.of(new DataOp.Embedding(result), table, i32(3, wrong));
       to.add(new Refusal(call, IndexException.class, "" + wrong));
+    }
+  }
+
+  private static void losses(List<Refusal> to) {
+    Samples s = new Samples(5);
+    Operand x = s.of(ScalarType.F32, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, 9);
+    Operand one = s.given(ScalarType.F32, LayoutKind.CONTIGUOUS, Shape.SCALAR, 1);
+    Operand logs = s.given(ScalarType.F32, LayoutKind.CONTIGUOUS, Shape.of(2), 3);
+    for (Reduction r : new Reduction[] {Reduction.MEAN, Reduction.SUM}) {
+      for (int wrong : new int[] {-1, 9, MIN, MAX}) {
+        Op loss = new CrossEntropy(-100, 0, r, false);
+        Op grad = new CrossEntropyGrad(-100, 0, r, false);
+        String message = "targets[1] is " + wrong + ",";
+        KernelCase forward = KernelCase.of(loss, x, i32(8, wrong));
+        to.add(new Refusal(forward, IndexException.class, message));
+        KernelCase back = KernelCase.of(grad, x, i32(8, wrong), one, logs);
+        to.add(new Refusal(back, IndexException.class, message));
+      }
     }
   }
 

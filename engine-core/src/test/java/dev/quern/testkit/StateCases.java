@@ -28,6 +28,7 @@ final class StateCases {
     }
     for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64)) {
       Samples s = new Samples(t.ordinal());
+      adamW(to, t, s);
       for (long n : KernelCases.SIZES) {
         Operand seed =
             s.given(ScalarType.I64, LayoutKind.CONTIGUOUS, Shape.of(2), 1234567 + n, 1L << 32);
@@ -53,6 +54,21 @@ final class StateCases {
       to.add(KernelCase.of(new BufferOp.Assign(), target, row));
       to.add(
           KernelCase.of(new BufferOp.Assign(), target, s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN)));
+    }
+  }
+
+  private static void adamW(List<KernelCase> to, ScalarType t, Samples s) {
+    LayoutKind contiguous = LayoutKind.CONTIGUOUS;
+    for (LayoutKind kind : List.of(contiguous, LayoutKind.OFFSET, LayoutKind.ROWS)) {
+      for (long n : new long[] {1, 17, 255, 20_001}) {
+        Operand p = s.of(t, kind, Mix.PLAIN, 3, n);
+        Operand g = s.of(t, kind, Mix.PLAIN, 3, n);
+        Operand m = s.of(t, kind, Mix.PLAIN, 0.1, 3, n);
+        Operand v = s.given(t, kind, Shape.of(3, n), 0, 0.01, 1, 1e-6, 0.3);
+        Operand scalars = s.given(t, LayoutKind.OFFSET, Shape.of(4), 0.01, 0.001, 2, 3);
+        Operand scale = s.given(t, contiguous, Shape.SCALAR, 0.25);
+        to.add(KernelCase.of(new BufferOp.AdamW(0.9, 0.999, 1e-8), p, g, m, v, scalars, scale));
+      }
     }
   }
 

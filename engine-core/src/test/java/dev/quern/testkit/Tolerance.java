@@ -10,6 +10,7 @@ import dev.quern.core.op.BinaryOp.Maximum;
 import dev.quern.core.op.BinaryOp.Minimum;
 import dev.quern.core.op.BinaryOp.Pow;
 import dev.quern.core.op.BinaryOp.SwiGlu;
+import dev.quern.core.op.BufferOp.AdamW;
 import dev.quern.core.op.ConvOp;
 import dev.quern.core.op.CreateOp.RandomNormal;
 import dev.quern.core.op.DropoutOp;
@@ -129,6 +130,7 @@ public record Tolerance(
       case BatchNormOp _ -> of(8, 64, 0);
       case DropoutOp _ -> of(2, 0, 0);
       case RandomNormal _ -> of(2, 0, 2);
+      case AdamW _ -> of(4, 8, 0);
       default -> BITS;
     };
   }

@@ -7,7 +7,7 @@ import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
 import java.util.List;
 
-/** The operations that write to a {@link Buffer}: input 0 is written, nothing is returned. */
+/** The operations that write to {@link Buffer}s, most to input 0. Nothing is returned. */
 public sealed interface BufferOp extends Op {
 
   /** target ← value. Inputs target (a view of a buffer), value (same dtype, broadcasts to it). */
@@ -73,6 +73,63 @@ public sealed interface BufferOp extends Op {
       Infer.require(this, in.get(2), "starts", ScalarType.I32);
       Infer.shape(this, in.get(2), "starts", Shape.of(cache.shape().dim(0)));
       return List.of();
+    }
+  }
+
+  /**
+   * A step of AdamW (Loshchilov and Hutter 2019), the whole update in one pass. With g the gradient
+   * times scale, and s the scalars:
+   *
+   * <pre>
+   * m ← β₁·m + (1 − β₁)·g
+   * v ← β₂·v + (1 − β₂)·g²
+   * p ← p·(1 − s₁) − s₀·s₂·m / (√v·s₃ + eps)
+   * </pre>
+   *
+   * <p>Inputs: the parameter p, its gradient, m and v, of one shape and dtype (F32|F64); scalars
+   * [4] = rate, rate · weight decay, 1/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ) at step t, counted from 1; scale [],
+   * what the gradient is multiplied by (clipping, loss scale), both of the same dtype. Writes p, m
+   * and v, which must be different memory.
+   *
+   * @param beta1 β₁, the decay of the mean, 0 ≤ β₁ &lt; 1
+   * @param beta2 β₂, the decay of the mean square, 0 ≤ β₂ &lt; 1
+   * @param eps added to the root
+   */
+  record AdamW(double beta1, double beta2, double eps) implements BufferOp {
+    /**
+     * Checked numbers.
+     *
+     * @throws IllegalArgumentException if one is outside its range
+     */
+    public AdamW {
+      if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && eps >= 0)) {
+        throw new IllegalArgumentException(
+            "[adamW] needs beta1 and beta2 in [0, 1) and eps of at least 0, got "
+                + beta1
+                + ", "
+                + beta2
+                + ", "
+                + eps);
+      }
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 6);
+      Infer.sameDType(this, in);
+      TensorSpec p = in.getFirst();
+      Infer.require(this, p, "parameter", ScalarType.F32, ScalarType.F64);
+      Infer.shape(this, in.get(1), "gradient", p.shape());
+      Infer.shape(this, in.get(2), "m", p.shape());
+      Infer.shape(this, in.get(3), "v", p.shape());
+      Infer.shape(this, in.get(4), "scalars", Shape.of(4));
+      Infer.shape(this, in.get(5), "scale", Shape.SCALAR);
+      return List.of();
+    }
+
+    @Override
+    public List<Integer> writes() {
+      return List.of(0, 2, 3);
     }
   }
 

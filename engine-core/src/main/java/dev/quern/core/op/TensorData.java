@@ -233,6 +233,22 @@ public sealed interface TensorData permits Tensor {
     self().executor().apply(new BufferOp.Assign(), List.of(self(), value));
   }
 
+  /**
+   * A step of AdamW on this parameter, a buffer, as {@link BufferOp.AdamW} has it. The state is all
+   * zeros before the first step.
+   *
+   * @param gradient of this shape and dtype
+   * @param m the running mean of gradients, a buffer of this shape and dtype, overwritten
+   * @param v the running mean of their squares, likewise
+   * @param scalars [4]: rate, rate · weight decay, 1/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ)
+   * @param scale []: what the gradient is multiplied by first
+   * @param op β₁, β₂ and eps
+   */
+  default void adamW(
+      Tensor gradient, Tensor m, Tensor v, Tensor scalars, Tensor scale, BufferOp.AdamW op) {
+    self().executor().apply(op, List.of(self(), gradient, m, v, scalars, scale));
+  }
+
   private Tensor self() {
     return (Tensor) this;
   }

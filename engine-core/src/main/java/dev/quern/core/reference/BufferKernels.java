@@ -2,13 +2,14 @@ package dev.quern.core.reference;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.BufferOp.AdamW;
 import dev.quern.core.op.BufferOp.Assign;
 import dev.quern.core.op.BufferOp.CacheWrite;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.Layout;
 
-/** {@link BufferOp}: writes to input 0. */
+/** {@link BufferOp}: writes to inputs. */
 final class BufferKernels {
   private BufferKernels() {}
 
@@ -16,6 +17,7 @@ final class BufferKernels {
     return switch ((BufferOp) args.op()) {
       case Assign _ -> () -> Units.copyAll("assign", args.input(1), args.input(0));
       case CacheWrite _ -> () -> cacheWrite(args.input(0), args.input(1), args.input(2));
+      case AdamW op -> () -> adamW(op, args);
     };
   }
 
@@ -42,6 +44,44 @@ final class BufferKernels {
         round(source, target);
       }
     }
+  }
+
+  private static void adamW(AdamW op, KernelArgs args) {
+    TensorView parameter = args.input(0);
+    TensorView gradient = args.input(1);
+    TensorView mean = args.input(2);
+    TensorView square = args.input(3);
+    double[] s = new double[4];
+    TensorView scalars = args.input(4);
+    Elements.of(scalars).read(scalars.layout().offset(), scalars.layout().stride(0), s, 0, 4);
+    double scale = Elements.of(args.input(5)).get(args.input(5).layout().offset());
+    Slices.over(
+        args.pool(),
+        parameter.shape().elements(),
+        Slices.ELEMENTS,
+        (from, to) -> {
+          Elements ps = Elements.of(parameter);
+          Elements gs = Elements.of(gradient);
+          Elements ms = Elements.of(mean);
+          Elements vs = Elements.of(square);
+          Strided at =
+              Strided.over(
+                      parameter.shape(),
+                      parameter.layout(),
+                      gradient.layout(),
+                      mean.layout(),
+                      square.layout())
+                  .seek(from);
+          for (long i = from; i < to; i++, at.next()) {
+            double g = gs.get(at.at(1)) * scale;
+            double m = op.beta1() * ms.get(at.at(2)) + (1 - op.beta1()) * g;
+            double v = op.beta2() * vs.get(at.at(3)) + (1 - op.beta2()) * g * g;
+            double step = s[0] * s[2] * m / (Math.sqrt(v) * s[3] + op.eps());
+            ps.set(at.at(0), ps.get(at.at(0)) * (1 - s[1]) - step);
+            ms.set(at.at(2), m);
+            vs.set(at.at(3), v);
+          }
+        });
   }
 
   private static TensorView part(TensorView x, Layout layout) {

@@ -41,6 +41,7 @@ class OpCompletenessTest {
           "RandomUniform",
           "RandomNormal",
           "Assign",
+          "AdamW",
           "CacheWrite");
 
   private static Set<String> difference(Set<String> a, Set<String> b) {

@@ -2,7 +2,7 @@
 
 Run: python make_vectors.py   (needs torch). Everything is seeded; running it again gives the same files.
 A case: op (the record's name), attributes (its components), inputs and outputs (dtype, shape, values, last axis
-fastest). NaN and infinities are strings. For an operation that writes to a buffer, outputs holds input 0 afterwards.
+fastest). NaN and infinities are strings. For an operation that writes to buffers, outputs holds them afterwards.
 """
 
 import json
@@ -492,7 +492,23 @@ def space():
     write("space")
 
 
+def optimizer():
+    """A step of torch.optim.AdamW in F64; scalars in F64 too, because what is computed from them is held to one unit."""
+    rate, betas, eps, step, scale, d = 0.125, (0.75, 0.9375), 2.0**-10, 3, 0.5, torch.float64
+    for decay in (0.0, 0.25):
+        p, g, m, v = rand(2, 3, dtype=d), rand(2, 3, dtype=d), rand(2, 3, dtype=d), rand(2, 3, dtype=d).square()
+        x = p.clone().requires_grad_()
+        x.grad = g * scale
+        o = torch.optim.AdamW([x], rate, betas, eps, decay)
+        o.state[x] = {"step": torch.tensor(step - 1.0), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
+        o.step()
+        scalars = torch.tensor([rate, rate * decay, 1 / (1 - betas[0]**step), (1 - betas[1]**step) ** -0.5], dtype=d)
+        case("AdamW", [p, g, m, v, scalars, torch.tensor(scale, dtype=d)],
+             [x.detach(), o.state[x]["exp_avg"], o.state[x]["exp_avg_sq"]], beta1=betas[0], beta2=betas[1], eps=eps)
+    write("optimizer")
+
+
 torch.manual_seed(1)
 for make in (unary, binary, compare, reduce, matmul, shape, data, create, norm, attention, loss, buffer,
-             gradient, scatter, dropout, scan, space):
+             gradient, scatter, dropout, scan, space, optimizer):
     make()
