@@ -6,7 +6,8 @@
  * <p>It is packaged as engine-core's test jar, in a package of its own: a package that belongs to a
  * named module cannot be seen from another module's tests.
  *
- * <p>Allowed imports: the JDK, JUnit, ArchUnit, JSpecify and {@code dev.quern.core}.
+ * <p>Allowed imports: the JDK, JUnit, ArchUnit, JSpecify and {@code dev.quern.core}; Jackson in
+ * {@link dev.quern.testkit.TorchModel}, which only modules that have it use.
  *
  * <pre>{@code
  * class MyConformanceTest extends KernelConformance {

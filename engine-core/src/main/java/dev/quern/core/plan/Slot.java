@@ -114,6 +114,24 @@ public final class Slot {
     }
   }
 
+  /**
+   * Sets all elements of an F64 slot.
+   *
+   * @param values as many as it has
+   */
+  public void set(double... values) {
+    if (spec.dtype() != ScalarType.F64) {
+      throw wrong("F64 values");
+    }
+    count(values.length);
+    lifetime.acquire(spec);
+    try {
+      MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_DOUBLE, 0, values.length);
+    } finally {
+      lifetime.release();
+    }
+  }
+
   private void count(int n) {
     if (n != spec.shape().elements()) {
       throw new ShapeException(

@@ -16,6 +16,7 @@ import dev.quern.core.op.Tensor;
 import dev.quern.core.type.ScalarType;
 import dev.quern.testkit.ConformanceData;
 import dev.quern.testkit.SkippedCases;
+import dev.quern.testkit.TorchModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,8 @@
-package dev.quern.core.torch;
+package dev.quern.testkit;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quern.core.engine.Engine;
+import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
@@ -17,11 +18,11 @@ import java.util.function.Function;
  * @param parameters by name
  * @param batch arrays of the batch
  */
-record TorchModel(
+public record TorchModel(
     Engine engine, JsonNode config, Map<String, Tensor> parameters, Map<String, Tensor> batch) {
 
   /** The models that are written here. */
-  static final Map<String, Function<TorchModel, Tensor>> LOGITS =
+  public static final Map<String, Function<TorchModel, Tensor>> LOGITS =
       Map.of(
           "gpt2", TorchModel::gpt2,
           "llama", TorchModel::llama);
@@ -29,7 +30,7 @@ record TorchModel(
   private Tensor p(String name) {
     Tensor t = parameters.get(name);
     if (t == null) {
-      throw new TorchCase.Uncovered("no parameter " + name + " among " + parameters.keySet());
+      throw new IllegalArgumentException("no parameter " + name + " among " + parameters.keySet());
     }
     return t;
   }
@@ -64,6 +65,12 @@ record TorchModel(
     return x.reshape(s.dim(0), s.dim(1), heads, s.dim(2) / heads);
   }
 
+  /** Causal attention whose scale is not rounded to F32, as the operation's own is. */
+  private static Tensor attention(Tensor q, Tensor k, Tensor v) {
+    Tensor scaled = q.mul(1 / Math.sqrt((double) q.shape().dim(-1)));
+    return scaled.attention(k, v, new AttentionOp.Attention(true, 1, 0, 0, false, false, false));
+  }
+
   private Tensor gpt2() {
     Tensor ids = batch.get("input_ids");
     long n = size("n_embd");
@@ -73,7 +80,7 @@ record TorchModel(
       Tensor y = conv1d(layerNorm(x, h + "ln_1", "layer_norm_epsilon"), h + "attn.c_attn");
       List<Tensor> qkv = y.split(-1, n, n, n);
       int k = size("n_head");
-      Tensor a = heads(qkv.get(0), k).attention(heads(qkv.get(1), k), heads(qkv.get(2), k), true);
+      Tensor a = attention(heads(qkv.get(0), k), heads(qkv.get(1), k), heads(qkv.get(2), k));
       x = x.add(conv1d(a.reshape(x.shape()), h + "attn.c_proj"));
       Tensor m = conv1d(layerNorm(x, h + "ln_2", "layer_norm_epsilon"), h + "mlp.c_fc");
       x = x.add(conv1d(m.geluTanh(), h + "mlp.c_proj"));
@@ -98,7 +105,7 @@ record TorchModel(
       Tensor q = heads(y.linear(p(a + "q_proj.weight")), size("num_attention_heads"));
       Tensor k = heads(y.linear(p(a + "k_proj.weight")), size("num_key_value_heads"));
       Tensor v = heads(y.linear(p(a + "v_proj.weight")), size("num_key_value_heads"));
-      Tensor o = q.rope(at, frequencies, false).attention(k.rope(at, frequencies, false), v, true);
+      Tensor o = attention(q.rope(at, frequencies, false), k.rope(at, frequencies, false), v);
       x = x.add(o.reshape(x.shape()).linear(p(a + "o_proj.weight")));
       y = x.rmsNorm(p(l + "post_attention_layernorm.weight"), eps("rms_norm_eps"));
       Tensor gate = y.linear(p(l + "mlp.gate_proj.weight"));
