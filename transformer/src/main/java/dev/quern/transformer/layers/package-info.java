@@ -6,7 +6,8 @@
  * it. Nothing here knows of files, tokenizers or decoding; attention sees a KV cache only as {@link
  * dev.quern.transformer.layers.AttentionCache}.
  *
- * <p>Allowed imports: {@code dev.quern.core} without its engine and file formats, JSpecify.
+ * <p>Allowed imports: {@code dev.quern.core} without its engine and file formats, JSpecify, and the
+ * module's settings.
  *
  * {@snippet :
  * Layer mlp = new FeedForward(up, Activation.GELU, down);
