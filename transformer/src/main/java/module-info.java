@@ -16,6 +16,8 @@ module dev.quern.transformer {
   exports dev.quern.transformer.layers;
   exports dev.quern.transformer.model;
   exports dev.quern.transformer.tokenizer;
+  exports dev.quern.transformer.train.loss;
+  exports dev.quern.transformer.train.optimizer;
   exports dev.quern.transformer.train.schedule;
 
   opens dev.quern.transformer.cli to
