@@ -4,7 +4,6 @@ import dev.quern.core.op.Backward;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.GradientException;
-import java.util.IdentityHashMap;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * A call that a tape has noted.
  *
  * @param name of the operation, for errors
+ * @param op which, null for a checkpoint
  * @param vjp its gradient
  * @param inputs its operands
  * @param reads tensors that the gradient reads; the inputs, and for a checkpoint also buffers
@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 record Call(
     String name,
+    @Nullable Op op,
     Vjp vjp,
     List<Tensor> inputs,
     List<Writes.Saved> reads,
@@ -41,19 +42,7 @@ record Call(
    * @throws GradientException if a value was overwritten, or the operation answers nonsense
    */
   List<@Nullable Tensor> gradients(Backward pass, Writes writes) {
-    for (Writes.Saved s : reads) {
-      if (writes.haveChanged(s)) {
-        throw new GradientException(
-            "["
-                + name
-                + "] needs its input "
-                + s.tensor().spec()
-                + " for the gradient, but ["
-                + writes.lastTo(s)
-                + "] has overwritten it since; take gradients before updating the buffer, or copy"
-                + " it first");
-      }
-    }
+    requireUnchanged(writes);
     List<@Nullable Tensor> g = vjp.of(pass);
     if (g.size() != inputs.size()) {
       throw new GradientException(
@@ -83,17 +72,25 @@ record Call(
     return g;
   }
 
-  /** Gradients by tensor; a tensor that occurs twice gets the sum. */
-  static final class Sums {
-    private final IdentityHashMap<Tensor, Tensor> sums = new IdentityHashMap<>();
-
-    void add(Tensor of, Tensor gradient) {
-      Tensor known = sums.get(of);
-      sums.put(of, known == null ? gradient : known.add(gradient));
-    }
-
-    @Nullable Tensor get(Tensor of) {
-      return sums.get(of);
+  /**
+   * Refuses a gradient that would be made from other values than the call saw.
+   *
+   * @param writes who wrote to what
+   * @throws GradientException if something that it reads was overwritten
+   */
+  void requireUnchanged(Writes writes) {
+    for (Writes.Saved s : reads) {
+      if (writes.haveChanged(s)) {
+        throw new GradientException(
+            "["
+                + name
+                + "] needs its input "
+                + s.tensor().spec()
+                + " for the gradient, but ["
+                + writes.lastTo(s)
+                + "] has overwritten it since; take gradients before updating the buffer, or copy"
+                + " it first");
+      }
     }
   }
 }

@@ -2,6 +2,7 @@ package dev.quern.core.autograd;
 
 import dev.quern.core.op.Backward;
 import dev.quern.core.op.Buffer;
+import dev.quern.core.op.ShapeOp.Slice;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.GradientException;
 import java.util.ArrayList;
@@ -245,7 +246,7 @@ public final class Tape implements AutoCloseable {
         c.outputs().stream().filter(tracked::contains).forEach(relevant::add);
       }
     }
-    Call.Sums sums = new Call.Sums();
+    Sums sums = new Sums();
     for (int i = 0; i < of.size(); i++) {
       Tensor g = upstream.get(i);
       if (g != null) {
@@ -262,7 +263,7 @@ public final class Tape implements AutoCloseable {
     return result;
   }
 
-  private void backward(Call c, Call.Sums sums, Set<Tensor> relevant) {
+  private void backward(Call c, Sums sums, Set<Tensor> relevant) {
     Set<Integer> needed = new HashSet<>();
     for (int i = 0; i < c.inputs().size(); i++) {
       if (relevant.contains(c.inputs().get(i))) {
@@ -277,6 +278,12 @@ public final class Tape implements AutoCloseable {
       any |= g != null;
     }
     if (!any || needed.isEmpty()) {
+      return;
+    }
+    Tensor first = upstream.getFirst();
+    if (c.op() instanceof Slice slice && slice.step() == 1 && slice.length() > 0 && first != null) {
+      c.requireUnchanged(tapes.writes());
+      sums.add(c.inputs().getFirst(), slice, first);
       return;
     }
     Backward pass =

@@ -105,7 +105,7 @@ public final class Tapes {
       probe.follows(outputs);
     }
     for (Tape t : noting) {
-      t.note(new Call(op.name(), op::vjp, inputs, saved(inputs), outputs, kept));
+      t.note(new Call(op.name(), op, op::vjp, inputs, saved(inputs), outputs, kept));
     }
     return outputs;
   }
@@ -169,6 +169,7 @@ public final class Tapes {
     Call call =
         new Call(
             "checkpoint",
+            null,
             pass -> Checkpoint.backward(code, inputs, pass, !isIdle()),
             used,
             p.reads(),

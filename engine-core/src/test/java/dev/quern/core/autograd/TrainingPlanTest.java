@@ -162,6 +162,7 @@ class TrainingPlanTest {
               "swiGluGrad",
               "crossEntropy",
               "crossEntropyGrad",
+              "concat",
               "indexAdd")) {
         assertEquals(1, calls.stream().filter(l -> l.startsWith(once + " ")).count(), once);
       }
