@@ -14,6 +14,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -24,8 +25,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A value that nobody else reads may disappear into the call that reads it. A call moves down to
  * the last of its parts, or up to the first if all it needs is there; nothing it reads changes in
- * between, because only values of the plan and constants are moved past other calls. Parts are
- * fused only if one provider runs them all and has a kernel for the whole at their precision.
+ * between: values of the plan and constants never do, and a call that reads a buffer, a weight in
+ * training, moves past others only if none of them writes to it. Parts are fused only if one
+ * provider runs them all and has a kernel for the whole at their precision.
  */
 final class Fusion {
   private final Eager eager;
@@ -106,15 +108,35 @@ final class Fusion {
     return whole ? at : -1;
   }
 
-  /** The operand's maker, if it is a product without bias. */
-  private @Nullable Step productFor(Tensor operand) {
+  /** The operand's maker, if it is a product without bias that step i may compute. */
+  private @Nullable Step productFor(Tensor operand, int i) {
     int at = onlyFor(operand);
     Step s = at < 0 ? null : steps.get(at);
-    return s != null && s.op().equals(new Linear(false)) && isConstant(s.in().get(1)) ? s : null;
+    boolean product =
+        s != null && s.op().equals(new Linear(false)) && isFixed(s.in().get(1), at, i);
+    return product ? s : null;
   }
 
-  private static boolean isConstant(Tensor t) {
-    return t.hasValues() && !t.storage().isMutable();
+  /** Whether a weight is the same at both steps: memory that none between writes. */
+  private boolean isFixed(Tensor t, int from, int to) {
+    if (!t.hasValues()) {
+      return false;
+    }
+    for (int i = from; t.storage().isMutable() && i <= to; i++) {
+      Step s = steps.get(i);
+      if (s != null && s.op().writes().stream().anyMatch(w -> isStorage(s.in().get(w), t))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isStorage(Tensor a, Tensor b) {
+    return a.hasValues() && a.storage() == b.storage();
+  }
+
+  private boolean areFixed(List<Tensor> tensors, int from, int to) {
+    return tensors.stream().allMatch(t -> isFixed(t, from, to));
   }
 
   private boolean isSame(Tensor a, Tensor b) {
@@ -124,7 +146,7 @@ final class Fusion {
 
   private void fuseFeedForward(int i) {
     Step down = steps.get(i);
-    if (down == null || !down.op().equals(new Linear(false)) || !isConstant(down.in().get(1))) {
+    if (down == null || !down.op().equals(new Linear(false)) || !isFixed(down.in().get(1), i, i)) {
       return;
     }
     int at = onlyFor(down.in().getFirst());
@@ -133,8 +155,8 @@ final class Fusion {
         || !(gated.op() instanceof BinaryOp.SwiGlu || gated.op() instanceof BinaryOp.GeGlu)) {
       return;
     }
-    Step gate = productFor(gated.in().get(0));
-    Step up = productFor(gated.in().get(1));
+    Step gate = productFor(gated.in().get(0), i);
+    Step up = productFor(gated.in().get(1), i);
     if (gate == null || up == null || !isSame(gate.in().getFirst(), up.in().getFirst())) {
       return;
     }
@@ -170,8 +192,7 @@ final class Fusion {
                 new FusedOp.GatedFeedForward(gate, true);
             default -> null;
           };
-      if (op == null
-          || !product.in().subList(1, product.in().size()).stream().allMatch(Fusion::isConstant)) {
+      if (op == null || !areFixed(product.in().subList(1, product.in().size()), at, i)) {
         continue;
       }
       List<Tensor> in = new ArrayList<>(product.in());
@@ -184,14 +205,13 @@ final class Fusion {
 
   private void fuseSiblings(int i) {
     Step first = steps.get(i);
-    if (first == null
-        || !(first.op() instanceof Linear(boolean bias))
-        || !isSibling(first, first)) {
+    if (first == null || !(first.op() instanceof Linear(boolean bias)) || !isSibling(i, i)) {
       return;
     }
     List<Step> parts = new ArrayList<>();
-    for (Step s : steps.subList(i, steps.size())) {
-      if (s != null && isSibling(first, s)) {
+    for (int j = i; j < steps.size(); j++) {
+      Step s = steps.get(j);
+      if (s != null && isSibling(i, j)) {
         parts.add(s);
       }
     }
@@ -208,10 +228,12 @@ final class Fusion {
     replace(new FusedOp.Linears(parts.size(), bias), in, out, i, parts);
   }
 
-  private boolean isSibling(Step first, Step s) {
+  private boolean isSibling(int i, int j) {
+    Step first = Objects.requireNonNull(steps.get(i));
+    Step s = Objects.requireNonNull(steps.get(j));
     return s.op().equals(first.op())
-        && s.in().subList(1, s.in().size()).stream().allMatch(Fusion::isConstant)
-        && isSame(first.in().getFirst(), s.in().getFirst());
+        && isSame(first.in().getFirst(), s.in().getFirst())
+        && areFixed(s.in().subList(1, s.in().size()), i, j);
   }
 
   /** Puts one call in the place of its parts, at step i, if whoever runs the parts has a kernel. */
@@ -236,7 +258,7 @@ final class Fusion {
   private static boolean agrees(Step part, KernelSignature whole, Choice choice) {
     boolean product = part.op() instanceof Linear || part.op() instanceof FusedOp;
     return part.choice().provider().equals(choice.provider())
-        && !part.signature().residuals()
+        && part.out().size() == 1 // nothing that a tape keeps
         && (!product || part.signature().precision() == whole.precision());
   }
 }

@@ -3,6 +3,7 @@ package dev.quern.core.plan;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.Buffer;
@@ -148,11 +149,45 @@ class FusionTest {
   }
 
   @Test
-  void whatMayChangeInBetweenIsNotMoved() {
+  void aBufferIsMovedUnlessItIsWrittenInBetween() {
+    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
+      assertEquals(
+          List.of("mul", "linears"),
+          calls(x -> List.of(x.linear(other), x.linear(weight.value()), x.linear(third))));
+      assertEquals(
+          List.of("mul", "linearAdd"), calls(x -> List.of(x.linear(weight.value()).add(x))));
+      assertEquals(
+          List.of("mul", "linear", "assign", "linear"),
+          calls(
+              x -> {
+                Tensor y = x.linear(other);
+                weight.assign(square);
+                return List.of(y, x.linear(weight.value()));
+              }));
+      assertEquals(
+          List.of("mul", "linear", "assign", "add"),
+          calls(
+              x -> {
+                Tensor y = x.linear(weight.value());
+                weight.assign(square);
+                return List.of(y.add(x));
+              }));
+    }
+  }
+
+  @Test
+  void aTapeKeepsNoPartsApart() {
     try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
       List<String> calls =
-          calls(x -> List.of(x.linear(weight.value()), x.linear(other), x.linear(third)));
-      assertEquals(List.of("mul", "linear", "linears"), calls);
+          calls(
+              x -> {
+                try (Tape tape = engine.tape()) {
+                  tape.watch(weight);
+                  Tensor y = x.linear(weight.value()).add(x);
+                  return List.of(y, tape.backward(y.sum()).of(weight));
+                }
+              });
+      assertEquals(List.of("mul", "linearAdd", "sum", "matmul"), calls);
     }
   }
 
