@@ -7,22 +7,26 @@ import static dev.quern.kernels.cpu.Segments.I8;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.DataOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Layout;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Contiguous and Assign: elements of any unblocked type moved bit for bit between any layouts.
+ * Contiguous, Assign and Concat: elements of any unblocked type moved bit for bit between any
+ * layouts.
  *
  * <p>In parallel over runs of the merged shape; a run without gaps on both sides is one copy,
  * others go element by element.
  */
-record CopyKernel(String name, boolean assign) implements Kernel {
+record CopyKernel(Op op) implements Kernel {
   /** The kernel for a call, or null. */
   static @Nullable Kernel find(Op op, KernelSignature s) {
     for (DType t : s.inputs()) {
@@ -30,14 +34,32 @@ record CopyKernel(String name, boolean assign) implements Kernel {
         return null;
       }
     }
-    return new CopyKernel(op.name() + " copy", op instanceof BufferOp.Assign);
+    return new CopyKernel(op);
+  }
+
+  @Override
+  public String name() {
+    return op.name() + " copy";
   }
 
   @Override
   public Runnable bind(KernelArgs args) {
-    TensorView from = args.input(assign ? 1 : 0);
-    TensorView to = assign ? args.input(0) : args.output();
-    return new Task(args, from, to);
+    return switch (op) {
+      case BufferOp.Assign _ -> new Task(args, args.input(1), args.input(0));
+      case DataOp.Concat(int axis) -> {
+        List<Task> parts = new ArrayList<>();
+        TensorView y = args.output();
+        long at = 0;
+        for (TensorView x : args.inputs()) {
+          long n = x.shape().dim(axis);
+          Layout place = y.layout().slice(axis, at, n, 1);
+          parts.add(new Task(args, x, new TensorView(y.dtype(), place, y.segment())));
+          at += n;
+        }
+        yield () -> parts.forEach(Task::run);
+      }
+      default -> new Task(args, args.input(0), args.output());
+    };
   }
 
   private static final class Task extends SlicedTask {

@@ -37,6 +37,7 @@ final class VectorKernels implements KernelSource {
       case AttentionOp.Attention _ -> AttentionKernel.find(signature);
       case DataOp.Embedding _ -> EmbeddingKernel.find(signature);
       case DataOp.Contiguous op -> CopyKernel.find(op, signature);
+      case DataOp.Concat op -> CopyKernel.find(op, signature);
       case BufferOp.Assign op -> CopyKernel.find(op, signature);
       case BufferOp.CacheWrite _ -> CacheWriteKernel.find(signature);
       default -> null;

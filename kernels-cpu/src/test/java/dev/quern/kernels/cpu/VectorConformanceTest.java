@@ -67,7 +67,8 @@ class VectorConformanceTest extends KernelConformance {
           !WEIGHTS.contains(s.inputs().getFirst())
               || !rows(s, 0)
               || s.layouts().get(1) != LayoutClass.CONTIGUOUS;
-      case DataOp.Contiguous _, BufferOp.Assign _ -> s.inputs().stream().anyMatch(DType::isBlock);
+      case DataOp.Contiguous _, DataOp.Concat _, BufferOp.Assign _ ->
+          s.inputs().stream().anyMatch(DType::isBlock);
       case BufferOp.CacheWrite _ -> !rows(s, 0) || !rows(s, 1);
       default -> true;
     };
