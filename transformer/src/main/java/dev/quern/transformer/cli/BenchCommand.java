@@ -184,7 +184,7 @@ final class BenchCommand implements Callable<Integer> {
             session.cache().truncate(0, depth);
             run.run();
           };
-      KernelProfile.of(again).print(spec.commandLine().getErr(), test, tokens);
+      KernelProfile.of(again).print(spec.commandLine().getErr(), test, "token", tokens);
     }
   }
 

@@ -15,7 +15,10 @@ import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 
-/** Where the time of a run goes: its kernel events, summed up by operation and operands. */
+/**
+ * Where the time of a run goes: its kernel events, summed up by operation and operands. A run is
+ * anything that calls kernels: a prompt, some tokens, the replays of a training step.
+ */
 final class KernelProfile {
   private static final String EVENT = "dev.quern.Kernel";
 
@@ -37,13 +40,25 @@ final class KernelProfile {
 
   /** Runs something under a recording, after once without effect: the first events are slow. */
   static KernelProfile of(Runnable run) {
+    return of(run, 1);
+  }
+
+  /**
+   * Runs something several times under a recording, after once without effect.
+   *
+   * @param run what it is about
+   * @param times how often; all of them are summed up
+   */
+  static KernelProfile of(Runnable run, int times) {
     try (Recording recording = new Recording()) {
       recording.enable(EVENT).withoutThreshold();
       recording.start();
       run.run();
       Instant begin = Instant.now();
       long start = System.nanoTime();
-      run.run();
+      for (int i = 0; i < times; i++) {
+        run.run();
+      }
       KernelProfile profile = new KernelProfile(System.nanoTime() - start);
       recording.stop();
       Path file = Files.createTempFile("quern-profile", ".jfr");
@@ -82,12 +97,13 @@ final class KernelProfile {
   /**
    * Prints a line per operation and operands, most time first, and what no kernel accounts for.
    *
-   * @param tokens by how many the run is divided
+   * @param unit what a run consists of: "token", "step"
+   * @param count how many of them all runs together had; times are divided by it
    */
-  void print(PrintWriter out, String title, int tokens) {
-    double token = 1e3 * tokens;
-    out.printf(Locale.ROOT, "%s: %.1f us a token%n", title, wallNanos / token);
-    out.println(" share  us/token   calls     GB/s  GFLOP/s  operation");
+  void print(PrintWriter out, String title, String unit, int count) {
+    double each = 1e3 * count;
+    out.printf(Locale.ROOT, "%s: %.1f us a %s%n", title, wallNanos / each, unit);
+    out.printf(" share %9s   calls     GB/s  GFLOP/s  operation%n", "us/" + unit);
     List<Map.Entry<Key, Sum>> rows =
         sums.entrySet().stream()
             .sorted(Comparator.comparingLong(r -> -r.getValue().nanos))
@@ -101,7 +117,7 @@ final class KernelProfile {
           Locale.ROOT,
           "%5.1f%% %9.1f %7d %8.1f %8s  %s %s  (%s)%n",
           100.0 * s.nanos / wallNanos,
-          s.nanos / token,
+          s.nanos / each,
           s.calls,
           (double) s.bytes / s.nanos,
           s.flops == 0 ? "" : String.format(Locale.ROOT, "%.1f", (double) s.flops / s.nanos),
@@ -114,7 +130,7 @@ final class KernelProfile {
         Locale.ROOT,
         "%5.1f%% %9.1f                           outside kernels%n",
         100.0 * rest / wallNanos,
-        rest / token);
+        rest / each);
     out.flush();
   }
 }
