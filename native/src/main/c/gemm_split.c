@@ -4,10 +4,11 @@
  *
  *   a: (m, k), strides in elements; b: three BF16 terms in tiles, b_column bytes per column, from quern_gemm_columns_f32
  *   (rows of b contiguous) or quern_convert_f32_bf16x3_tiles (columns contiguous); n0: a multiple of 32; y: (m, N)
- *   row-major, ldy; scratch: quern_scratch_bytes(k), 64-byte aligned.
+ *   row-major, ldy; scratch: quern_scratch_bytes(k), 64-byte aligned. gemm_bf16x3_f32_across stores y as (N, m).
  *
- * a is the left operand: its rows are tiles as they are stored, and where they are not contiguous, elements are gathered
- * while the tiles multiply. b is cut once per product.
+ * a is the left operand: its rows are tiles as they are stored. Rows that lie side by side (a is a transposed view: gradients of
+ * weights) are read 16 elements at a time and turned over in tiles, anything else is gathered; all while the tiles multiply. b is
+ * cut once per product.
  */
 #include "dequant.h"
 #include "quern.h"
@@ -45,19 +46,31 @@ static void load_apart(const uint8_t *in, int64_t step, int64_t n, float *out) {
     }
 }
 
-void QN(gemm_bf16x3_f32)(const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_k, int64_t b_column, float *y,
-                         int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {
+/* across: y is stored as (N, m). */
+static void gemm(int across, const split_product_args *args) {
     static const split_kind rows = {3, 3, TILE_K * 4, 1.0f / (SPLIT_SCALE * SPLIT_SCALE), cut_row, load_row};
+    static const split_kind beside = {3, 3, 0, 1.0f / (SPLIT_SCALE * SPLIT_SCALE), NULL, load_apart};
     static const split_kind apart = {3, 3, 0, 1.0f / (SPLIT_SCALE * SPLIT_SCALE), cut_apart, load_apart};
-    (void)b_k;
-    const split_product_args args = {{(const uint8_t *)a, a_row * 4, a_k * 4}, (const uint8_t *)b + n0 * b_column, b_column,
-                                     y + n0, ldy, n1 - n0, 0, m, k, scratch};
-    if (a_k == 1) {
-        split_product(&rows, 0, &args);
+    if (args->left.step == 4) {
+        split_product(&rows, across, args);
+    } else if (args->left.row == 4) {
+        split_product(&beside, across, args);
     } else {
-        split_product(&apart, 0, &args);
+        split_product(&apart, across, args);
     }
 }
+
+#define GEMM(name, across)                                                                                                  \
+    void QN(name)(const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_k, int64_t b_column, float *y,       \
+                  int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {                               \
+        (void)b_k;                                                                                                          \
+        const split_product_args args = {{(const uint8_t *)a, a_row * 4, a_k * 4}, (const uint8_t *)b + n0 * b_column,      \
+                                         b_column, y + n0 * ((across) ? ldy : 1), ldy, n1 - n0, 0, m, k, scratch};          \
+        gemm(across, &args);                                                                                                \
+    }
+
+GEMM(gemm_bf16x3_f32, 0)
+GEMM(gemm_bf16x3_f32_across, 1)
 
 /*
  * x (k, columns) F32, ldx bytes from row to row, to three terms in tiles: groups of 32 columns, each (k / 32, terms, 2

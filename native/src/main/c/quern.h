@@ -167,6 +167,7 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
     QUERN_CONVERT(quern_convert_q6_k_bf16_##tier)                                                                  \
     QUERN_DECLARE_DENSE(tier)                                                                                      \
     QUERN_DECLARE_MAPS(tier)                                                                                       \
+    QUERN_DECLARE_SUMS(tier)                                                                                       \
     QUERN_DECLARE_ROWS(tier)
 
 /*
@@ -208,6 +209,13 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
     QUERN_ZIP(quern_zip_swiglu_##tier)       \
     QUERN_ZIP(quern_zip_geglu_tanh_##tier)   \
     QUERN_ZIP(quern_zip_geglu_erf_##tier)
+
+/* Sums over rows of F32; see sums.c. ld... in elements. */
+#define QUERN_DECLARE_SUMS(tier)                                                                                    \
+    QUERN_API void quern_sum_columns_##tier(const float *x, int64_t ldx, float *y, int64_t rows, int64_t c);        \
+    QUERN_API void quern_sum_all_##tier(const float *x, int64_t n, float *y);                                       \
+    QUERN_API void quern_index_add_##tier(const float *x, int64_t ldx, const void *ids, int64_t wide, float *y,     \
+                                          int64_t ldy, int64_t count, int64_t rows, int64_t c);
 
 /* Row and elementwise kernels, contiguous within a row; ld... in elements. See rows.c and elementwise.c. */
 #define QUERN_DECLARE_ROWS(tier)                                                                                   \
@@ -308,11 +316,19 @@ QUERN_MATMUL(quern_matmul_bf16x3_f16_amx)
 QUERN_MATMUL(quern_matmul_bf16x3_bf16_amx)
 QUERN_MATMUL(quern_matmul_bf16x2_f16_amx)
 
-/* b of this product: three terms in tiles, from one of its columns or the other conversion, see gemm_split.c. */
+/* b of these products: three terms in tiles, from one of its columns or the other conversion, see gemm_split.c. */
+#define QUERN_GEMM_TILES(name)                                                                                              \
+    QUERN_API void name(const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_k, int64_t b_column, float *y, \
+                        int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch);
+
 QUERN_CONVERT(quern_gemm_columns_f32_amx)
-QUERN_API void quern_gemm_bf16x3_f32_amx(const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_k,
-                                         int64_t b_column, float *y, int64_t ldy, int64_t m, int64_t n0, int64_t n1,
-                                         int64_t k, void *scratch);
+QUERN_GEMM_TILES(quern_gemm_bf16x3_f32_amx)
+QUERN_GEMM_TILES(quern_gemm_bf16x3_f32_across_amx)
+
+/* The same rounded to BF16: gemm_bf16.c. */
+QUERN_CONVERT(quern_gemm_columns_bf16_amx)
+QUERN_GEMM_TILES(quern_gemm_bf16_f32_amx)
+QUERN_GEMM_TILES(quern_gemm_bf16_f32_across_amx)
 
 /* Rounds values and exponentials to BF16: attention_amx.c. */
 QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,

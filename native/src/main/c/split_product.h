@@ -16,6 +16,8 @@
  * to 600 for F16. Measured: 2,230 GFLOP/s of products in this loop alone, 370 and 720 of the user's; whole products:
  * quern.h.
  *
+ * A left operand whose rows lie side by side, a transposed view, is cut in pairs along k and turned over tile by tile.
+ *
  * Loops: left rows COLUMNS at a time; right columns by ROWS; k by PIECE: the left rows' piece is cut into tiles in
  * scratch; right columns by 32 (24 KiB of tiles in three terms, half the first level); left rows by 32. Sums of
  * unfinished k wait in scratch as tiles.
@@ -54,7 +56,7 @@ typedef struct split_kind {
     int right;
     int width;   /* bytes of 32 elements of a left row, to be fetched ahead; 0 for none */
     float scale; /* of the sums */
-    split_cut *cut;
+    split_cut *cut; /* null for F32 rows side by side */
     split_load *load;
 } split_kind;
 
@@ -84,7 +86,66 @@ typedef struct split_ahead {
     int64_t fetches;   /* how many at a time */
 } split_ahead;
 
+/* Transposes tiles of pairs, one for each term. */
+static __attribute__((noinline)) void split_turn(uint16_t *tile, int terms) {
+    for (int t = 0; t < terms; t++) {
+        float *rows = (float *)(void *)(tile + t * TERM);
+        vf turned[TILE];
+        for (int i = 0; i < TILE; i++) {
+            turned[i] = v_load(rows + i * TILE);
+        }
+        v_transpose(turned);
+        for (int i = 0; i < TILE; i++) {
+            v_store(rows + i * TILE, turned[i]);
+        }
+    }
+}
+
+/*
+ * Rows side by side: one pair of k for 16 rows is a row of the tiles' transposes, which are turned over when all 16 pairs are
+ * there. Pairs of a tile, tiles along k, then the lower rows.
+ */
+QUERN_INLINE void split_cut_beside(const split_kind *kind, split_ahead *a) {
+    const int64_t half = a->row / TILE * TILE;
+    const int64_t pair = a->row % TILE;
+    const int64_t p = a->t * TILE_K + pair;
+    const int64_t offset = half * a->left.row + p * a->left.step;
+    const int64_t far = TILE * a->left.step;
+    const int64_t width = a->next.rows - half;
+    uint16_t *tile = a->tiles + (half / TILE * (SPLIT_PIECE / TILE_K) + a->t) * kind->left * TERM;
+    vf first = v_zero();
+    vf second = v_zero();
+    if (width > 0 && p < a->next.n) {
+        first = v_load_upto((const float *)(const void *)(a->next.at + offset), width);
+        _mm_prefetch((const char *)a->after + offset, _MM_HINT_T1);
+    }
+    if (width > 0 && p + TILE < a->next.n) {
+        second = v_load_upto((const float *)(const void *)(a->next.at + offset + far), width);
+        _mm_prefetch((const char *)a->after + offset + far, _MM_HINT_T1);
+    }
+    const vf scale = v_set1(SPLIT_SCALE);
+    const split_row s = split(kind->left, 1, first * scale, second * scale);
+    for (int t = 0; t < kind->left; t++) {
+        _mm512_store_si512(tile + t * TERM + pair * TILE_K, s.term[t]);
+    }
+    a->row++;
+    if (pair < TILE - 1) {
+        return;
+    }
+    split_turn(tile, kind->left);
+    if ((a->t + 1) * TILE_K < a->next.n) {
+        a->t++;
+        a->row = half;
+    } else {
+        a->t = 0;
+    }
+}
+
 QUERN_INLINE void split_cut_next(const split_kind *kind, split_ahead *a) {
+    if (!kind->cut) {
+        split_cut_beside(kind, a);
+        return;
+    }
     const int64_t r = a->row;
     const int64_t done = a->t * TILE_K;
     const int64_t offset = r * a->left.row + done * a->left.step;

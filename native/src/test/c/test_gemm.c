@@ -1,5 +1,8 @@
-/* gemm_f32 and gemm_f64 of every tier, and gemm_split.c: all transposes and strides, against F64 sums; guard pages; cuts. */
-#include "support.h"
+/*
+ * gemm_f32 and gemm_f64 of every tier, gemm_split.c and gemm_bf16.c, whose operands are rounded first: all transposes and strides,
+ * against F64 sums; guard pages; cuts.
+ */
+#include "reference.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,21 +13,40 @@ typedef void f64_fn(const double *, int64_t, int64_t, const double *, int64_t, i
                     int64_t, int64_t, int64_t, void *);
 
 #if defined(__x86_64__)
-/* gemm_split.c as the others are called: b is cut on the way, its columns as they are contiguous. */
-static void split_f32(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k, int64_t b_column, float *y,
-                      int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {
-    const int64_t bytes = (k + 31) / 32 * 32 * 6;
-    uint8_t *tiles = guarded((n1 - n0 + 31) / 32 * 32 * bytes, 1);
-    if (b_column == 1) {
-        quern_gemm_columns_f32_amx(b + n0, b_k * 4, tiles, bytes, n1 - n0, k);
-    } else if (b_k == 1) {
-        quern_convert_f32_bf16x3_tiles_amx(b + n0 * b_column, b_column * 4, tiles, bytes, n1 - n0, k);
-    } else {
-        quern_gemm_f32_avx512(a, a_row, a_k, b, b_k, b_column, y, ldy, m, n0, n1, k, scratch);
-        return;
+/*
+ * Products in tiles as the others are called: b is cut on the way, its columns as they are contiguous. across: the kernel stores
+ * the transpose. What a kernel does not take is gemm_f32's.
+ */
+#define IN_TILES(name, kernel, across, by_rows, by_columns, element_bytes, any_a)                                            \
+    static void name(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k, int64_t b_column, float *y,    \
+                     int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {                             \
+        const int64_t bytes = (k + 31) / 32 * 32 * (element_bytes);                                                          \
+        const int64_t n = n1 - n0;                                                                                           \
+        uint8_t *tiles = guarded((n + 31) / 32 * 32 * bytes, 1);                                                             \
+        if ((b_column != 1 && b_k != 1) || (!(any_a) && a_row != 1 && a_k != 1)) {                                           \
+            quern_gemm_f32_avx512(a, a_row, a_k, b, b_k, b_column, y, ldy, m, n0, n1, k, scratch);                           \
+            return;                                                                                                          \
+        }                                                                                                                    \
+        if (b_column == 1) {                                                                                                 \
+            by_rows(b + n0, b_k * 4, tiles, bytes, n, k);                                                                    \
+        } else {                                                                                                             \
+            by_columns(b + n0 * b_column, b_column * 4, tiles, bytes, n, k);                                                 \
+        }                                                                                                                    \
+        if (!(across)) {                                                                                                     \
+            kernel(a, a_row, a_k, tiles, 0, bytes, y + n0, ldy, m, 0, n, k, scratch);                                        \
+            return;                                                                                                          \
+        }                                                                                                                    \
+        float *turned = guarded(n * m * 4, 1);                                                                               \
+        kernel(a, a_row, a_k, tiles, 0, bytes, turned, m, m, 0, n, k, scratch);                                              \
+        for (int64_t i = 0; i < m * n; i++) {                                                                                \
+            y[i / n * ldy + n0 + i % n] = turned[i % n * m + i / n];                                                         \
+        }                                                                                                                    \
     }
-    quern_gemm_bf16x3_f32_amx(a, a_row, a_k, tiles, 0, bytes, y + n0, ldy, m, 0, n1 - n0, k, scratch);
-}
+
+IN_TILES(split_f32, quern_gemm_bf16x3_f32_amx, 0, quern_gemm_columns_f32_amx, quern_convert_f32_bf16x3_tiles_amx, 6, 1)
+IN_TILES(split_across, quern_gemm_bf16x3_f32_across_amx, 1, quern_gemm_columns_f32_amx, quern_convert_f32_bf16x3_tiles_amx, 6, 0)
+IN_TILES(bf16_f32, quern_gemm_bf16_f32_amx, 0, quern_gemm_columns_bf16_amx, quern_convert_f32_bf16_tiles_amx, 2, 0)
+IN_TILES(bf16_across, quern_gemm_bf16_f32_across_amx, 1, quern_gemm_columns_bf16_amx, quern_convert_f32_bf16_tiles_amx, 2, 0)
 #endif
 
 static const struct tier {
@@ -32,12 +54,16 @@ static const struct tier {
     uint64_t cap;
     f32_fn *f32;
     f64_fn *f64;
+    int rounded; /* operands to BF16; takes no strided ones */
 } tiers[] = {
-    {"baseline", QUERN_CAP_BASELINE, quern_gemm_f32_baseline, quern_gemm_f64_baseline},
+    {"baseline", QUERN_CAP_BASELINE, quern_gemm_f32_baseline, quern_gemm_f64_baseline, 0},
 #if defined(__x86_64__)
-    {"avx2", QUERN_CAP_AVX2, quern_gemm_f32_avx2, quern_gemm_f64_avx2},
-    {"avx512", QUERN_CAP_AVX512, quern_gemm_f32_avx512, quern_gemm_f64_avx512},
-    {"amx", QUERN_CAP_AMX, split_f32, quern_gemm_f64_avx512},
+    {"avx2", QUERN_CAP_AVX2, quern_gemm_f32_avx2, quern_gemm_f64_avx2, 0},
+    {"avx512", QUERN_CAP_AVX512, quern_gemm_f32_avx512, quern_gemm_f64_avx512, 0},
+    {"amx", QUERN_CAP_AMX, split_f32, quern_gemm_f64_avx512, 0},
+    {"amx across", QUERN_CAP_AMX, split_across, quern_gemm_f64_avx512, 0},
+    {"bf16", QUERN_CAP_AMX, bf16_f32, quern_gemm_f64_avx512, 1},
+    {"bf16 across", QUERN_CAP_AMX, bf16_across, quern_gemm_f64_avx512, 1},
 #endif
 };
 
@@ -48,7 +74,16 @@ static void strides(int layout, int64_t rows, int64_t columns, int64_t *row, int
     *extent = rows && columns ? (rows - 1) * *row + (columns - 1) * *column + 1 : 0;
 }
 
+static float rounded(float x, int to_bf16) {
+    const uint32_t bits = (uint32_t)bf16_of(x) << 16;
+    memcpy(&x, &bits, to_bf16 ? sizeof x : 0);
+    return x;
+}
+
 static void check_case(const struct tier *t, int64_t m, int64_t n, int64_t k, int la, int lb, int at_end) {
+    if (t->rounded && (la == 2 || lb == 2)) {
+        return;
+    }
     random_source r = {(uint64_t)(m + 31 * n + 977 * k + la + 3 * lb)};
     int64_t ar, ak, br, bc, a_extent, b_extent;
     strides(la, m, k, &ar, &ak, &a_extent);
@@ -64,10 +99,10 @@ static void check_case(const struct tier *t, int64_t m, int64_t n, int64_t k, in
     fill_floats(&r, a, a_extent);
     fill_floats(&r, b, b_extent);
     for (int64_t i = 0; i < a_extent; i++) {
-        ad[i] = a[i];
+        ad[i] = rounded(a[i], t->rounded);
     }
     for (int64_t i = 0; i < b_extent; i++) {
-        bd[i] = b[i];
+        bd[i] = rounded(b[i], t->rounded);
     }
     t->f32(a, ar, ak, b, br, bc, y, n, m, 0, n, k, scratch);
     t->f64(ad, ar, ak, bd, br, bc, yd, n, m, 0, n, k, scratch);
@@ -99,7 +134,7 @@ static void check_case(const struct tier *t, int64_t m, int64_t n, int64_t k, in
 
 int main(void) {
     static const int64_t sizes[][3] = {{1, 1, 1},   {1, 17, 3},   {3, 15, 16},  {12, 32, 64},  {13, 33, 65}, {31, 31, 31},
-                                       {5, 63, 127}, {33, 257, 17}, {24, 96, 257}, {2, 300, 520}, {7, 5, 0},   {65, 16, 255}};
+                                       {5, 63, 127}, {33, 257, 17}, {24, 96, 257}, {2, 300, 520}, {7, 5, 0},   {65, 16, 255}, {289, 33, 270}, {40, 530, 300}};
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
         for (size_t s = 0; has(tiers[i].cap) && s < sizeof sizes / sizeof *sizes; s++) {

@@ -190,6 +190,12 @@ final class GradientCases {
 
   private static void scatter(List<KernelCase> to, ScalarType t) {
     Samples s = new Samples(t.ordinal());
+    Operand tokens = s.integers(ScalarType.I32, LayoutKind.CONTIGUOUS, Shape.of(3, 100), 0, 70);
+    Operand gradients = s.of(t, LayoutKind.CONTIGUOUS, Mix.PLAIN, 3, 100, 130);
+    for (LayoutKind kind : List.of(LayoutKind.BROADCAST, LayoutKind.STEPPED)) {
+      Operand table = s.of(t, kind, Mix.PLAIN, 70, 130);
+      to.add(KernelCase.of(new IndexAdd(0), table, tokens, gradients));
+    }
     for (LayoutKind kind : KernelCases.layouts(t)) {
       Operand x = s.of(t, kind, Mix.PLAIN, 3, 5, 17);
       for (int axis = -1; axis < 2; axis++) {

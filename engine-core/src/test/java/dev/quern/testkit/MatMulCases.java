@@ -31,6 +31,12 @@ final class MatMulCases {
     {64, 64, 64},
     {4, 128, 256}
   };
+
+  /** Of products whose left operand is a transposed view: gradients of weights. */
+  private static final long[][] TRANSPOSED = {
+    {17, 33, 65}, {65, 40, 130}, {20, 70, 33}, {300, 17, 40}
+  };
+
   private static final long[] BLOCKS = {1, 2, 3, 8, 11, 16};
   private static final long[][] ROWS = {
     {1, 1}, {1, 3}, {2, 17}, {3, 16}, {5, 31}, {16, 33}, {17, 65}, {33, 15}, {1, 257}
@@ -93,6 +99,20 @@ final class MatMulCases {
       both(to, w, KernelCase.of(new MatMulOp.Linear(false), a, weight));
       both(to, w, KernelCase.of(new MatMulOp.Linear(false), plain, weight));
     }
+    for (long[] mnk : TRANSPOSED) {
+      Operand a = Samples.transposed(s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[2], mnk[0]));
+      Operand b = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[2], mnk[1]);
+      Operand weight = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[1], mnk[2]);
+      both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, b));
+      both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, Samples.transposed(weight)));
+    }
+    both(
+        to,
+        w,
+        KernelCase.of(
+            new MatMulOp.MatMul(),
+            s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, 3, 20, 33),
+            s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, 33, 40)));
     Operand batched = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, 3, 2, 5, 17);
     both(
         to,

@@ -36,6 +36,7 @@ final class ReduceCases {
         over(to, t, new ReduceOp.ArgMax(axis, axis == 0), List.of(axis));
       }
     }
+    leading(to);
   }
 
   private static void over(List<KernelCase> to, ScalarType t, Op op, List<Integer> axes) {
@@ -51,6 +52,17 @@ final class ReduceCases {
       to.add(KernelCase.of(op, s.of(t, kind, Mix.PLAIN, 3, 5, 17)));
       to.add(KernelCase.of(op, s.of(t, kind, Mix.EDGES, 2, 3, 33)));
     }
+  }
+
+  /** Gradients of biases: more rows, columns and elements than a slice has. */
+  private static void leading(List<KernelCase> to) {
+    Samples s = new Samples(7);
+    ReduceOp first = new ReduceOp.Sum(List.of(0), false);
+    for (long[] dims : new long[][] {{700, 129}, {9, 5000}, {100_000}, {1, 3}, {70, 1}}) {
+      to.add(KernelCase.of(first, s.of(ScalarType.F32, LayoutKind.CONTIGUOUS, Mix.PLAIN, dims)));
+    }
+    Operand x = s.of(ScalarType.F32, LayoutKind.CONTIGUOUS, Mix.PLAIN, 3, 300, 70);
+    to.add(KernelCase.of(new ReduceOp.Sum(List.of(1, 0), true), x));
   }
 
   /** Factors near 1, so that the product stays in range. */

@@ -1,5 +1,6 @@
 package dev.quern.core.op;
 
+import dev.quern.core.type.IndexException;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
 import java.util.Arrays;
@@ -20,6 +21,29 @@ public sealed interface ScatterOp extends Op {
    * @param axis the axis that indices replace
    */
   record IndexAdd(int axis) implements ScatterOp {
+    /**
+     * What a kernel checks of each index before it adds.
+     *
+     * @param i which, counted without axes
+     * @param index its value; negative ones count from the end
+     * @param extent places that there are
+     * @throws IndexException if there is no such place
+     */
+    public static void requirePlace(long i, long index, long extent) {
+      if (index < -extent || index >= extent) {
+        throw new IndexException(
+            "[indexAdd] indices["
+                + i
+                + "] (counted without axes) is "
+                + index
+                + ", outside "
+                + -extent
+                + ".."
+                + (extent - 1)
+                + "; correct the indices, or enlarge what they address");
+      }
+    }
+
     @Override
     public List<TensorSpec> infer(List<TensorSpec> in) {
       Infer.arity(this, in, 3);

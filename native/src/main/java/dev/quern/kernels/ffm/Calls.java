@@ -377,6 +377,47 @@ final class Calls {
     }
   }
 
+  /** {@code quern_sum_columns_...}: y[j] = Σᵢ x[i, j]; x: (rows, c), ldx elements. */
+  static void sumColumns(
+      MemorySegment function, MemorySegment x, long ldx, MemorySegment y, long rows, long c) {
+    try {
+      Handles.SumColumns.HANDLE.invokeExact(function, x, ldx, y, rows, c);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /** {@code quern_sum_all_...}: y[0] = Σᵢ x[i], i &lt; n. */
+  static void sumAll(MemorySegment function, MemorySegment x, long n, MemorySegment y) {
+    try {
+      Handles.SumAll.HANDLE.invokeExact(function, x, n, y);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
+  /**
+   * {@code quern_index_add_...}: y[ids[i], :] += x[i, :]; x: (count, c), y: (rows, c), strides in
+   * elements; ids of 64 bits if wide.
+   */
+  static void indexAdd(
+      MemorySegment function,
+      MemorySegment x,
+      long ldx,
+      MemorySegment ids,
+      long wide,
+      MemorySegment y,
+      long ldy,
+      long count,
+      long rows,
+      long c) {
+    try {
+      Handles.IndexAdd.HANDLE.invokeExact(function, x, ldx, ids, wide, y, ldy, count, rows, c);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
   /**
    * {@code quern_swiglu_...}, {@code quern_geglu_...}: y = f(gate) · up; rows of c elements, ld
    * elements apart.

@@ -4,8 +4,8 @@ package dev.quern.kernels.ffm;
  * How a product is cut into slices: by batch, by {@value #ROWS} rows and by columns. It depends on
  * the shape alone, so that no bit depends on the number of threads.
  *
- * <p>{@value #ROWS} rows, because their BF16 activations stay in a 2 MiB second-level cache up to k
- * = 2048 while the panels pass.
+ * <p>Up to {@value #ROWS} rows, in even shares, because their BF16 activations stay in a 2 MiB
+ * second-level cache up to k = 2048 while the panels pass.
  *
  * @param m rows
  * @param n columns
@@ -13,6 +13,7 @@ package dev.quern.kernels.ffm;
  */
 record Cut(long m, long n, long columns) {
   private static final long ROWS = 512;
+  private static final long GROUP = 32; // rows of a pair of tiles
   private static final long PANEL_COLUMNS = 256;
   private static final long NEAR_ELEMENTS = 512 * 1024; // of activations: half of the cache
   private static final long LEAST_STREAMED = 256 * 1024;
@@ -78,8 +79,13 @@ record Cut(long m, long n, long columns) {
     return Math.toIntExact(Math.ceilDiv(n, columns));
   }
 
+  /** Rows of a slice but perhaps the last: as few slices as can be, as even as tiles let them. */
+  private long sliceRows() {
+    return Math.max(1, Math.ceilDiv(m, Math.max(1, Math.ceilDiv(m, ROWS)) * GROUP)) * GROUP;
+  }
+
   private int rowSlices() {
-    return Math.toIntExact(Math.ceilDiv(m, ROWS));
+    return Math.toIntExact(Math.ceilDiv(m, sliceRows()));
   }
 
   /** Slices of so many batches. */
@@ -92,12 +98,12 @@ record Cut(long m, long n, long columns) {
   }
 
   long row(int slice) {
-    return slice / columnSlices() % rowSlices() * ROWS;
+    return slice / columnSlices() % rowSlices() * sliceRows();
   }
 
   /** Rows of a slice that starts at {@link #row}. */
   long rows(long row) {
-    return Math.min(ROWS, m - row);
+    return Math.min(sliceRows(), m - row);
   }
 
   long column(int slice) {

@@ -7,6 +7,7 @@ import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import java.lang.foreign.MemorySegment;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * MatMul of F32 by F32 or F64 by F64 with any strides: y[..., m, n] = Σₖ a[..., m, k] · b[..., k,
  * n]. Slices: batch, {@value #ROWS} rows, {@value #COLUMNS} columns. F32 of some size with AMX is
- * {@link SplitGemm}'s.
+ * {@link TileGemm}'s.
  */
 final class GemmKernel implements Kernel {
   private static final long ROWS = 512;
@@ -25,11 +26,13 @@ final class GemmKernel implements Kernel {
   private final Functions functions;
   private final Functions.Function function;
   private final boolean wide;
+  private final Precision precision;
 
-  private GemmKernel(Functions functions, boolean wide) {
+  private GemmKernel(Functions functions, boolean wide, Precision precision) {
     this.functions = functions;
     this.function = functions.get(wide ? "gemm_f64" : "gemm_f32");
     this.wide = wide;
+    this.precision = precision;
   }
 
   /** The kernel for a signature, or null if it isn't one of these products. */
@@ -37,29 +40,33 @@ final class GemmKernel implements Kernel {
     DType a = s.inputs().get(0);
     boolean taken = a == s.inputs().get(1) && (a == ScalarType.F32 || a == ScalarType.F64);
     return taken && s.op() instanceof MatMulOp.MatMul
-        ? new GemmKernel(functions, a == ScalarType.F64)
+        ? new GemmKernel(functions, a == ScalarType.F64, s.precision())
         : null;
   }
 
   @Override
   public String name() {
-    return "matMul " + (wide ? "F64 " : "F32 ") + function.tier().suffix();
+    String plain = "matMul " + (wide ? "F64 " : "F32 ") + function.tier().suffix();
+    boolean tiles = !wide && functions.find("gemm_bf16_f32").isPresent();
+    return tiles ? plain + ", of some size amx " + precision : plain;
   }
 
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
     TensorView y = out.getFirst();
-    return splits(in.get(0), in.get(1), y) ? SplitGemm.scratchBytes(in.get(1), y) : 0;
+    TensorView a = in.get(0);
+    TensorView b = in.get(1);
+    return inTiles(a, b, y) ? TileGemm.scratchBytes(a, b, y, precision) : 0;
   }
 
-  private boolean splits(TensorView a, TensorView b, TensorView y) {
-    return !wide && SplitGemm.takes(functions, a, b, y);
+  private boolean inTiles(TensorView a, TensorView b, TensorView y) {
+    return !wide && TileGemm.takes(functions, a, b, y, precision);
   }
 
   @Override
   public Runnable bind(KernelArgs args) {
-    if (splits(args.input(0), args.input(1), args.output())) {
-      return new SplitGemm(functions, args);
+    if (inTiles(args.input(0), args.input(1), args.output())) {
+      return new TileGemm(functions, args);
     }
     return new Call(functions, function, wide, args);
   }

@@ -88,6 +88,18 @@ final class Handles {
     static final MethodHandle HANDLE = handle(procedure("ppplll"));
   }
 
+  static final class SumColumns {
+    static final MethodHandle HANDLE = handle(procedure("plpll"));
+  }
+
+  static final class SumAll {
+    static final MethodHandle HANDLE = handle(procedure("plp"));
+  }
+
+  static final class IndexAdd {
+    static final MethodHandle HANDLE = handle(procedure("plplpllll"));
+  }
+
   static final class Gated {
     static final MethodHandle HANDLE = handle(procedure("plplplll"));
   }

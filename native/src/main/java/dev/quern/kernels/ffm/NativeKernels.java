@@ -6,6 +6,8 @@ import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ScatterOp;
 import dev.quern.core.spi.Ceiling;
 import dev.quern.core.spi.CeilingLoop;
 import dev.quern.core.spi.Kernel;
@@ -74,6 +76,8 @@ public final class NativeKernels implements KernelProvider {
       case AttentionOp.Rope _ -> RopeKernel.of(functions, s);
       case DataOp.Embedding _ -> EmbeddingKernel.of(functions, s);
       case BufferOp.CacheWrite _ -> CacheWriteKernel.of(functions, s);
+      case ReduceOp.Sum _ -> SumKernel.of(functions, s);
+      case ScatterOp.IndexAdd _ -> IndexAddKernel.of(functions, s);
       default -> {
         Kernel k = RowKernel.of(functions, s);
         k = k != null ? k : ElementwiseKernel.of(functions, s);

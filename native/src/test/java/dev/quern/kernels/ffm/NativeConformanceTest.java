@@ -6,6 +6,8 @@ import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormOp;
+import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelProvider;
@@ -98,6 +100,15 @@ class NativeConformanceTest {
                 && rows(s.layouts().getFirst())
                 && s.layouts().get(1) == LayoutClass.CONTIGUOUS;
         case BufferOp.CacheWrite _ -> rows(s.layouts().get(0)) && rows(s.layouts().get(1));
+        case ReduceOp.Sum sum ->
+            s.inputs().getFirst() == ScalarType.F32
+                && s.allContiguous()
+                && SumKernel.leading(sum.axes());
+        case ScatterOp.IndexAdd(int axis) ->
+            axis == 0
+                && s.inputs().getFirst() == ScalarType.F32
+                && s.layouts().get(1) == LayoutClass.CONTIGUOUS
+                && s.layouts().get(2) == LayoutClass.CONTIGUOUS;
         case DataOp.Cast(DType to) -> s.allContiguous() && cast(s.inputs().getFirst(), to);
         default -> false;
       });
