@@ -51,12 +51,12 @@ public record Adam(double beta1, double beta2, double eps, double weightDecay, b
 
   @Override
   public void scalars(StepContext at, double[] into) {
-    moments().scalars(at, into);
+    moments().scalars(at, into, 0);
     into[AdamMoments.SCALARS] = at.weightDecay();
   }
 
   @Override
   public void update(ParameterUpdate u) {
-    moments().update(u, u.parameter(), Decay.coupled(u, AdamMoments.SCALARS));
+    moments().update(u, u.parameter(), Decay.coupled(u, AdamMoments.SCALARS), 0);
   }
 }

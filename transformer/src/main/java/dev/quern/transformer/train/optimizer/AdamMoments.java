@@ -18,7 +18,7 @@ record AdamMoments(String of, double beta1, double beta2, double eps, boolean am
   static final String SECOND = "v";
   static final String LARGEST = "v_max";
 
-  /** How many scalars this takes. */
+  /** How many scalars this takes: η/(1 − β₁ᵗ), √(1 − β₂ᵗ), β₁, 1 − β₁, β₂, 1 − β₂. */
   static final int SCALARS = 6;
 
   AdamMoments {
@@ -37,25 +37,26 @@ record AdamMoments(String of, double beta1, double beta2, double eps, boolean am
     return state;
   }
 
-  /** η/(1 − β₁ᵗ), √(1 − β₂ᵗ), β₁, 1 − β₁, β₂, 1 − β₂. */
-  void scalars(StepContext at, double[] into) {
+  /** Computes the scalars, from that index on. */
+  void scalars(StepContext at, double[] into, int from) {
     double b1 = at.momentum(beta1);
     double t = (double) at.step();
-    into[0] = at.rate() / (1 - StrictMath.pow(b1, t));
-    into[1] = Math.sqrt(1 - StrictMath.pow(beta2, t));
-    into[2] = b1;
-    into[3] = 1 - b1;
-    into[4] = beta2;
-    into[5] = 1 - beta2;
+    into[from] = at.rate() / (1 - StrictMath.pow(b1, t));
+    into[from + 1] = Math.sqrt(1 - StrictMath.pow(beta2, t));
+    into[from + 2] = b1;
+    into[from + 3] = 1 - b1;
+    into[from + 4] = beta2;
+    into[from + 5] = 1 - beta2;
   }
 
-  /** Moves p by the gradient g. */
-  void update(ParameterUpdate u, Tensor p, Tensor g) {
-    Tensor m = u.state(FIRST).mul(u.scalar(2)).add(g.mul(u.scalar(3)));
-    Tensor v = u.state(SECOND).mul(u.scalar(4)).add(g.mul(g).mul(u.scalar(5)));
+  /** Moves p by the gradient g; the scalars are from that index on. */
+  void update(ParameterUpdate u, Tensor p, Tensor g, int from) {
+    Tensor m = u.state(FIRST).mul(u.scalar(from + 2)).add(g.mul(u.scalar(from + 3)));
+    Tensor square = g.mul(g).mul(u.scalar(from + 5));
+    Tensor v = u.state(SECOND).mul(u.scalar(from + 4)).add(square);
     Tensor largest = amsgrad ? u.state(LARGEST).maximum(v) : v;
-    Tensor root = largest.sqrt().div(u.scalar(1)).add(eps);
-    u.assign(p.sub(m.div(root).mul(u.scalar(0))));
+    Tensor root = largest.sqrt().div(u.scalar(from + 1)).add(eps);
+    u.assign(p.sub(m.div(root).mul(u.scalar(from))));
     u.assign(FIRST, m);
     u.assign(SECOND, v);
     if (amsgrad) {

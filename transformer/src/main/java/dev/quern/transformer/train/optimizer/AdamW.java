@@ -1,5 +1,7 @@
 package dev.quern.transformer.train.optimizer;
 
+import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.Tensor;
 import dev.quern.core.type.TensorSpec;
 import java.util.Map;
 
@@ -7,6 +9,9 @@ import java.util.Map;
  * Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled weight decay regularization",
  * 2019, algorithm 2, with λ times the learning rate as PyTorch has it): p ← (1 − ηλ)·p, then as
  * {@link Adam} without λ.
+ *
+ * <p>One operation does all of it ({@link BufferOp.AdamW}), except with AMSGrad, where a step may
+ * be skipped, and where a schedule moves β₁: these are in elementary operations.
  *
  * <p>State: {@code m}, {@code v}, and {@code v_max} for AMSGrad.
  *
@@ -18,6 +23,9 @@ import java.util.Map;
  */
 public record AdamW(double beta1, double beta2, double eps, double weightDecay, boolean amsgrad)
     implements Optimizer {
+  /** How many scalars the fused operation takes; they come first. */
+  private static final int FUSED = 4;
+
   /**
    * An optimiser.
    *
@@ -39,17 +47,34 @@ public record AdamW(double beta1, double beta2, double eps, double weightDecay, 
 
   @Override
   public int scalars() {
-    return AdamMoments.SCALARS + 1;
+    return FUSED + 1 + AdamMoments.SCALARS;
   }
 
   @Override
   public void scalars(StepContext at, double[] into) {
-    moments().scalars(at, into);
-    into[AdamMoments.SCALARS] = 1 - at.rate() * at.weightDecay();
+    double t = (double) at.step();
+    into[0] = at.rate();
+    into[1] = at.rate() * at.weightDecay();
+    into[2] = 1 / (1 - StrictMath.pow(beta1, t));
+    into[3] = 1 / Math.sqrt(1 - StrictMath.pow(beta2, t));
+    into[FUSED] = 1 - into[1];
+    moments().scalars(at, into, FUSED + 1);
   }
 
   @Override
   public void update(ParameterUpdate u) {
-    moments().update(u, Decay.decoupled(u, AdamMoments.SCALARS), u.gradient());
+    if (u.applies() != null || amsgrad || u.momentumMoves()) {
+      moments().update(u, Decay.decoupled(u, FUSED), u.gradient(), FUSED + 1);
+      return;
+    }
+    Tensor p = u.parameter();
+    Tensor factor = u.factor();
+    p.adamW(
+        u.rawGradient(),
+        u.state(AdamMoments.FIRST),
+        u.state(AdamMoments.SECOND),
+        u.scalars().slice(0, 0, FUSED),
+        factor == null ? p.scalarLike(1) : factor,
+        new BufferOp.AdamW(beta1, beta2, eps));
   }
 }

@@ -22,6 +22,7 @@ public final class ParameterUpdate {
   private final @Nullable Tensor applies;
   private final Tensor scalars;
   private final boolean decays;
+  private final boolean momentumMoves;
   private @Nullable Tensor gradient;
 
   /**
@@ -37,7 +38,8 @@ public final class ParameterUpdate {
       @Nullable Tensor factor,
       @Nullable Tensor applies,
       Tensor scalars,
-      boolean decays) {
+      boolean decays,
+      boolean momentumMoves) {
     this.name = name;
     this.parameter = parameter;
     this.state = state;
@@ -46,6 +48,7 @@ public final class ParameterUpdate {
     this.applies = applies;
     this.scalars = scalars;
     this.decays = decays;
+    this.momentumMoves = momentumMoves;
   }
 
   /**
@@ -142,6 +145,16 @@ public final class ParameterUpdate {
    */
   public boolean decays() {
     return decays;
+  }
+
+  /**
+   * Whether a schedule moves the momentum, or β₁; if not, it is the optimiser's own at each step,
+   * and may be part of a fused operation.
+   *
+   * @return as the updates were built
+   */
+  public boolean momentumMoves() {
+    return momentumMoves;
   }
 
   /**

@@ -70,6 +70,7 @@ public final class ParameterUpdates implements AutoCloseable {
   private final GradientClipping clipping;
   private final boolean skips;
   private final boolean scales;
+  private final boolean momentumMoves;
   private final Map<String, Entry> entries;
   private final Map<String, Buffer> state = new LinkedHashMap<>();
   private final ScalarType wide;
@@ -81,6 +82,7 @@ public final class ParameterUpdates implements AutoCloseable {
     clipping = b.clipping;
     skips = b.skips;
     scales = b.scales;
+    momentumMoves = b.momentumMoves;
     wide =
         b.parameters.values().stream().allMatch(p -> p.spec().dtype() == ScalarType.F32)
             ? ScalarType.F32
@@ -124,6 +126,7 @@ public final class ParameterUpdates implements AutoCloseable {
     private GradientClipping clipping = GradientClipping.none();
     private boolean skips;
     private boolean scales;
+    private boolean momentumMoves;
 
     private Builder(Engine engine, Optimizer optimizer, Map<String, Buffer> parameters) {
       this.engine = engine;
@@ -171,6 +174,16 @@ public final class ParameterUpdates implements AutoCloseable {
      */
     public Builder lossScaling() {
       scales = true;
+      return this;
+    }
+
+    /**
+     * Lets a schedule move the momentum: {@link StepSettings#momentum}; else that must be NaN.
+     *
+     * @return this
+     */
+    public Builder movingMomentum() {
+      momentumMoves = true;
       return this;
     }
 
@@ -247,7 +260,8 @@ public final class ParameterUpdates implements AutoCloseable {
    *
    * @param at the step
    * @return as many as {@link #numbers()} has
-   * @throws OptimizerException if the loss is scaled, and these updates don't expect it
+   * @throws OptimizerException if the loss is scaled or the momentum moved, and these updates don't
+   *     expect it
    */
   public double[] numbers(StepSettings at) {
     if (!scales && at.lossScale() != 1) {
@@ -255,6 +269,12 @@ public final class ParameterUpdates implements AutoCloseable {
           "[step] lossScale is %s, but gradients are not divided by it; build the updates with"
                   .formatted(at.lossScale())
               + " lossScaling()");
+    }
+    if (!momentumMoves && !Double.isNaN(at.momentum())) {
+      throw new OptimizerException(
+          "[step] momentum is %s, but the optimiser's own is in use; build the updates with"
+                  .formatted(at.momentum())
+              + " movingMomentum()");
     }
     int count = optimizer.scalars();
     double[] all = new double[HEAD + groups.size() * count];
@@ -374,7 +394,8 @@ public final class ParameterUpdates implements AutoCloseable {
     }
     boolean decays = decay(e.group()) != 0;
     optimizer.update(
-        new ParameterUpdate(e.name(), e.parameter(), e.state(), g, factor, applies, own, decays));
+        new ParameterUpdate(
+            e.name(), e.parameter(), e.state(), g, factor, applies, own, decays, momentumMoves));
   }
 
   private Tensor norm(Map<String, Tensor> gradients) {

@@ -25,6 +25,7 @@ import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Updates of a small model: eager and recorded, clipped, accumulated, scaled and skipped. */
@@ -148,8 +149,12 @@ class ParameterUpdatesTest {
   @ParameterizedTest
   @MethodSource("names")
   void replayGivesTheEagerBits(String name) {
-    UnaryOperator<ParameterUpdates.Builder> how =
-        b -> b.clipping(GradientClipping.byNorm(0.5)).skippingNonFinite();
+    replayGivesTheEagerBits(name, b -> b.clipping(GradientClipping.byNorm(0.5)));
+    replayGivesTheEagerBits(
+        name, b -> b.clipping(GradientClipping.byValue(0.1)).skippingNonFinite());
+  }
+
+  private void replayGivesTheEagerBits(String name, UnaryOperator<ParameterUpdates.Builder> how) {
     List<double[]> one = null;
     for (int threads : new int[] {1, 3}) {
       try (Engine engine = Engine.builder().threads(threads).build()) {
@@ -334,12 +339,51 @@ class ParameterUpdatesTest {
       Buffer a = buffer(engine, "a", engine.full(ScalarType.F64, 0, 1));
       Map<String, Buffer> p = Map.of("a", a);
       Map<String, Tensor> g = Map.of("a", engine.tensor(new double[] {1}));
-      try (ParameterUpdates u = ParameterUpdates.of(engine, new Sgd(0.9, 0, false, 0), p).build()) {
+      try (ParameterUpdates u =
+          ParameterUpdates.of(engine, new Sgd(0.9, 0, false, 0), p).movingMomentum().build()) {
         u.step(g, new StepSettings(1, 1, 0.5, 1));
         u.step(g, new StepSettings(2, 1, 0.5, 1));
         assertEquals(-2.5, a.value().item(), 1e-15);
         u.step(g, new StepSettings(3, 1));
         assertEquals(-2.5 - 2.35, a.value().item(), 1e-15);
+      }
+    }
+  }
+
+  /** The fused operation against elementary ones, which moving momentum asks for. */
+  @ParameterizedTest
+  @EnumSource(
+      value = ScalarType.class,
+      names = {"F32", "F64"})
+  void fusedAndElementaryAdamWAgree(ScalarType type) {
+    Optimizer rule = new AdamW(0.9, 0.95, 1e-8, 0.1, false);
+    try (Engine engine = Engine.builder().threads(2).build()) {
+      List<Map<String, Buffer>> moved = new ArrayList<>();
+      for (boolean fused : new boolean[] {true, false}) {
+        Map<String, Buffer> p = parameters(engine, type);
+        moved.add(p);
+        ParameterUpdates.Builder builder =
+            ParameterUpdates.of(engine, rule, p).clipping(GradientClipping.byNorm(0.5));
+        try (ParameterUpdates u = (fused ? builder : builder.movingMomentum()).build();
+            Plan plan =
+                engine.record(
+                    "step",
+                    r -> {
+                      Map<String, Tensor> g = new LinkedHashMap<>();
+                      p.forEach((n, b) -> g.put(n, b.value().mul(b.value()).add(b.value())));
+                      r.output("norm", u.apply(g, r.slot("n", u.numbers())));
+                    })) {
+          assertEquals(fused, plan.explain().contains("adamW "), plan.explain());
+          for (int s = 1; s <= 12; s++) {
+            u.set(plan.slot("n"), new StepSettings(s, 0.01));
+            plan.run();
+          }
+        }
+      }
+      double limit = type == ScalarType.F64 ? 1e-14 : 2e-6;
+      for (String name : List.of("w", "b")) {
+        double[] fused = moved.get(0).get(name).value().toDoubles();
+        assertArrayEquals(moved.get(1).get(name).value().toDoubles(), fused, limit);
       }
     }
   }
@@ -392,6 +436,8 @@ class ParameterUpdatesTest {
         refuses(ShapeException.class, "'w'", () -> u.step(Map.of("w", engine.zeros(3)), at));
         refuses(DTypeException.class, "'w'", () -> u.step(Map.of("w", g.cast(ScalarType.F64)), at));
         refuses(ShapeException.class, "numbers", () -> u.apply(Map.of("w", g), g));
+        StepSettings moved = new StepSettings(1, 1, 0.5, 1);
+        refuses(OptimizerException.class, "movingMomentum()", () -> u.step(Map.of("w", g), moved));
       }
       refuses(OptimizerException.class, "step 1", () -> new StepSettings(0, 1));
       refuses(OptimizerException.class, "rate", () -> new StepSettings(1, Double.NaN));
