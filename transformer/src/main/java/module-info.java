@@ -6,6 +6,7 @@ module dev.quern.transformer {
   requires info.picocli;
   requires jdk.jfr;
   requires jdk.management;
+  requires org.snakeyaml.engine;
 
   exports dev.quern.transformer.cli;
   exports dev.quern.transformer.compress;
@@ -16,6 +17,8 @@ module dev.quern.transformer {
   exports dev.quern.transformer.layers;
   exports dev.quern.transformer.model;
   exports dev.quern.transformer.tokenizer;
+  exports dev.quern.transformer.train.config;
+  exports dev.quern.transformer.train.log;
   exports dev.quern.transformer.train.loss;
   exports dev.quern.transformer.train.optimizer;
   exports dev.quern.transformer.train.schedule;
