@@ -2,11 +2,13 @@ package dev.quern.transformer.train.config;
 
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Writes a configuration as YAML that explains itself. */
 final class YamlWriter {
   private static final int COLUMNS = 96;
+  private static final Pattern WORDS = Pattern.compile("\\s+");
 
   private final ConfigSchema schema;
   private final Map<String, Object> values;
@@ -75,7 +77,7 @@ final class YamlWriter {
   private void comment(String indent, String text) {
     String begin = indent + "#";
     int column = 0;
-    for (String word : text.strip().split("\\s+")) {
+    for (String word : WORDS.splitAsStream(text.strip()).toList()) {
       if (column == 0 || column + 1 + word.length() > COLUMNS) {
         out.append(column == 0 ? "" : "\n").append(begin);
         column = begin.length();

@@ -26,15 +26,33 @@ final class Chart {
   // The picture's own units, in both directions.
   private static final double SIZE = 1000;
 
-  /** A line, or single points, with a band from the least to the greatest where there is one. */
-  private record Series(
-      String name,
-      String style,
-      double[] x,
-      double[] y,
-      double @Nullable [] low,
-      double @Nullable [] high,
-      boolean points) {}
+  /** A line, with a band from the least to the greatest where there is one, and its points. */
+  private static final class Series {
+    final String name;
+    final String style;
+    final double[] x;
+    final double[] y;
+    final double @Nullable [] low;
+    final double @Nullable [] high;
+
+    Series(String name, String style, Curve.Points p) {
+      this.name = name;
+      this.style = style;
+      x = p.steps;
+      y = p.means;
+      low = p.least;
+      high = p.greatest;
+    }
+
+    Series(String name, String style, double[] x, double[] y) {
+      this.name = name;
+      this.style = style;
+      this.x = x;
+      this.y = y;
+      low = null;
+      high = null;
+    }
+  }
 
   private final String title;
   private final String id;
@@ -57,8 +75,8 @@ final class Chart {
 
   /** Adds a curve with its band; one without points is left out. */
   Chart line(String name, String style, Curve.Points p) {
-    if (p.steps().length > 0) {
-      all.add(new Series(name, style, p.steps(), p.means(), p.least(), p.greatest(), false));
+    if (p.steps.length > 0) {
+      all.add(new Series(name, style, p));
     }
     return this;
   }
@@ -67,7 +85,7 @@ final class Chart {
   Chart points(String name, String style, double[] x, double[] y) {
     double[][] finite = finite(x, y);
     if (finite[0].length > 0) {
-      all.add(new Series(name, style, finite[0], finite[1], null, null, true));
+      all.add(new Series(name, style, finite[0], finite[1]));
     }
     return this;
   }
@@ -99,7 +117,7 @@ final class Chart {
     }
     if (all.size() > 1) {
       out.open("ul", "class", "legend");
-      all.forEach(s -> out.leaf("li", s.name(), "class", s.style()));
+      all.forEach(s -> out.leaf("li", s.name, "class", s.style));
       out.close();
     }
     out.close();
@@ -125,9 +143,9 @@ final class Chart {
 
   /** Bands may end at the edge; means and points may not. Few far outliers call for logarithms. */
   private Axis vertical() {
-    double least = min(Series::y);
-    double greatest = max(Series::y);
-    double[] sorted = all.stream().flatMapToDouble(s -> DoubleStream.of(s.y())).sorted().toArray();
+    double least = min(s -> s.y);
+    double greatest = max(s -> s.y);
+    double[] sorted = all.stream().flatMapToDouble(s -> DoubleStream.of(s.y)).sorted().toArray();
     boolean wide = least > 0 && greatest > 20 * sorted[sorted.length / 2];
     Axis axis =
         wide && !neverLogarithmic
@@ -154,15 +172,15 @@ final class Chart {
       out.leaf("path", "", "class", "grid", "d", "M0 " + at + "H1000");
     }
     for (Series s : all) {
-      if (s.low() != null && s.high() != null && !Arrays.equals(s.low(), s.high())) {
-        String area = line(s.x(), s.high(), y) + back(s.x(), s.low(), y) + "Z";
-        out.leaf("path", "", "class", "band " + s.style(), "d", area);
+      if (s.low != null && s.high != null && !Arrays.equals(s.low, s.high)) {
+        String area = line(s.x, s.high, y) + back(s.x, s.low, y) + "Z";
+        out.leaf("path", "", "class", "band " + s.style, "d", area);
       }
     }
     for (Series s : all) {
-      out.leaf("path", "", "class", "line " + s.style(), "d", line(s.x(), s.y(), y));
-      if (s.points() || s.x().length == 1) {
-        out.leaf("path", "", "class", "points " + s.style(), "d", dots(s, y));
+      out.leaf("path", "", "class", "line " + s.style, "d", line(s.x, s.y, y));
+      if (s.low == null || s.x.length == 1) {
+        out.leaf("path", "", "class", "points " + s.style, "d", dots(s, y));
       }
     }
     out.close();
@@ -187,8 +205,8 @@ final class Chart {
   /** Lines of no length with round ends, which stay round in a stretched picture. */
   private String dots(Series s, Axis y) {
     StringBuilder d = new StringBuilder();
-    for (int i = 0; i < s.x().length; i++) {
-      d.append('M').append(place(s.x()[i], s.y()[i], y)).append("h0");
+    for (int i = 0; i < s.x.length; i++) {
+      d.append('M').append(place(s.x[i], s.y[i], y)).append("h0");
     }
     return d.toString();
   }
@@ -222,22 +240,22 @@ final class Chart {
   private String description() {
     StringBuilder text = new StringBuilder();
     for (Series s : all) {
-      int n = s.y().length;
+      int n = s.y.length;
       int best = 0;
       for (int i = 1; i < n; i++) {
-        best = s.y()[i] < s.y()[best] ? i : best;
+        best = s.y[i] < s.y[best] ? i : best;
       }
       text.append(
           String.format(
               Locale.ROOT,
               "%s: from %s at step %.0f to %s at step %.0f; least %s at step %.0f. ",
-              s.name(),
-              Units.figure(s.y()[0]),
-              s.x()[0],
-              Units.figure(s.y()[n - 1]),
-              s.x()[n - 1],
-              Units.figure(s.y()[best]),
-              s.x()[best]));
+              s.name,
+              Units.figure(s.y[0]),
+              s.x[0],
+              Units.figure(s.y[n - 1]),
+              s.x[n - 1],
+              Units.figure(s.y[best]),
+              s.x[best]));
     }
     return text.toString().strip();
   }
@@ -248,12 +266,12 @@ final class Chart {
     data.put("from", x.least()).put("to", x.greatest());
     ArrayNode series = data.putArray("series");
     for (Series s : all) {
-      ObjectNode one = series.addObject().put("name", s.name()).put("style", s.style());
+      ObjectNode one = series.addObject().put("name", s.name).put("style", s.style);
       ArrayNode xs = one.putArray("x");
       ArrayNode ys = one.putArray("y");
-      for (int i = 0; i < s.x().length; i++) {
-        xs.add(Math.round(s.x()[i]));
-        ys.add(Units.figure(s.y()[i]));
+      for (int i = 0; i < s.x.length; i++) {
+        xs.add(Math.round(s.x[i]));
+        ys.add(Units.figure(s.y[i]));
       }
     }
     return data.toString().replace("<", "\\u003c");

@@ -96,10 +96,18 @@ public final class CsvLog implements TrainingListener {
 
   @Override
   public void close() {
-    try (RowFile first = steps;
-        RowFile second = evaluations) {
-      steps = null;
-      evaluations = null;
+    RowFile first = steps;
+    RowFile second = evaluations;
+    steps = null;
+    evaluations = null;
+    try {
+      if (first != null) {
+        first.close();
+      }
+    } finally {
+      if (second != null) {
+        second.close();
+      }
     }
   }
 }

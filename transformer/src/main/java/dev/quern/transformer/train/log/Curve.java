@@ -25,7 +25,31 @@ final class Curve {
   private double last = Double.NaN;
 
   /** What a curve is drawn from, in the order of steps; one element for each bucket with values. */
-  record Points(double[] steps, double[] means, double[] least, double[] greatest) {}
+  static final class Points {
+    final double[] steps;
+    final double[] means;
+    final double[] least;
+    final double[] greatest;
+
+    private Points(int size) {
+      steps = new double[size];
+      means = new double[size];
+      least = new double[size];
+      greatest = new double[size];
+    }
+
+    /** The same with values in another unit, such as MiB. */
+    Points in(double unit) {
+      Points scaled = new Points(steps.length);
+      for (int i = 0; i < steps.length; i++) {
+        scaled.steps[i] = steps[i];
+        scaled.means[i] = means[i] / unit;
+        scaled.least[i] = least[i] / unit;
+        scaled.greatest[i] = greatest[i] / unit;
+      }
+      return scaled;
+    }
+  }
 
   /** Adds the value of a step; steps don't fall. */
   void add(long step, double value) {
@@ -44,7 +68,7 @@ final class Curve {
     least[b] = counts[b] == 0 ? value : Math.min(least[b], value);
     greatest[b] = counts[b] == 0 ? value : Math.max(greatest[b], value);
     sums[b] += value;
-    stepSums[b] += step;
+    stepSums[b] += (double) step;
     counts[b]++;
   }
 
@@ -83,14 +107,14 @@ final class Curve {
   /** The buckets that have values. */
   Points points() {
     int[] used = IntStream.range(0, BUCKETS).filter(b -> counts[b] > 0).toArray();
-    double[][] columns = new double[4][used.length];
+    Points points = new Points(used.length);
     for (int i = 0; i < used.length; i++) {
       int b = used[i];
-      columns[0][i] = stepSums[b] / counts[b];
-      columns[1][i] = sums[b] / counts[b];
-      columns[2][i] = least[b];
-      columns[3][i] = greatest[b];
+      points.steps[i] = stepSums[b] / counts[b];
+      points.means[i] = sums[b] / counts[b];
+      points.least[i] = least[b];
+      points.greatest[i] = greatest[b];
     }
-    return new Points(columns[0], columns[1], columns[2], columns[3]);
+    return points;
   }
 }

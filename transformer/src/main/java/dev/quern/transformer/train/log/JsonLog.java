@@ -145,7 +145,7 @@ public final class JsonLog implements TrainingListener {
   private static boolean endsWithLineFeed(Path path) {
     try (var in = FileChannel.open(path)) {
       ByteBuffer last = ByteBuffer.allocate(1);
-      return in.size() == 0 || in.read(last, in.size() - 1) == 1 && last.get(0) == '\n';
+      return in.size() == 0 || (in.read(last, in.size() - 1) == 1 && last.get(0) == '\n');
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + path + ": " + e.getMessage(), e);
     }

@@ -1,5 +1,6 @@
 package dev.quern.transformer.train.log;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -70,19 +71,17 @@ public final class Listeners implements TrainingListener {
   }
 
   private void tell(Consumer<TrainingListener> what) {
-    RuntimeException first = null;
+    List<RuntimeException> thrown = new ArrayList<>();
     for (TrainingListener listener : listeners) {
       try {
         what.accept(listener);
       } catch (RuntimeException e) {
-        if (first == null) {
-          first = e;
-        } else if (first != e) {
-          first.addSuppressed(e);
-        }
+        thrown.add(e);
       }
     }
-    if (first != null) {
+    if (!thrown.isEmpty()) {
+      RuntimeException first = thrown.removeFirst();
+      thrown.forEach(first::addSuppressed);
       throw first;
     }
   }

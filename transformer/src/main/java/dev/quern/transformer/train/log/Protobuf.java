@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Consumer;
 
 /**
  * Writes a Protocol Buffers message: the five kinds of fields that event files need.
@@ -31,14 +32,14 @@ final class Protobuf {
   /** A {@code double}. */
   Protobuf number(int field, double value) {
     varint((long) field << 3 | EIGHT_BYTES);
-    out.writeBytes(littleEndian(8).putDouble(value).array());
+    out.writeBytes(littleEndian(8, b -> b.putDouble(value)));
     return this;
   }
 
   /** A {@code float}. */
   Protobuf single(int field, float value) {
     varint((long) field << 3 | FOUR_BYTES);
-    out.writeBytes(littleEndian(4).putFloat(value).array());
+    out.writeBytes(littleEndian(4, b -> b.putFloat(value)));
     return this;
   }
 
@@ -68,14 +69,16 @@ final class Protobuf {
   private void varint(long value) {
     long rest = value;
     while ((rest & ~0x7FL) != 0) {
-      out.write((int) (rest & 0x7F | 0x80));
+      out.write((int) ((rest & 0x7F) | 0x80));
       rest >>>= 7;
     }
     out.write((int) rest);
   }
 
-  /** An empty buffer in the byte order of everything here. */
-  static ByteBuffer littleEndian(int bytes) {
-    return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  /** Bytes in the order of everything here, written by {@code fill}. */
+  static byte[] littleEndian(int bytes, Consumer<ByteBuffer> fill) {
+    byte[] array = new byte[bytes];
+    fill.accept(ByteBuffer.wrap(array).order(ByteOrder.LITTLE_ENDIAN));
+    return array;
   }
 }

@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -166,17 +165,9 @@ final class ReportPage {
 
   private Chart memory() {
     double unit = run.peakBytes >= 10L << 30 ? 1L << 30 : 1L << 20;
-    Curve.Points p = run.memory.points();
-    Curve.Points scaled =
-        new Curve.Points(
-            p.steps(), over(p.means(), unit), over(p.least(), unit), over(p.greatest(), unit));
     return chart("memory", unit > 1L << 20 ? "Memory, GiB" : "Memory, MiB")
         .linear()
-        .line("memory", "s1", scaled);
-  }
-
-  private static double[] over(double[] values, double unit) {
-    return Arrays.stream(values).map(v -> v / unit).toArray();
+        .line("memory", "s1", run.memory.points().in(unit));
   }
 
   /** Metrics that have a curve of their own, in the order in which they came. */

@@ -43,7 +43,7 @@ final class RunRecord {
     rate.add(step.step(), step.rate());
     gradientNorm.add(step.step(), step.gradientNorm());
     speed.add(step.step(), step.tokensPerSecond());
-    memory.add(step.step(), step.memoryBytes());
+    memory.add(step.step(), (double) step.memoryBytes());
   }
 
   void evaluated(EvaluationReport evaluation) {

@@ -1,7 +1,7 @@
 package dev.quern.transformer.train.log;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * The values of one event: TensorFlow's message {@code Summary}. A number is itself; a distribution
@@ -40,14 +40,11 @@ final class Summary {
 
   /** A distribution: for each bucket its left edge, right edge and count. */
   Summary histogram(String tag, double[][] buckets) {
-    ByteBuffer content = Protobuf.littleEndian(buckets.length * 3 * Double.BYTES);
-    for (double[] bucket : buckets) {
-      for (double x : bucket) {
-        content.putDouble(x);
-      }
-    }
-    Protobuf tensor =
-        tensor(DT_DOUBLE, buckets.length, 3).bytes(CONTENT, content.array()); // (buckets, 3)
+    byte[] content =
+        Protobuf.littleEndian(
+            buckets.length * 3 * Double.BYTES, // (buckets, 3)
+            b -> Arrays.stream(buckets).flatMapToDouble(Arrays::stream).forEach(b::putDouble));
+    Protobuf tensor = tensor(DT_DOUBLE, buckets.length, 3).bytes(CONTENT, content);
     return value(tag, "histograms", tensor);
   }
 

@@ -105,7 +105,7 @@ public final class TensorBoardLog implements TrainingListener {
             .scalar("train/rate", step.rate())
             .scalar("train/gradient_norm", step.gradientNorm())
             .scalar("train/tokens_per_second", step.tokensPerSecond())
-            .scalar("train/memory_bytes", step.memoryBytes()));
+            .scalar("train/memory_bytes", (double) step.memoryBytes()));
   }
 
   @Override
@@ -125,7 +125,7 @@ public final class TensorBoardLog implements TrainingListener {
     Summary summary = new Summary().histogram(tag, Histogram.of(values));
     long missing = values.length - Histogram.finite(values);
     if (missing > 0) {
-      summary.scalar(tag + "/not_finite", missing);
+      summary.scalar(tag + "/not_finite", (double) missing);
     }
     write(step, summary);
   }
@@ -182,14 +182,13 @@ public final class TensorBoardLog implements TrainingListener {
     try {
       Files.createDirectories(folder);
       long seconds = Math.max(clock.instant().getEpochSecond(), newest() + 1);
-      for (; ; seconds++) {
+      while (true) {
         try {
           return new TfRecords(
               folder.resolve(
                   String.format(Locale.ROOT, "events.out.tfevents.%010d.quern", seconds)));
         } catch (FileAlreadyExistsException e) {
-          // Somebody began one in the same second: take the next.
-          continue;
+          seconds++; // somebody began one in the same second
         }
       }
     } catch (IOException e) {

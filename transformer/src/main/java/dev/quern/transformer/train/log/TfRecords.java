@@ -3,6 +3,7 @@ package dev.quern.transformer.train.log;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -33,11 +34,11 @@ final class TfRecords implements AutoCloseable {
 
   /** Appends a record. */
   void write(byte[] data) {
-    ByteBuffer record = Protobuf.littleEndian(16 + data.length);
-    record.putLong(data.length);
-    record.putInt(masked(record.array(), 8));
+    byte[] length = Protobuf.littleEndian(8, b -> b.putLong(data.length));
+    ByteBuffer record = ByteBuffer.allocate(16 + data.length).order(ByteOrder.LITTLE_ENDIAN);
+    record.put(length).putInt(masked(length));
     record.put(data);
-    record.putInt(masked(data, data.length)).flip();
+    record.putInt(masked(data)).flip();
     try {
       while (record.hasRemaining()) {
         channel.write(record);
@@ -47,9 +48,9 @@ final class TfRecords implements AutoCloseable {
     }
   }
 
-  private static int masked(byte[] data, int bytes) {
+  private static int masked(byte[] data) {
     CRC32C sum = new CRC32C();
-    sum.update(data, 0, bytes);
+    sum.update(data);
     return Integer.rotateRight((int) sum.getValue(), 15) + MASK;
   }
 

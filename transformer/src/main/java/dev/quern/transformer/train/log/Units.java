@@ -14,9 +14,14 @@ final class Units {
     return scaled(value, 1000, COUNTS, "");
   }
 
+  /** A count in three or four figures. */
+  static String count(long value) {
+    return count((double) value);
+  }
+
   /** A size: 412 MiB. */
-  static String bytes(double value) {
-    return scaled(value, 1024, BYTES, " ");
+  static String bytes(long value) {
+    return scaled((double) value, 1024, BYTES, " ");
   }
 
   private static String scaled(double value, int base, String[] units, String gap) {
@@ -30,7 +35,7 @@ final class Units {
       scaled /= base;
       unit++;
     }
-    boolean whole = unit == 0 && scaled == Math.rint(scaled) || Math.abs(scaled) >= 99.95;
+    boolean whole = (unit == 0 && scaled == Math.rint(scaled)) || Math.abs(scaled) >= 99.95;
     return String.format(Locale.ROOT, whole ? "%.0f" : "%.1f", scaled) + gap + units[unit];
   }
 

@@ -16,11 +16,11 @@ class CurveTest {
       curve.add(s, s * 0.5);
     }
     Curve.Points p = curve.points();
-    assertEquals(Curve.BUCKETS, p.steps().length);
-    assertEquals(5, p.steps()[0]);
-    assertEquals(2.5, p.means()[0]);
-    assertArrayEquals(p.means(), p.least());
-    assertArrayEquals(p.means(), p.greatest());
+    assertEquals(Curve.BUCKETS, p.steps.length);
+    assertEquals(5, p.steps[0]);
+    assertEquals(2.5, p.means[0]);
+    assertArrayEquals(p.means, p.least);
+    assertArrayEquals(p.means, p.greatest);
   }
 
   @Test
@@ -31,12 +31,12 @@ class CurveTest {
       curve.add(s, s == 77_777 ? 1000 : s == 33_333 ? -1000 : s % 10);
     }
     Curve.Points p = curve.points();
-    assertTrue(p.steps().length > Curve.BUCKETS / 4 && p.steps().length <= Curve.BUCKETS);
-    assertEquals(1000, DoubleStream.of(p.greatest()).max().orElseThrow());
-    assertEquals(-1000, DoubleStream.of(p.least()).min().orElseThrow());
-    for (int i = 0; i < p.steps().length; i++) {
-      assertEquals(4.5, p.means()[i], 5.1, "around step " + p.steps()[i]);
-      assertTrue(i == 0 || p.steps()[i] > p.steps()[i - 1]);
+    assertTrue(p.steps.length > Curve.BUCKETS / 4 && p.steps.length <= Curve.BUCKETS);
+    assertEquals(1000, DoubleStream.of(p.greatest).max().orElseThrow());
+    assertEquals(-1000, DoubleStream.of(p.least).min().orElseThrow());
+    for (int i = 0; i < p.steps.length; i++) {
+      assertEquals(4.5, p.means[i], 5.1, "around step " + p.steps[i]);
+      assertTrue(i == 0 || p.steps[i] > p.steps[i - 1]);
     }
   }
 
@@ -48,8 +48,8 @@ class CurveTest {
     curve.add(3, Double.POSITIVE_INFINITY);
     assertEquals(2, curve.notFinite());
     assertEquals(Double.POSITIVE_INFINITY, curve.last());
-    assertArrayEquals(new double[] {2}, curve.points().steps());
-    assertEquals(0, new Curve().points().steps().length);
+    assertArrayEquals(new double[] {2}, curve.points().steps);
+    assertEquals(0, new Curve().points().steps.length);
   }
 
   @Test
