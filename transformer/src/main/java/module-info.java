@@ -21,7 +21,9 @@ module dev.quern.transformer {
   exports dev.quern.transformer.train.log;
   exports dev.quern.transformer.train.loss;
   exports dev.quern.transformer.train.optimizer;
+  exports dev.quern.transformer.train.run;
   exports dev.quern.transformer.train.schedule;
+  exports dev.quern.transformer.train;
 
   opens dev.quern.transformer.cli to
       info.picocli;

@@ -272,6 +272,7 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
    * @param inputs its arguments
    * @return its results
    */
+  @Override
   public List<Tensor> checkpoint(UnaryOperator<List<Tensor>> code, List<Tensor> inputs) {
     Tapes t = tapes.get();
     return t == null ? code.apply(inputs) : t.checkpoint(code, inputs);

@@ -2,6 +2,7 @@ package dev.quern.core.op;
 
 import dev.quern.core.type.Device;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * What a tensor's methods hand their operation to: the engine, which runs it, records it, or puts
@@ -47,4 +48,16 @@ public interface Executor {
    * @throws dev.quern.core.type.NotSupportedException if its backend can't hold tensors yet
    */
   Tensor move(Tensor tensor, Device device);
+
+  /**
+   * Runs code of which gradient tapes keep only inputs and results, to run it again in the backward
+   * pass; without a tape it just runs it.
+   *
+   * @param code from inputs to results; the same each time
+   * @param inputs its arguments
+   * @return its results
+   */
+  default List<Tensor> checkpoint(UnaryOperator<List<Tensor>> code, List<Tensor> inputs) {
+    return code.apply(inputs);
+  }
 }

@@ -94,6 +94,15 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
+   * The names of its results.
+   *
+   * @return as they were declared
+   */
+  public Set<String> outputs() {
+    return outputs.keySet();
+  }
+
+  /**
    * Replays it: no allocation, no look-up. Closing the owner of something it reads meanwhile, on
    * another thread, frees nothing before the replay has ended.
    *

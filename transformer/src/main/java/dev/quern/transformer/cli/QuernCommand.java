@@ -67,6 +67,8 @@ public final class QuernCommand {
     all.put("tokenize", TokenizeCommand.class);
     all.put("detokenize", DetokenizeCommand.class);
     all.put("tokenizer", TokenizerCommand.class);
+    all.put("train", TrainCommand.class);
+    all.put("evaluate", EvaluateCommand.class);
     all.put("perplexity", PerplexityCommand.class);
     all.put("inspect", InspectCommand.class);
     all.put("quantize", QuantizeCommand.class);

@@ -13,6 +13,7 @@ import dev.quern.transformer.layers.LearnedPositions;
 import dev.quern.transformer.layers.Linear;
 import dev.quern.transformer.layers.MultiHeadAttention;
 import dev.quern.transformer.layers.NamedTensors;
+import dev.quern.transformer.layers.TrainingMode;
 import dev.quern.transformer.layers.TransformerBlock;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,6 +107,27 @@ public final class Bert implements Encoder {
           Activations.of(s, "hidden_act", "gelu"),
           s.flag("tie_word_embeddings", true));
     }
+  }
+
+  /** {@code config.json} of a new BERT. */
+  static Map<String, Object> settings(ModelShape m) {
+    NewModel.requireUngrouped("bert", m);
+    boolean classes = m.head() == ModelShape.Head.CLASSES;
+    Map<String, Object> s =
+        NewModel.settings("bert", classes ? "BertForSequenceClassification" : "BertForMaskedLM", m);
+    s.put("hidden_size", m.dim());
+    s.put("num_hidden_layers", m.layers());
+    s.put("num_attention_heads", m.heads());
+    s.put("intermediate_size", m.hidden());
+    s.put("max_position_embeddings", m.contextLength());
+    s.put("type_vocab_size", 2);
+    s.put("hidden_act", "gelu");
+    s.put("layer_norm_eps", 1e-12);
+    s.put("position_embedding_type", "absolute");
+    if (classes) {
+      s.put("num_labels", m.labels());
+    }
+    return s;
   }
 
   /** The masked-language head: output(norm(f(transform(x)))). */
@@ -224,7 +246,7 @@ public final class Bert implements Encoder {
     if (!w.contains(p + "transform.dense.weight")) {
       return null;
     }
-    int vocabulary = w.extent(embeddingName, 0);
+    int vocabulary = w.extent(embeddingName, 0, "vocab_size");
     String output = c.tied ? embeddingName : p + "decoder.weight";
     // An untied projection may have a bias of its own; older checkpoints share the head's.
     boolean ownBias = !c.tied && w.contains(p + "decoder.bias");
@@ -257,8 +279,8 @@ public final class Bert implements Encoder {
       String typesName,
       String positionsName,
       String normName) {
-    int vocabulary = w.extent(embeddingName + ".weight", 0);
-    int types = w.extent(typesName + ".weight", 0);
+    int vocabulary = w.extent(embeddingName + ".weight", 0, "vocab_size");
+    int types = w.extent(typesName + ".weight", 0, "type_vocab_size");
     return new Bert(
         new Dimensions(vocabulary, c.dim, c.layers, c.contextLength, types),
         new Embedding(w.stored(embeddingName + ".weight", vocabulary, c.dim)),
@@ -280,13 +302,17 @@ public final class Bert implements Encoder {
   }
 
   @Override
-  public Tensor forward(Tensor tokens, @Nullable Tensor types, @Nullable Tensor lengths) {
+  public Tensor forward(
+      Tensor tokens, @Nullable Tensor types, @Nullable Tensor lengths, TrainingMode training) {
     AttentionContext context = AttentionContext.whole(tokens, lengths);
     Tensor segments = types == null ? tokens.scalarLike(0).expand(tokens.shape()) : types;
     Tensor x = embedding.forward(tokens).add(tokenTypes.forward(segments));
     x = embeddingNorm.forward(positions.forward(x, context.positions()));
-    for (TransformerBlock block : blocks) {
-      x = block.forward(x, context);
+    x = training.saw("embedding", training.drop(x, 0));
+    for (int i = 0; i < blocks.size(); i++) {
+      TransformerBlock block = blocks.get(i);
+      AttentionContext own = context.with(training.at(i + 1));
+      x = training.saw("blocks." + i, training.run(in -> block.forward(in, own), x));
     }
     return x;
   }

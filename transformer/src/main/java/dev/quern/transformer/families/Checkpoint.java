@@ -142,6 +142,18 @@ public final class Checkpoint implements AutoCloseable {
         SafetensorsFolder.open(path));
   }
 
+  /** A checkpoint in a Hugging Face folder that is yet to be written. */
+  static Checkpoint fresh(Path folder, Map<String, Object> config, FreshTensors tensors) {
+    Settings settings = new Settings(folder.resolve("config.json").toString(), config::get);
+    return new Checkpoint(
+        folder,
+        Format.HUGGING_FACE,
+        settings.text("model_type", ""),
+        settings,
+        Settings.empty(folder.toString()),
+        tensors);
+  }
+
   /**
    * The element type that most bytes of the tensors are in.
    *

@@ -8,6 +8,7 @@ import dev.quern.transformer.layers.Layer;
 import dev.quern.transformer.layers.LearnedPositions;
 import dev.quern.transformer.layers.Linear;
 import dev.quern.transformer.layers.NamedTensors;
+import dev.quern.transformer.layers.TrainingMode;
 import dev.quern.transformer.layers.TransformerBlock;
 import java.util.List;
 import java.util.Map;
@@ -45,10 +46,14 @@ record DecoderStack(
     if (positions != null) {
       x = positions.forward(x, context.positions());
     }
+    x = context.training().saw("embedding", context.training().drop(x, 0));
     for (int i = 0; i < blocks.size(); i++) {
-      x = blocks.get(i).forward(x, caches.isEmpty() ? context : context.with(caches.get(i)));
+      TransformerBlock block = blocks.get(i);
+      TrainingMode mode = context.training().at(i + 1);
+      AttentionContext own = caches.isEmpty() ? context : context.with(caches.get(i));
+      x = mode.saw("blocks." + i, mode.run(in -> block.forward(in, own.with(mode)), x));
     }
-    return finalNorm.forward(x);
+    return context.training().saw("finalNorm", finalNorm.forward(x));
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.quern.transformer.families;
 
 import dev.quern.core.op.Tensor;
+import dev.quern.transformer.layers.TrainingMode;
 import org.jspecify.annotations.Nullable;
 
 /** A bidirectional encoder: tokens to hidden states. Immutable and safe to share. */
@@ -31,7 +32,21 @@ public interface Encoder extends Family {
    * @param lengths [batch], I32: how many tokens of each sequence count, or null for all
    * @return [batch, length, dim], F32; rows beyond a length are meaningless
    */
-  Tensor forward(Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths);
+  default Tensor forward(Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths) {
+    return forward(tokens, tokenTypes, lengths, TrainingMode.NONE);
+  }
+
+  /**
+   * The hidden states of the last block, while the model is trained.
+   *
+   * @param tokens [batch, length], I32|I64
+   * @param tokenTypes [batch, length], I32|I64, or null for all 0
+   * @param lengths [batch], I32: how many tokens of each sequence count, or null for all
+   * @param training what training adds
+   * @return [batch, length, dim], F32; rows beyond a length are meaningless
+   */
+  Tensor forward(
+      Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths, TrainingMode training);
 
   /**
    * Whether the checkpoint had a masked-language head.

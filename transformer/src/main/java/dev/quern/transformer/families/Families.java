@@ -1,7 +1,9 @@
 package dev.quern.transformer.families;
 
 import dev.quern.core.type.NotSupportedException;
+import java.util.Collections;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 
@@ -15,7 +17,33 @@ public final class Families {
               "gpt2", Gpt2::load,
               "bert", Bert::load));
 
+  private static final Map<String, Function<ModelShape, Map<String, Object>>> NEW =
+      new TreeMap<>(
+          Map.of("llama", Llama::settings, "gpt2", Gpt2::settings, "bert", Bert::settings));
+
   private Families() {}
+
+  /**
+   * The families of which new models can be made.
+   *
+   * @return their names
+   */
+  public static Set<String> trainable() {
+    return Collections.unmodifiableSet(NEW.keySet());
+  }
+
+  /** The settings of a new model, as its {@code config.json} has them. */
+  static Map<String, Object> settings(String family, ModelShape shape) {
+    Function<ModelShape, Map<String, Object>> settings = NEW.get(family);
+    if (settings == null) {
+      throw new NotSupportedException(
+          "[model] no new model of family '"
+              + family
+              + "' can be made; there are "
+              + String.join(", ", NEW.keySet()));
+    }
+    return settings.apply(shape);
+  }
 
   /**
    * Loads a model of any family.

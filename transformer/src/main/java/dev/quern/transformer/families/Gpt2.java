@@ -14,6 +14,7 @@ import dev.quern.transformer.layers.MultiHeadAttention;
 import dev.quern.transformer.layers.TransformerBlock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * GPT-2 (Radford et al. 2019): learned positions and pre-norm blocks of LayerNorm, multi-head
@@ -98,6 +99,20 @@ public final class Gpt2 {
           Activations.of(s, "activation_function", "gelu_new"),
           s.flag("tie_word_embeddings", true));
     }
+  }
+
+  /** {@code config.json} of a new GPT-2. */
+  static Map<String, Object> settings(ModelShape m) {
+    NewModel.requireUngrouped("gpt2", m);
+    Map<String, Object> s = NewModel.settings("gpt2", "GPT2LMHeadModel", m);
+    s.put("n_embd", m.dim());
+    s.put("n_layer", m.layers());
+    s.put("n_head", m.heads());
+    s.put("n_inner", m.hidden());
+    s.put("n_positions", m.contextLength());
+    s.put("activation_function", "gelu_new");
+    s.put("layer_norm_epsilon", 1e-5);
+    return s;
   }
 
   private Gpt2() {}
@@ -194,7 +209,7 @@ public final class Gpt2 {
       String positionsName,
       String normName,
       String outputName) {
-    int vocabulary = w.extent(embeddingName + ".weight", 0);
+    int vocabulary = w.extent(embeddingName + ".weight", 0, "vocab_size");
     Embedding embedding = new Embedding(w.stored(embeddingName + ".weight", vocabulary, c.dim));
     Linear output = c.tied ? embedding.tied() : w.linear(outputName, vocabulary, c.dim, false);
     Decoder model =

@@ -12,6 +12,7 @@ import dev.quern.transformer.layers.Rope;
 import dev.quern.transformer.layers.TransformerBlock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Llama 1 to 3.2 (Touvron et al. 2023; Grattafiori et al. 2024) and Mistral (Jiang et al. 2023),
@@ -133,6 +134,23 @@ public final class Llama {
     }
   }
 
+  /** {@code config.json} of a new Llama. */
+  static Map<String, Object> settings(ModelShape m) {
+    Map<String, Object> s = NewModel.settings("llama", "LlamaForCausalLM", m);
+    s.put("hidden_size", m.dim());
+    s.put("num_hidden_layers", m.layers());
+    s.put("num_attention_heads", m.heads());
+    s.put("num_key_value_heads", m.kvHeads());
+    s.put("intermediate_size", m.hidden());
+    s.put("max_position_embeddings", m.contextLength());
+    s.put("hidden_act", "silu");
+    s.put("rms_norm_eps", 1e-5);
+    s.put("rope_theta", 10_000.0);
+    s.put("attention_bias", false);
+    s.put("mlp_bias", false);
+    return s;
+  }
+
   /** How a checkpoint names its tensors; {@code %d} is the block. */
   private record Names(
       String embedding,
@@ -191,7 +209,7 @@ public final class Llama {
     boolean gguf = w.checkpoint().format() == Checkpoint.Format.GGUF;
     Config c = gguf ? Config.fromGguf(w) : Config.fromJson(w.checkpoint().settings());
     Names n = gguf ? Names.GGUF : Names.HUGGING_FACE;
-    int vocabulary = w.extent(n.embedding + ".weight", 0);
+    int vocabulary = w.extent(n.embedding + ".weight", 0, "vocab_size");
     Embedding embedding = new Embedding(w.stored(n.embedding + ".weight", vocabulary, c.dim));
     Rope rope = RopeSettings.load(w, c.headDim, c.interleaved);
     List<TransformerBlock> blocks = new ArrayList<>();

@@ -20,8 +20,10 @@ import dev.quern.transformer.layers.Linear;
 import dev.quern.transformer.layers.RmsNorm;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 
@@ -40,6 +42,8 @@ public final class Weights implements AutoCloseable {
   private final Set<String> used = new HashSet<>();
   private final Lifetime lifetime;
   private final List<Storage> owned = new ArrayList<>();
+  private final Map<String, Tensor> converted = new HashMap<>();
+  private final TrainedWeights trained;
   private final LeakReport leak;
 
   /**
@@ -49,7 +53,22 @@ public final class Weights implements AutoCloseable {
    * @param checkpoint stays open as long as the weights are used
    */
   public Weights(Engine engine, Checkpoint checkpoint) {
+    this(engine, checkpoint, _ -> false);
+  }
+
+  /**
+   * The weights of a checkpoint, some of which are to be trained: those are copied into buffers, in
+   * F32, and {@link #trained} lists them once a family was loaded. A family may be loaded again
+   * from the same weights, inside a recording too, and then finds the same buffers.
+   *
+   * @param engine runs what is computed with them
+   * @param checkpoint stays open as long as the weights are used
+   * @param training which tensors are trained, by the checkpoint's names; the others stay as they
+   *     are
+   */
+  public Weights(Engine engine, Checkpoint checkpoint, Predicate<String> training) {
     this.engine = engine;
+    this.trained = new TrainedWeights(engine, training);
     this.checkpoint = checkpoint;
     this.file = checkpoint.tensors();
     this.lifetime = new Lifetime("weights of '" + checkpoint.path().getFileName() + "'");
@@ -108,7 +127,22 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * A tensor as it is stored.
+   * The extent of a tensor's axis, which for a new model a setting says.
+   *
+   * @param name as the checkpoint spells it
+   * @param axis from the end if negative
+   * @param setting key of the settings
+   * @return its extent
+   * @throws FormatException if the tensor or the setting is missing
+   */
+  public int extent(String name, int axis, String setting) {
+    return file instanceof FreshTensors
+        ? checkpoint.settings().positive(setting)
+        : extent(name, axis);
+  }
+
+  /**
+   * A tensor as it is stored, or the buffer it is trained in.
    *
    * @param name as the checkpoint spells it
    * @param dims the extents it must have
@@ -118,7 +152,15 @@ public final class Weights implements AutoCloseable {
    * @throws dev.quern.core.type.NotSupportedException if its element type is not supported
    */
   public Tensor stored(String name, long... dims) {
+    Tensor t = view(name, dims);
+    return trained.wants(name) ? trained.of(name, t, false) : t;
+  }
+
+  private Tensor view(String name, long... dims) {
     Shape wanted = Shape.of(dims);
+    if (file instanceof FreshTensors fresh) {
+      fresh.want(name, wanted);
+    }
     TensorSpec found = require(name, wanted.toString());
     if (!found.shape().equals(wanted)) {
       throw new FormatException(
@@ -159,9 +201,13 @@ public final class Weights implements AutoCloseable {
     if (t.dtype() == ScalarType.F32) {
       return t;
     }
-    try (TensorScope _ = TensorScope.open("convert")) {
-      return keep(t.cast(ScalarType.F32));
-    }
+    return converted.computeIfAbsent(
+        name,
+        _ -> {
+          try (TensorScope _ = TensorScope.open("convert")) {
+            return keep(t.cast(ScalarType.F32));
+          }
+        });
   }
 
   /**
@@ -174,10 +220,17 @@ public final class Weights implements AutoCloseable {
    * @throws FormatException as {@link #stored}
    */
   public Tensor transposed(String name, long out, long in) {
-    Tensor t = stored(name, in, out);
-    try (TensorScope _ = TensorScope.open("transpose")) {
-      return keep(t.transpose().contiguous());
+    Tensor t = view(name, in, out);
+    if (trained.wants(name)) {
+      return trained.of(name, t, true);
     }
+    return converted.computeIfAbsent(
+        name,
+        _ -> {
+          try (TensorScope _ = TensorScope.open("transpose")) {
+            return keep(t.transpose().contiguous());
+          }
+        });
   }
 
   /**
@@ -238,6 +291,15 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
+   * What is trained, once a family was loaded.
+   *
+   * @return in the order in which the family asked for them
+   */
+  public List<TrainedWeight> trained() {
+    return trained.all();
+  }
+
+  /**
    * Checks that every tensor of the file found its place.
    *
    * @param ignorable names that may stay unused: what checkpoints carry beside the weights
@@ -290,6 +352,7 @@ public final class Weights implements AutoCloseable {
     if (!lifetime.close(() -> owned.forEach(Storage::recycle))) {
       throw new ScopeClosedException(lifetime.owner() + " were closed twice; close them once");
     }
+    trained.close();
     leak.done();
   }
 }

@@ -12,12 +12,30 @@ import org.jspecify.annotations.Nullable;
  * @param starts [batch], I32: position of each sequence's first row, or null without a cache
  * @param lengths [batch], I32: how many rows of each sequence count, or null for all
  * @param cache earlier keys and values of the layer at hand, or null; then starts is needed
+ * @param training what training adds; {@link TrainingMode#NONE} in inference
  */
 public record AttentionContext(
     Tensor positions,
     @Nullable Tensor starts,
     @Nullable Tensor lengths,
-    @Nullable AttentionCache cache) {
+    @Nullable AttentionCache cache,
+    TrainingMode training) {
+
+  /**
+   * Rows in inference.
+   *
+   * @param positions [batch, length], I32: position of each row, for positional embeddings
+   * @param starts [batch], I32: position of each sequence's first row, or null without a cache
+   * @param lengths [batch], I32: how many rows of each sequence count, or null for all
+   * @param cache earlier keys and values of the layer at hand, or null; then starts is needed
+   */
+  public AttentionContext(
+      Tensor positions,
+      @Nullable Tensor starts,
+      @Nullable Tensor lengths,
+      @Nullable AttentionCache cache) {
+    this(positions, starts, lengths, cache, TrainingMode.NONE);
+  }
 
   /**
    * Whole sequences from position 0, without a cache.
@@ -49,6 +67,16 @@ public record AttentionContext(
    * @return a new context
    */
   public AttentionContext with(@Nullable AttentionCache layerCache) {
-    return new AttentionContext(positions, starts, lengths, layerCache);
+    return new AttentionContext(positions, starts, lengths, layerCache, training);
+  }
+
+  /**
+   * The same rows while the model is trained.
+   *
+   * @param mode what training adds
+   * @return a new context
+   */
+  public AttentionContext with(TrainingMode mode) {
+    return new AttentionContext(positions, starts, lengths, cache, mode);
   }
 }

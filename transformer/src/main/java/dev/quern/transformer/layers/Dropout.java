@@ -1,8 +1,6 @@
 package dev.quern.transformer.layers;
 
-import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.Tensor;
-import dev.quern.core.type.ScalarType;
 
 /**
  * Dropout (Srivastava et al. 2014). In inference the identity; in training each element becomes 0
@@ -38,17 +36,11 @@ public record Dropout(double probability) implements Layer {
   /**
    * Training: drops by Philox, so that a seed drops the same elements on every machine.
    *
-   * @param x any shape, F32|F64
+   * @param x any shape, floating point
    * @param seed I64 [2], seed and offset
    * @return same shape and dtype
    */
   public Tensor forward(Tensor x, Tensor seed) {
-    if (probability == 0) {
-      return x;
-    }
-    Tensor u =
-        x.executor().one(new CreateOp.RandomUniform((ScalarType) x.dtype(), x.shape()), seed);
-    Tensor kept = u.greaterEqual(u.scalarLike(probability));
-    return kept.where(x.mul(1 / (1 - probability)), x.scalarLike(0));
+    return probability == 0 ? x : x.dropout((float) probability, seed);
   }
 }

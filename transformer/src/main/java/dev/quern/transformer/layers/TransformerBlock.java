@@ -3,7 +3,10 @@ package dev.quern.transformer.layers;
 import dev.quern.core.op.Tensor;
 import java.util.Map;
 
-/** Attention and a feed-forward layer with residual connections, in the two usual orders. */
+/**
+ * Attention and a feed-forward layer with residual connections, in the two usual orders. In
+ * training, what is added to the residual stream is dropped out as the context says.
+ */
 public sealed interface TransformerBlock extends Layer {
 
   /**
@@ -39,8 +42,9 @@ public sealed interface TransformerBlock extends Layer {
       implements TransformerBlock {
     @Override
     public Tensor forward(Tensor x, AttentionContext context) {
-      Tensor h = x.add(attention.forward(attentionNorm.forward(x), context));
-      return h.add(feedForward.forward(feedForwardNorm.forward(h)));
+      TrainingMode mode = context.training();
+      Tensor h = x.add(mode.drop(attention.forward(attentionNorm.forward(x), context), 0));
+      return h.add(mode.drop(feedForward.forward(feedForwardNorm.forward(h)), 1));
     }
 
     @Override
@@ -68,8 +72,9 @@ public sealed interface TransformerBlock extends Layer {
       implements TransformerBlock {
     @Override
     public Tensor forward(Tensor x, AttentionContext context) {
-      Tensor h = attentionNorm.forward(x.add(attention.forward(x, context)));
-      return feedForwardNorm.forward(h.add(feedForward.forward(h)));
+      TrainingMode mode = context.training();
+      Tensor h = attentionNorm.forward(x.add(mode.drop(attention.forward(x, context), 0)));
+      return feedForwardNorm.forward(h.add(mode.drop(feedForward.forward(h), 1)));
     }
 
     @Override

@@ -68,6 +68,16 @@ public final class Schedules {
   }
 
   /**
+   * The settings of a schedule, beside those that all have.
+   *
+   * @param name one of {@link #names()}
+   * @return their names; none if there is no such schedule
+   */
+  public static List<String> settings(String name) {
+    return KEYS.getOrDefault(name, List.of());
+  }
+
+  /**
    * A schedule.
    *
    * @param name one of {@link #names()}

@@ -1,0 +1,212 @@
+package dev.quern.transformer.train;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.io.AtomicFile;
+import dev.quern.core.io.TensorFile;
+import dev.quern.core.io.safetensors.SafetensorsFolder;
+import dev.quern.core.io.safetensors.SafetensorsWriter;
+import dev.quern.core.memory.MappedFile;
+import dev.quern.core.memory.TensorScope;
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.Buffer;
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.TensorSpec;
+import dev.quern.transformer.data.Batch;
+import dev.quern.transformer.families.Checkpoint;
+import dev.quern.transformer.families.Decoder;
+import dev.quern.transformer.families.Encoder;
+import dev.quern.transformer.families.Families;
+import dev.quern.transformer.families.Family;
+import dev.quern.transformer.families.TrainedWeight;
+import dev.quern.transformer.families.Weights;
+import dev.quern.transformer.layers.AttentionContext;
+import dev.quern.transformer.layers.TrainingMode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model of a family, trained from a Hugging Face folder: a new one ({@link
+ * dev.quern.transformer.families.NewModel}), a published one, or a checkpoint.
+ *
+ * <p>The family is composed anew wherever {@link #forward} is recorded, over the same buffers, so
+ * that a gradient tape sees the views of weights that a family makes.
+ */
+public final class FamilyModel implements TrainableModel {
+  private final Checkpoint checkpoint;
+  private final Weights weights;
+  private final Map<String, Buffer> parameters = new LinkedHashMap<>();
+
+  private FamilyModel(Checkpoint checkpoint, Weights weights) {
+    this.checkpoint = checkpoint;
+    this.weights = weights;
+    Families.load(weights);
+    weights.trained().forEach(w -> parameters.put(w.name(), w.buffer()));
+  }
+
+  /**
+   * Opens a folder to train all its weights.
+   *
+   * @param engine runs it
+   * @param folder a Hugging Face folder
+   * @return the model, to be closed
+   */
+  public static FamilyModel open(Engine engine, Path folder) {
+    return open(engine, folder, _ -> true);
+  }
+
+  /**
+   * Opens a folder to train some of its weights.
+   *
+   * @param engine runs it
+   * @param folder a Hugging Face folder
+   * @param training which weights are trained, by the names in the folder; the others stay mapped,
+   *     and cost nothing in the backward pass
+   * @return the model, to be closed
+   * @throws NotSupportedException if it is no folder, or of a family there is not
+   */
+  public static FamilyModel open(Engine engine, Path folder, Predicate<String> training) {
+    Checkpoint checkpoint = Checkpoint.open(folder);
+    Weights weights = null;
+    try {
+      if (checkpoint.format() != Checkpoint.Format.HUGGING_FACE) {
+        throw new NotSupportedException(
+            folder + ": training begins with a Hugging Face folder; this is a GGUF file");
+      }
+      weights = new Weights(engine, checkpoint, training);
+      return new FamilyModel(checkpoint, weights);
+    } catch (RuntimeException e) {
+      if (weights != null) {
+        weights.close();
+      }
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public Map<String, Buffer> parameters() {
+    return Collections.unmodifiableMap(parameters);
+  }
+
+  /**
+   * {@link #LOGITS}: of the tokens [batch, length, vocabulary], or of the classes [batch, labels].
+   *
+   * @param batch {@code input_ids}, and if it has them {@code attention_mask} (padding at the end)
+   *     and {@code position_ids}
+   * @param mode what training adds
+   * @return F32, by name
+   * @throws NotSupportedException if the batch has packed examples, or the model no such head
+   */
+  @Override
+  public Map<String, Tensor> forward(Map<String, Tensor> batch, TrainingMode mode) {
+    if (batch.containsKey(Batch.SEGMENT_IDS)) {
+      throw new NotSupportedException(
+          "[train] attention can't keep packed examples apart yet; pad them instead, or take"
+              + " windows of a corpus");
+    }
+    Tensor ids = field(batch, Batch.INPUT_IDS);
+    Tensor mask = batch.get(Batch.ATTENTION_MASK);
+    Tensor lengths = mask == null ? null : mask.sum(false, 1).cast(ScalarType.I32);
+    Family family = Families.load(weights);
+    Tensor logits =
+        switch (family) {
+          case Decoder d -> d.logits(d.forward(ids, context(batch, ids, lengths, mode), List.of()));
+          case Encoder e -> e.logits(e.forward(ids, null, lengths, mode));
+          default ->
+              throw new NotSupportedException(
+                  "[train] family '" + family.family() + "' is neither a decoder nor an encoder");
+        };
+    return Map.of(LOGITS, logits);
+  }
+
+  private static AttentionContext context(
+      Map<String, Tensor> batch, Tensor ids, @Nullable Tensor lengths, TrainingMode mode) {
+    AttentionContext whole = AttentionContext.whole(ids, lengths).with(mode);
+    Tensor positions = batch.get(Batch.POSITION_IDS);
+    return positions == null ? whole : new AttentionContext(positions, null, lengths, null, mode);
+  }
+
+  private static Tensor field(Map<String, Tensor> batch, String name) {
+    Tensor t = batch.get(name);
+    if (t == null) {
+      throw new TrainingException(
+          "[train] the batch has no field '" + name + "'; it has " + batch.keySet());
+    }
+    return t;
+  }
+
+  /**
+   * Writes a Hugging Face folder: {@code model.safetensors} with the trained weights in F32 and the
+   * others as they were, and the files of settings and tokenizer.
+   */
+  @Override
+  public void save(Path folder) {
+    Map<String, TrainedWeight> trained = new HashMap<>();
+    weights.trained().forEach(w -> trained.put(w.name(), w));
+    TensorFile file = checkpoint.tensors();
+    try (TensorScope _ = TensorScope.open("save")) {
+      SafetensorsWriter writer = new SafetensorsWriter().put("format", "pt");
+      for (String name : file.names()) {
+        TrainedWeight w = trained.get(name);
+        if (w == null) {
+          TensorSpec spec = file.spec(name);
+          writer.tensor(name, spec, file.storage(name).segment().asSlice(0, spec.byteSize()));
+        } else {
+          Tensor value = w.buffer().value();
+          value = w.transposed() ? value.transpose().contiguous() : value;
+          writer.tensor(name, value.spec(), bytes(value));
+        }
+      }
+      writer.write(folder.resolve(SafetensorsFolder.SINGLE));
+    }
+    try (Stream<Path> files = Files.list(checkpoint.path())) {
+      for (Path p : files.filter(FamilyModel::describes).sorted().toList()) {
+        try (MappedFile mapped = MappedFile.open(p)) {
+          AtomicFile.write(
+              folder.resolve(p.getFileName().toString()), sink -> sink.write(mapped.bytes()));
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write " + folder + ": " + e.getMessage(), e);
+    }
+  }
+
+  static MemorySegment bytes(Tensor t) {
+    TensorView view = t.view();
+    return view.segment().asSlice(view.offsetBytes(), t.spec().byteSize());
+  }
+
+  /** Files beside the weights: settings, tokenizer, licence. */
+  private static boolean describes(Path p) {
+    String name = p.getFileName().toString();
+    boolean kind =
+        name.endsWith(".json")
+            || name.endsWith(".txt")
+            || name.endsWith(".model")
+            || name.endsWith(".md");
+    return kind
+        && Files.isRegularFile(p)
+        && !name.equals(SafetensorsFolder.INDEX)
+        && !name.equals(RunCheckpoints.STATE)
+        && !name.equals(RunCheckpoints.SUMS);
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+    checkpoint.close();
+  }
+}

@@ -1,0 +1,262 @@
+package dev.quern.transformer.train;
+
+import dev.quern.core.io.AtomicFile;
+import dev.quern.core.type.FormatException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The checkpoints of a run: a folder with a folder for each, {@code step-00000200} and so on. One
+ * appears as a whole or not at all, whenever the process is killed or the power fails: its files
+ * are written and forced to the disk in a folder of another name, with their checksums in {@code
+ * checksums.txt} last, and the folder is renamed. One whose checksums are wrong is passed over.
+ *
+ * @see RunState
+ */
+public final class RunCheckpoints {
+  /** A run's state, in each checkpoint. */
+  static final String STATE = "training.json";
+
+  static final String SUMS = "checksums.txt";
+  private static final Pattern NAME = Pattern.compile("step-(\\d{8,18})");
+  private static final Pattern SUM = Pattern.compile("([0-9a-f]{8}) (\\d+) (.+)");
+
+  private final Path root;
+
+  /**
+   * The checkpoints of a run. What a killed process left unfinished is removed.
+   *
+   * @param root is created if it is missing; one process at a time writes to it
+   * @throws UncheckedIOException if it can't be written to
+   */
+  public RunCheckpoints(Path root) {
+    this.root = root;
+    try {
+      Files.createDirectories(root);
+      for (Path p : list(root)) {
+        if (p.getFileName().toString().startsWith(".")) {
+          remove(p);
+        }
+      }
+    } catch (IOException e) {
+      throw failed(root, e);
+    }
+  }
+
+  /**
+   * A checkpoint.
+   *
+   * @param folder with the model and the optimiser's state
+   * @param state of the run
+   */
+  public record Saved(Path folder, RunState state) {}
+
+  /**
+   * Writes a checkpoint. A run is reproducible to the bit, so one of the same step that is whole
+   * stays.
+   *
+   * @param state of the run
+   * @param contents writes files to the folder it is given
+   * @return where it is
+   * @throws UncheckedIOException if that fails; earlier checkpoints are as they were
+   */
+  public Saved write(RunState state, Consumer<Path> contents) {
+    Path target = root.resolve("step-%08d".formatted(state.step()));
+    Path temporary = root.resolve("." + target.getFileName() + ".tmp");
+    try {
+      if (Files.exists(target)) {
+        if (fault(target) == null) {
+          return new Saved(target, state);
+        }
+        remove(target);
+      }
+      remove(temporary);
+      Files.createDirectory(temporary);
+      contents.accept(temporary);
+      text(temporary.resolve(STATE), state.toJson() + "\n");
+      text(temporary.resolve(SUMS), sums(temporary));
+      force(temporary);
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      force(root);
+    } catch (IOException e) {
+      throw failed(target, e);
+    }
+    return new Saved(target, state);
+  }
+
+  /**
+   * The latest checkpoint that is whole.
+   *
+   * @param damaged is told of each later one that is not
+   * @return null if there is none
+   */
+  public @Nullable Saved latest(Consumer<String> damaged) {
+    List<Long> steps = steps();
+    for (int i = steps.size() - 1; i >= 0; i--) {
+      Path folder = folder(steps.get(i));
+      String fault = fault(folder);
+      if (fault == null) {
+        try {
+          return new Saved(folder, RunState.fromJson(Files.readString(folder.resolve(STATE))));
+        } catch (IOException | FormatException e) {
+          fault = e.getMessage();
+        }
+      }
+      damaged.accept(folder + " is damaged and passed over: " + fault);
+    }
+    return null;
+  }
+
+  /**
+   * The steps of which there are checkpoints.
+   *
+   * @return in their order
+   */
+  public List<Long> steps() {
+    try {
+      List<Long> steps = new ArrayList<>();
+      for (Path p : list(root)) {
+        Matcher m = NAME.matcher(p.getFileName().toString());
+        if (m.matches()) {
+          steps.add(Long.parseLong(m.group(1)));
+        }
+      }
+      steps.sort(Comparator.naturalOrder());
+      return steps;
+    } catch (IOException e) {
+      throw failed(root, e);
+    }
+  }
+
+  /**
+   * Where the checkpoint of a step is.
+   *
+   * @param step one of {@link #steps()}
+   * @return the folder
+   */
+  public Path folder(long step) {
+    return root.resolve("step-%08d".formatted(step));
+  }
+
+  /**
+   * Removes all but the latest checkpoints.
+   *
+   * @param last how many stay, at least 1
+   * @param best the step of one more that stays
+   */
+  public void keep(int last, OptionalLong best) {
+    List<Long> steps = steps();
+    try {
+      for (long step : steps.subList(0, Math.max(0, steps.size() - last))) {
+        if (best.isEmpty() || best.getAsLong() != step) {
+          // Under its own name it is never incomplete.
+          Path old = root.resolve(".old-" + step);
+          remove(old);
+          Files.move(folder(step), old, StandardCopyOption.ATOMIC_MOVE);
+          remove(old);
+        }
+      }
+    } catch (IOException e) {
+      throw failed(root, e);
+    }
+  }
+
+  /** What is wrong with a checkpoint's files, or null. */
+  private static @Nullable String fault(Path folder) {
+    try {
+      Path sums = folder.resolve(SUMS);
+      if (!Files.isRegularFile(sums)) {
+        return SUMS + " is missing";
+      }
+      Map<String, String> found = new TreeMap<>();
+      for (String line : sums(folder).lines().toList()) {
+        found.put(line.substring(line.lastIndexOf(' ') + 1), line);
+      }
+      for (String line : Files.readAllLines(sums)) {
+        Matcher m = SUM.matcher(line);
+        if (!m.matches()) {
+          return SUMS + " has the line '" + line + "'";
+        }
+        if (!line.equals(found.get(m.group(3)))) {
+          return m.group(3) + " is not what was written";
+        }
+      }
+      return Files.isRegularFile(folder.resolve(STATE)) ? null : STATE + " is missing";
+    } catch (IOException e) {
+      return e.getMessage();
+    }
+  }
+
+  /** A line for each file but the sums themselves: checksum, bytes, name. */
+  private static String sums(Path folder) throws IOException {
+    StringBuilder all = new StringBuilder();
+    for (Path p : list(folder)) {
+      String name = p.getFileName().toString();
+      if (!name.equals(SUMS)) {
+        all.append("%08x %d %s\n".formatted(Crc.of(p), Files.size(p), name));
+      }
+    }
+    return all.toString();
+  }
+
+  private static void text(Path file, String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(file, sink -> sink.write(MemorySegment.ofArray(bytes)));
+  }
+
+  private static List<Path> list(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.sorted().toList();
+    }
+  }
+
+  /**
+   * Removes a file, or a folder with all that is in it.
+   *
+   * @param path need not be there
+   * @throws IOException if that fails
+   */
+  public static void remove(Path path) throws IOException {
+    if (!Files.exists(path)) {
+      return;
+    }
+    if (Files.isDirectory(path)) {
+      for (Path p : list(path)) {
+        remove(p);
+      }
+    }
+    Files.delete(path);
+  }
+
+  /** Makes a rename survive a loss of power where the system lets a folder be forced. */
+  private static void force(Path folder) {
+    try (FileChannel c = FileChannel.open(folder, StandardOpenOption.READ)) {
+      c.force(true);
+    } catch (IOException e) {
+      System.getLogger("dev.quern.train")
+          .log(System.Logger.Level.DEBUG, "the folder {0} cannot be forced to disk", folder);
+    }
+  }
+
+  private static UncheckedIOException failed(Path path, IOException e) {
+    return new UncheckedIOException("cannot write the checkpoint " + path + ": " + e, e);
+  }
+}

@@ -1,0 +1,249 @@
+package dev.quern.transformer.train.run;
+
+import dev.quern.transformer.data.AnswersOnly;
+import dev.quern.transformer.data.Batch;
+import dev.quern.transformer.data.BatchOrder;
+import dev.quern.transformer.data.CausalLm;
+import dev.quern.transformer.data.Dataset;
+import dev.quern.transformer.data.EpochBatches;
+import dev.quern.transformer.data.JsonRow;
+import dev.quern.transformer.data.LeakCheck;
+import dev.quern.transformer.data.LengthBuckets;
+import dev.quern.transformer.data.MaskedLm;
+import dev.quern.transformer.data.Objective;
+import dev.quern.transformer.data.OrderedWindows;
+import dev.quern.transformer.data.Padding;
+import dev.quern.transformer.data.RandomWindows;
+import dev.quern.transformer.data.SequenceClassification;
+import dev.quern.transformer.data.SequenceClassification.Labelled;
+import dev.quern.transformer.data.Split;
+import dev.quern.transformer.data.SplitRatio;
+import dev.quern.transformer.data.Splits;
+import dev.quern.transformer.data.TokenSequence;
+import dev.quern.transformer.tokenizer.EncodeOptions;
+import dev.quern.transformer.tokenizer.SpecialRole;
+import dev.quern.transformer.tokenizer.Tokenizer;
+import dev.quern.transformer.tokenizer.Vocabulary;
+import dev.quern.transformer.train.TrainingException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The batches of a run.
+ *
+ * @param train without end
+ * @param validation in a known number; null if the split leaves none
+ * @param test in a known number; null if the split leaves none
+ */
+record RunData(
+    Dataset<Batch> train, @Nullable Dataset<Batch> validation, @Nullable Dataset<Batch> test) {
+
+  /**
+   * How examples become batches.
+   *
+   * @param ratio of the split
+   * @param seed of the order, and of what an objective draws
+   * @param size sequences in a batch
+   * @param context longest sequence
+   * @param buckets batches sorted by length together, 0 for none
+   */
+  record Shape(SplitRatio ratio, long seed, int size, int context, int buckets) {}
+
+  /** Windows of a corpus: each token from those before it. */
+  static RunData corpus(TokenSequence tokens, Shape s) {
+    Split<TokenSequence> split = Splits.contiguous(tokens, s.ratio);
+    return new RunData(
+        new RandomWindows(split.train(), s.context, s.size, s.seed),
+        windows(split.validation(), s),
+        windows(split.test(), s));
+  }
+
+  private static @Nullable Dataset<Batch> windows(TokenSequence tokens, Shape s) {
+    return tokens.size() < 2 ? null : new OrderedWindows(tokens, s.context, s.size);
+  }
+
+  /** Windows of a corpus: hidden tokens from those around them. */
+  static RunData maskedCorpus(
+      TokenSequence tokens, Tokenizer tokenizer, Shape s, boolean wholeWords) {
+    Split<TokenSequence> split = Splits.contiguous(tokens, s.ratio);
+    Vocabulary v = tokenizer.vocabulary();
+    int mask = need(v, SpecialRole.MASK);
+    MaskedLm tokenWise = new MaskedLm(mask, v.size(), v::isControl);
+    // Byte-level vocabularies spell a space before a word as \u0120, WordPiece marks what goes on.
+    boolean pieces = v.id("##s") >= 0;
+    MaskedLm objective =
+        wholeWords
+            ? tokenWise.withWholeWords(
+                id -> pieces ? v.text(id).startsWith("##") : !v.text(id).startsWith("\u0120"))
+            : tokenWise;
+    return of(
+        new Split<>(
+            cut(split.train(), s.context),
+            cut(split.validation(), s.context),
+            cut(split.test(), s.context)),
+        objective,
+        need(v, SpecialRole.PAD),
+        s,
+        ids -> ids.length);
+  }
+
+  private static Dataset<int[]> cut(TokenSequence tokens, int length) {
+    List<Long> starts = new ArrayList<>();
+    for (long at = 0; at + length <= tokens.size(); at += length) {
+      starts.add(at);
+    }
+    return Dataset.of(starts).map(at -> tokens.read(at, at + length));
+  }
+
+  /** A text in each row: each token from those before it. */
+  static RunData texts(Dataset<String> rows, Tokenizer tokenizer, Shape s, boolean checkLeaks) {
+    int end = end(tokenizer);
+    Split<Dataset<String>> split = Splits.random(rows, s.ratio, s.seed);
+    check(split, text -> text, checkLeaks);
+    return of(
+        map(split, text -> ended(tokenizer.encode(text, EncodeOptions.ADD_SPECIAL), end)),
+        new CausalLm(),
+        Math.max(end, 0),
+        s,
+        ids -> ids.length);
+  }
+
+  /** A question and an answer in each row: the answer from all before it. */
+  static RunData answers(
+      Dataset<JsonRow> rows,
+      String question,
+      String answer,
+      Tokenizer tokenizer,
+      Shape s,
+      boolean checkLeaks) {
+    int end = end(tokenizer);
+    Split<Dataset<JsonRow>> split = Splits.random(rows, s.ratio, s.seed);
+    check(split, row -> row.text(question) + "\n" + row.text(answer), checkLeaks);
+    return of(
+        map(
+            split,
+            row ->
+                List.of(
+                    new AnswersOnly.Turn(
+                        tokenizer.encode(row.text(question), EncodeOptions.ADD_SPECIAL), false),
+                    new AnswersOnly.Turn(ended(tokenizer.encode(row.text(answer)), end), true))),
+        new AnswersOnly(),
+        Math.max(end, 0),
+        s,
+        turns -> turns.stream().mapToInt(t -> t.ids().length).sum());
+  }
+
+  /** A text and its class in each row. */
+  static RunData classes(
+      Dataset<JsonRow> rows,
+      String text,
+      String label,
+      List<String> labels,
+      Tokenizer tokenizer,
+      Shape s,
+      boolean checkLeaks) {
+    Split<Dataset<JsonRow>> split =
+        Splits.stratified(rows, row -> label(row, label, labels), s.ratio, s.seed);
+    check(split, row -> row.text(text), checkLeaks);
+    return of(
+        map(
+            split,
+            row ->
+                new Labelled(
+                    tokenizer.encode(row.text(text), EncodeOptions.ADD_SPECIAL),
+                    label(row, label, labels))),
+        new SequenceClassification(labels.size()),
+        need(tokenizer.vocabulary(), SpecialRole.PAD),
+        s,
+        example -> example.ids().length);
+  }
+
+  private static int label(JsonRow row, String field, List<String> labels) {
+    String name = row.text(field);
+    int index = labels.indexOf(name);
+    if (index < 0) {
+      throw new TrainingException(
+          "[data] "
+              + row
+              + ": the label '"
+              + name
+              + "' is none of "
+              + labels
+              + "; name it in objective.labels");
+    }
+    return index;
+  }
+
+  private static <E> RunData of(
+      Split<Dataset<E>> split,
+      Objective<? super E> objective,
+      int padId,
+      Shape s,
+      java.util.function.ToIntFunction<E> length) {
+    Padding padding = new Padding(padId, 8, s.context);
+    Dataset<E> train = split.train();
+    BatchOrder order =
+        s.buckets == 0
+            ? BatchOrder.shuffled(train.size(), s.size, s.seed)
+            : new LengthBuckets(
+                train.size(),
+                s.size,
+                s.buckets,
+                i -> Math.min(length.applyAsInt(train.get(i)), s.context),
+                s.seed);
+    return new RunData(
+        new EpochBatches<>(train, objective, padding, order, s.seed),
+        once(split.validation(), objective, padding, s),
+        once(split.test(), objective, padding, s));
+  }
+
+  /** All examples once, in their order, and with the same chance each time. */
+  private static <E> @Nullable Dataset<Batch> once(
+      Dataset<E> data, Objective<? super E> objective, Padding padding, Shape s) {
+    if (data.size() == 0) {
+      return null;
+    }
+    BatchOrder order = BatchOrder.inOrder(data.size(), s.size);
+    return new EpochBatches<>(data, objective, padding, order, s.seed)
+        .slice(0, order.batchesPerEpoch());
+  }
+
+  private static <A, B> Split<Dataset<B>> map(Split<Dataset<A>> split, Function<A, B> f) {
+    return new Split<>(split.train().map(f), split.validation().map(f), split.test().map(f));
+  }
+
+  private static <E> void check(
+      Split<Dataset<E>> split, Function<? super E, String> key, boolean wanted) {
+    if (wanted) {
+      LeakCheck.check(split, key).requireNone();
+    }
+  }
+
+  private static int[] ended(int[] ids, int end) {
+    if (end < 0) {
+      return ids;
+    }
+    int[] more = java.util.Arrays.copyOf(ids, ids.length + 1);
+    more[ids.length] = end;
+    return more;
+  }
+
+  /** The token that ends a text, or −1 if there is none. */
+  private static int end(Tokenizer tokenizer) {
+    return tokenizer.vocabulary().id(SpecialRole.EOS);
+  }
+
+  private static int need(Vocabulary vocabulary, SpecialRole role) {
+    int id = vocabulary.id(role);
+    if (id < 0) {
+      throw new TrainingException(
+          "[data] the tokenizer has no token for the role "
+              + role
+              + ", which this objective needs; learn one with tokenizer.kind: bpe, or name it in"
+              + " tokenizer_config.json");
+    }
+    return id;
+  }
+}
