@@ -55,6 +55,11 @@ final class Probe {
     inside.addAll(outputs);
   }
 
+  /** Whether a tensor is the result of such a call. */
+  boolean isMadeInside(Tensor t) {
+    return inside.contains(t);
+  }
+
   boolean depends() {
     return !order.isEmpty();
   }

@@ -117,7 +117,7 @@ public final class Tape implements AutoCloseable {
    * @throws GradientException as {@link #backward(Tensor)}
    */
   public Gradients backward(Tensor of, Tensor gradient) {
-    checkUsable("backward");
+    checkNoted("backward");
     if (!tracked.contains(of)) {
       throw new GradientException(
           "[backward] "
@@ -151,7 +151,7 @@ public final class Tape implements AutoCloseable {
    */
   public List<Tensor> gradients(Tensor of, Tensor... by) {
     requireScalar("gradients", of);
-    checkUsable("gradients");
+    checkNoted("gradients");
     for (Tensor t : by) {
       if (!tracked.contains(t)) {
         throw new GradientException(
@@ -173,8 +173,8 @@ public final class Tape implements AutoCloseable {
    * again. Memory for time, for example around each layer.
    *
    * <p>The code must compute the same each time: chance comes from seeds that are its inputs
-   * ({@link Tensor#dropout}), and it writes to no buffer. Gradients also reach watched tensors that
-   * it uses without their being among the inputs.
+   * ({@link Tensor#dropout}), it writes to no buffer, and it takes no gradients. Gradients also
+   * reach watched tensors that it uses without their being among the inputs.
    *
    * @param code from inputs to results
    * @param inputs its arguments
@@ -326,6 +326,17 @@ public final class Tape implements AutoCloseable {
               + of.spec()
               + " is no scalar; reduce it, for example with sum() or mean()"
               + (what.equals("backward") ? ", or call backward(of, gradient)" : ""));
+    }
+  }
+
+  private void checkNoted(String what) {
+    checkUsable(what);
+    if (tapes.isLookingOn()) {
+      throw new GradientException(
+          "["
+              + what
+              + "] this is a checkpoint's code, of which nothing is noted when it is first run;"
+              + " take gradients outside, or don't checkpoint what takes them");
     }
   }
 

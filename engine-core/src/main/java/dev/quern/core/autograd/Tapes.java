@@ -4,7 +4,10 @@ import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.TensorSpec;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -133,6 +136,11 @@ public final class Tapes {
     return suspended || probe != null || open.stream().noneMatch(Tape::isNoting);
   }
 
+  /** Whether a checkpoint's code is run for the first time, of which nothing is noted. */
+  boolean isLookingOn() {
+    return probe != null;
+  }
+
   /** Whether a tensor depends on what a noting tape watches. */
   boolean isTracked(Tensor t) {
     return open.stream().anyMatch(tape -> tape.isNoting() && tape.concerns(List.of(t)));
@@ -162,9 +170,13 @@ public final class Tapes {
 
   private List<Tensor> noted(
       UnaryOperator<List<Tensor>> code, List<Tensor> inputs, Probe p, List<Tensor> outputs) {
-    // a new handle on what the code hands through: a tensor can't be its own gradient's source
+    // a new handle on what the code hands through, which can't be its own gradient's source, and on
+    // what it hands out again, whose gradient would count for both
+    Set<Tensor> handed = Collections.newSetFromMap(new IdentityHashMap<>());
     List<Tensor> results =
-        outputs.stream().map(t -> isTracked(t) ? t.executor().detach(t) : t).toList();
+        outputs.stream()
+            .map(t -> p.isMadeInside(t) && handed.add(t) ? t : t.executor().detach(t))
+            .toList();
     List<Tensor> used = p.used();
     Call call =
         new Call(

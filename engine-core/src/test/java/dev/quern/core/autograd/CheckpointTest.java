@@ -129,6 +129,72 @@ class CheckpointTest {
     }
   }
 
+  /** One tensor as two results has two gradients, each of which counts once. */
+  @Test
+  void aResultThatIsHandedOutTwice() {
+    Tensor a = engine.tensor(new double[] {2, 3}, 2);
+    try (Tape tape = engine.tape()) {
+      tape.watch(a);
+      List<Tensor> y =
+          tape.checkpoint(
+              in -> {
+                Tensor square = in.getFirst().mul(in.getFirst());
+                return List.of(square, square);
+              },
+              List.of(a));
+      Tensor first = y.get(0).sum();
+      assertArrayEquals(new double[] {4, 6}, tape.backward(first).of(a).toDoubles());
+      Tensor both = y.get(0).mul(3).add(y.get(1)).sum();
+      assertArrayEquals(new double[] {16, 24}, tape.backward(both).of(a).toDoubles());
+    }
+  }
+
+  /** What nothing watched is in stays free of cost, though it passed through a checkpoint. */
+  @Test
+  void whatIsHandedThroughIsNotFollowedElsewhere() {
+    Tensor mask = engine.tensor(new double[] {1, 0}, 2);
+    Tensor a = engine.tensor(new double[] {2, 3}, 2);
+    try (Tape tape = engine.tape()) {
+      tape.watch(a);
+      List<Tensor> y = tape.checkpoint(in -> List.of(in.getFirst().mul(mask), mask), List.of(a));
+      int noted = tape.size();
+      mask.mul(mask);
+      assertEquals(noted, tape.size());
+      assertArrayEquals(
+          new double[] {1, 0}, tape.backward(y.get(0).mul(y.get(1)).sum()).of(a).toDoubles());
+    }
+  }
+
+  @Test
+  void gradientsInsideAreRefused() {
+    Tensor a = engine.tensor(new double[] {2, 3}, 2);
+    try (Tape tape = engine.tape()) {
+      tape.watch(a);
+      GradientException e =
+          assertThrows(
+              GradientException.class,
+              () -> tape.checkpoint(t -> t.mul(tape.gradients(t.mul(t).sum(), t).getFirst()), a));
+      assertTrue(e.getMessage().startsWith("[gradients] this is a checkpoint's"), e.getMessage());
+      e =
+          assertThrows(
+              GradientException.class,
+              () ->
+                  tape.checkpoint(
+                      t -> {
+                        try (Tape inner = engine.tape()) {
+                          inner.watch(t);
+                          return inner.backward(t.mul(t).sum()).of(t);
+                        }
+                      },
+                      a));
+      assertTrue(e.getMessage().startsWith("[backward] this is a checkpoint's"), e.getMessage());
+      assertEquals(0, tape.size());
+      assertArrayEquals(
+          new double[] {4, 6},
+          tape.backward(tape.checkpoint(t -> t.mul(t), a).sum()).of(a).toDoubles());
+    }
+  }
+
   @Test
   void secondDerivativesPassThrough() {
     Tensor a = engine.tensor(new double[] {2, -3}, 2);
