@@ -33,7 +33,7 @@ public abstract sealed class ArrowColumn
    * @param blame names the file in errors
    * @param source the file
    * @param field what the schema says
-   * @param path the column with its parents
+   * @param parent the struct or list that it is in, or null
    * @param offset where its batch begins
    * @param length how many rows
    * @param nullCount how many of them are null
@@ -42,17 +42,26 @@ public abstract sealed class ArrowColumn
       Blame blame,
       ArrowBytes source,
       ArrowField field,
-      String path,
+      @Nullable Context parent,
       long offset,
       long length,
       long nullCount) {
 
+    /** The column's name after its parents'. Made for errors: kept, long names would multiply. */
+    String path() {
+      return parent == null ? field.name() : parent.path() + "." + field.name();
+    }
+
     FormatException error(String detail) {
-      return blame.at(offset, "column " + Blame.quote(path), detail);
+      return blame.at(offset, "column " + Blame.quote(path()), detail);
     }
 
     Context with(ArrowField other) {
-      return new Context(blame, source, other, path, offset, length, nullCount);
+      return new Context(blame, source, other, parent, offset, length, nullCount);
+    }
+
+    Context withNulls(long nulls) {
+      return new Context(blame, source, field, parent, offset, length, nulls);
     }
   }
 

@@ -107,7 +107,7 @@ final class BatchDecoder {
     position = at;
     List<ArrowColumn> columns = new ArrayList<>();
     for (ArrowField f : fields) {
-      ArrowColumn c = column(f, f.name());
+      ArrowColumn c = column(f, null);
       if (c.length() != rows) {
         throw c.context().error("it has " + c.length() + " rows, its batch has " + rows);
       }
@@ -119,17 +119,14 @@ final class BatchDecoder {
     return columns;
   }
 
-  private ArrowColumn column(ArrowField field, String path) {
-    Context c = context(field, path);
+  private ArrowColumn column(ArrowField field, @Nullable Context parent) {
+    Context c = context(field, parent);
     ArrowField.Dictionary dictionary = field.dictionary();
     if (dictionary != null) {
       return dictionary(c, dictionary);
     }
     return switch (field.type()) {
-      case ArrowType.Null _ -> {
-        yield new OpaqueColumn(
-            new Context(c.blame(), source, field, path, c.offset(), c.length(), c.length()), null);
-      }
+      case ArrowType.Null _ -> new OpaqueColumn(c.withNulls(c.length()), null);
       case ArrowType.Bool _ -> new BoolColumn(c, validity(c), data(c, (c.length() + 7) >>> 3));
       case ArrowType.Int _, ArrowType.Floating _, ArrowType.Temporal _ ->
           new NumberColumn(c, validity(c), data(c, size(c, NumberColumn.bits(field.type()) / 8)));
@@ -144,15 +141,16 @@ final class BatchDecoder {
     };
   }
 
-  private Context context(ArrowField field, String path) {
+  private Context context(ArrowField field, @Nullable Context parent) {
     Blame blame = metadata.blame();
     if (2 * node >= nodes.length) {
-      throw metadata.error("column " + Blame.quote(path), "the batch has too few nodes");
+      throw new Context(blame, source, field, parent, frame.start(), 0, 0)
+          .error("the batch has too few nodes");
     }
     long length = nodes[2 * node];
     long nulls = nodes[2 * node + 1];
     node++;
-    Context c = new Context(blame, source, field, path, frame.start(), length, nulls);
+    Context c = new Context(blame, source, field, parent, frame.start(), length, nulls);
     if (length < 0 || nulls < 0 || nulls > length) {
       throw c.error("a length of " + length + " with " + nulls + " nulls");
     }
@@ -269,7 +267,7 @@ final class BatchDecoder {
 
   private ArrowColumn child(Context c, int i) {
     ArrowField field = c.field().children().get(i);
-    return column(field, c.path() + "." + field.name());
+    return column(field, c);
   }
 
   private ArrowColumn dictionary(Context c, ArrowField.Dictionary dictionary) {

@@ -39,11 +39,11 @@ public record FixedShapeTensor(Shape shape, List<String> dimNames, List<Integer>
    */
   public FixedShapeTensor {
     dimNames = List.copyOf(dimNames);
-    permutation = isIdentity(permutation) ? List.of() : List.copyOf(permutation);
     String wrong = wrong(shape, dimNames, permutation);
     if (wrong != null) {
       throw new FormatException("[arrow] " + wrong);
     }
+    permutation = isIdentity(permutation) ? List.of() : List.copyOf(permutation);
   }
 
   private static boolean isIdentity(List<Integer> axes) {

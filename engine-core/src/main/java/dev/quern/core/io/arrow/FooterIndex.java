@@ -78,7 +78,7 @@ final class FooterIndex {
     for (Entry e : batches) {
       index.batch(message(e), 1);
     }
-    ArrowIndex built = index.build(schema, schemaFrame(), version, true);
+    ArrowIndex built = index.build(schema, schemaFrame(schema), version, true);
     checkReplaced(built);
     return built;
   }
@@ -144,11 +144,15 @@ final class FooterIndex {
     return message;
   }
 
-  /** The beginning of the stream that a file contains. */
-  private Frame schemaFrame() {
+  /** The beginning of the stream that a file contains; the footer's schema is a copy of it. */
+  private Frame schemaFrame(ArrowSchema schema) {
     MessageReader.Read message = reader.read(START, footerStart);
     if (message == null || message.kind() != MessageHeader.Schema) {
       throw blame.at(START, "message", "a file must begin with its schema");
+    }
+    if (!message.schema().fields().equals(schema.fields())) {
+      throw blame.at(
+          START, "schema", "its columns are not those of the footer's, which must be its copy");
     }
     return message.frame();
   }

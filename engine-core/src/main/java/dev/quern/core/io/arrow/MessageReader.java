@@ -43,8 +43,9 @@ final class MessageReader {
   /** What a message's metadata says, and where it was. */
   record Read(Frame frame, Metadata metadata, byte kind, short version, Message message) {
 
-    Schema schema() {
-      return (Schema) header(new Schema());
+    ArrowSchema schema() {
+      Schema table = (Schema) header(new Schema());
+      return metadata.get("schema", _ -> SchemaReader.read(metadata, version, table));
     }
 
     RecordBatch batch() {

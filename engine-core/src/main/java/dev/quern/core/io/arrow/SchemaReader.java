@@ -14,16 +14,21 @@ import org.apache.arrow.flatbuf.KeyValue;
 import org.apache.arrow.flatbuf.Schema;
 import org.jspecify.annotations.Nullable;
 
-/** Reads a schema, within limits: of depth, of fields, and of text, which damage could multiply. */
+/**
+ * Reads a schema, within limits: of depth, of fields, and of text and custom metadata, which damage
+ * could multiply, because tables and vectors may stand in several places.
+ */
 final class SchemaReader {
   private static final int MAX_DEPTH = 32;
   private static final int MAX_FIELDS = 1 << 16;
+  private static final int PAIR_BYTES = 4; // in the vector alone
 
   private final Metadata metadata;
   private final TypeReader types;
   private final Map<Long, ArrowField> dictionaries = new HashMap<>();
   private int fields;
   private long characters;
+  private long pairs;
 
   private SchemaReader(Metadata metadata, short version) {
     this.metadata = metadata;
@@ -100,11 +105,15 @@ final class SchemaReader {
     KeyValue at(int i);
   }
 
-  private Map<String, String> pairs(int length, Pairs pairs) {
-    int n = metadata.count(length, 4, "custom metadata");
+  private Map<String, String> pairs(int length, Pairs vector) {
+    int n = metadata.count(length, PAIR_BYTES, "custom metadata");
+    pairs += n;
+    if (pairs * PAIR_BYTES > metadata.size()) {
+      throw metadata.error("schema", "its lists of custom metadata overlap each other");
+    }
     Map<String, String> map = new LinkedHashMap<>();
     for (int i = 0; i < n; i++) {
-      KeyValue pair = pairs.at(i);
+      KeyValue pair = vector.at(i);
       map.put(text(pair.key()), text(pair.value()));
     }
     return map;

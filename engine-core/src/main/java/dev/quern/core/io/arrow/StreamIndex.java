@@ -18,12 +18,7 @@ final class StreamIndex {
       throw blame.at(
           0, "message", "a stream must begin with its schema; these may be no Arrow data at all");
     }
-    ArrowSchema schema =
-        first
-            .metadata()
-            .get(
-                "schema",
-                _ -> SchemaReader.read(first.metadata(), first.version(), first.schema()));
+    ArrowSchema schema = first.schema();
     ArrowIndex.Builder index = new ArrowIndex.Builder();
     long at = first.frame().end();
     boolean marked = false;

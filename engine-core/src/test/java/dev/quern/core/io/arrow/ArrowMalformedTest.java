@@ -4,14 +4,18 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.flatbuffers.FlatBufferBuilder;
 import dev.quern.core.io.Hostile;
 import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.TensorSpec;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -20,6 +24,19 @@ import java.util.Random;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.Endianness;
+import org.apache.arrow.flatbuf.Field;
+import org.apache.arrow.flatbuf.FieldNode;
+import org.apache.arrow.flatbuf.KeyValue;
+import org.apache.arrow.flatbuf.Message;
+import org.apache.arrow.flatbuf.MessageHeader;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.Null;
+import org.apache.arrow.flatbuf.RecordBatch;
+import org.apache.arrow.flatbuf.Schema;
+import org.apache.arrow.flatbuf.Struct_;
+import org.apache.arrow.flatbuf.Type;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -93,7 +110,7 @@ class ArrowMalformedTest {
         at += prefix;
       } else {
         b.position(at + prefix);
-        long body = org.apache.arrow.flatbuf.Message.getRootAsMessage(b).bodyLength();
+        long body = Message.getRootAsMessage(b).bodyLength();
         at += prefix + length + (int) body;
       }
       ends.add(at);
@@ -251,20 +268,84 @@ class ArrowMalformedTest {
 
   /** A schema of no columns that says it is big-endian. */
   private static byte[] bigEndian() {
-    var b = new com.google.flatbuffers.FlatBufferBuilder();
-    int fields = org.apache.arrow.flatbuf.Schema.createFieldsVector(b, new int[0]);
-    int schema =
-        org.apache.arrow.flatbuf.Schema.createSchema(
-            b, org.apache.arrow.flatbuf.Endianness.Big, fields, 0, 0);
-    b.finish(
-        org.apache.arrow.flatbuf.Message.createMessage(
-            b,
-            org.apache.arrow.flatbuf.MetadataVersion.V5,
-            org.apache.arrow.flatbuf.MessageHeader.Schema,
-            schema,
-            0,
-            0));
+    FlatBufferBuilder b = new FlatBufferBuilder();
+    int fields = Schema.createFieldsVector(b, new int[0]);
+    return message(b, MessageHeader.Schema, Schema.createSchema(b, Endianness.Big, fields, 0, 0));
+  }
+
+  @Test
+  void namesOfParentsDoNotMultiply() {
+    int children = 2000;
+    judge.tolerated("a long name", concat(struct(100_000, children, 0), rowOf(children)));
+    assertEquals(1, judge.harmless());
+  }
+
+  @Test
+  void metadataThatManyColumnsShareIsRefused() {
+    judge.refused("shared metadata", struct(1, 200, 5000));
+  }
+
+  @Test
+  void aSchemaThatTheFooterContradictsIsRefused() throws IOException {
+    byte[] name = "aaaaaaaa".getBytes(StandardCharsets.US_ASCII);
+    TensorSpec spec = TensorSpec.of(ScalarType.I32, 3);
+    ArrowColumns columns = new ArrowColumns();
+    columns.tensor("aaaaaaaa", spec, MemorySegment.ofArray(new int[3]));
+    ArrowWriter.file().write(path, columns);
+    byte[] whole = Files.readAllBytes(path);
+    judge.tolerated("as it was written", whole);
+    assertEquals(1, judge.harmless());
+    int at = whole.length - name.length;
+    while (!Arrays.equals(whole, at, at + name.length, name, 0, name.length)) {
+      at--;
+    }
+    judge.refused("another name in the footer", with(whole, at, new byte[] {'b'}));
+  }
+
+  private static byte[] message(FlatBufferBuilder b, byte kind, int header) {
+    b.finish(Message.createMessage(b, MetadataVersion.V5, kind, header, 0, 0));
     byte[] metadata = b.sizedByteArray();
     return concat(little(-1, metadata.length), metadata);
+  }
+
+  private static int[] repeated(int value, int times) {
+    int[] values = new int[times];
+    Arrays.fill(values, value);
+    return values;
+  }
+
+  /** The schema of a struct whose children are one table, whose pairs are one table too. */
+  private static byte[] struct(int nameLength, int children, int pairs) {
+    FlatBufferBuilder b = new FlatBufferBuilder();
+    int[] pair = repeated(KeyValue.createKeyValue(b, 0, 0), pairs);
+    int metadata = pairs == 0 ? 0 : Field.createCustomMetadataVector(b, pair);
+    Null.startNull(b);
+    int none = Null.endNull(b);
+    int leaves = Field.createChildrenVector(b, new int[0]);
+    int child =
+        Field.createField(b, b.createString(""), true, Type.Null, none, 0, leaves, metadata);
+    int all = Field.createChildrenVector(b, repeated(child, children));
+    Struct_.startStruct_(b);
+    int type = Struct_.endStruct_(b);
+    int name = b.createString("x".repeat(nameLength));
+    int parent = Field.createField(b, name, true, Type.Struct_, type, 0, all, 0);
+    int fields = Schema.createFieldsVector(b, new int[] {parent});
+    return message(
+        b, MessageHeader.Schema, Schema.createSchema(b, Endianness.Little, fields, 0, 0));
+  }
+
+  /** A batch of one row of such a struct. */
+  private static byte[] rowOf(int children) {
+    FlatBufferBuilder b = new FlatBufferBuilder();
+    RecordBatch.startNodesVector(b, children + 1);
+    for (int i = 0; i <= children; i++) {
+      FieldNode.createFieldNode(b, 1, 0);
+    }
+    int nodes = b.endVector();
+    RecordBatch.startBuffersVector(b, 1);
+    Buffer.createBuffer(b, 0, 0);
+    int buffers = b.endVector();
+    return message(
+        b, MessageHeader.RecordBatch, RecordBatch.createRecordBatch(b, 1, nodes, buffers, 0, 0));
   }
 }

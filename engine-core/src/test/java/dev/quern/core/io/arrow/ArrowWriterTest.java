@@ -260,6 +260,9 @@ class ArrowWriterTest {
     assertThrows(
         FormatException.class,
         () -> new FixedShapeTensor(Shape.of(2, 3), List.of(), List.of(1, 1)));
+    assertThrows(
+        FormatException.class,
+        () -> new FixedShapeTensor(Shape.of(2, 3, 4), List.of(), List.of(0, 1)));
     for (TensorSpec t :
         List.of(TensorSpec.of(ScalarType.BF16, 2), TensorSpec.of(BlockType.Q8_0, 1, 32))) {
       var e =
