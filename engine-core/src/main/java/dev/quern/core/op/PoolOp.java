@@ -2,7 +2,6 @@ package dev.quern.core.op;
 
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -124,14 +123,16 @@ public sealed interface PoolOp extends Op {
     Infer.floating(this, in);
     TensorSpec x = in.getFirst();
     int spatial = size().size();
-    List<List<Integer>> all = new ArrayList<>(List.of(size(), stride(), padding(), dilation()));
     boolean fits = spatial > 0 && x.shape().rank() == 2 + spatial;
-    for (List<Integer> l : all) {
-      fits &= l.size() == spatial && l.stream().allMatch(v -> v >= (l.equals(padding()) ? 0 : 1));
+    for (List<Integer> positive : List.of(size(), stride(), dilation())) {
+      fits &= positive.size() == spatial && positive.stream().allMatch(v -> v >= 1);
     }
+    fits &= padding().size() == spatial && padding().stream().allMatch(v -> v >= 0);
     if (!fits) {
       throw Infer.fail(
-          this, "needs x [b, c, s...] and size, stride >= 1, padding >= 0 per spatial axis", in);
+          this,
+          "needs x [b, c, s...] and size, stride, dilation >= 1, padding >= 0 per spatial axis",
+          in);
     }
     Shape y = x.shape();
     for (int i = 0; i < spatial; i++) {

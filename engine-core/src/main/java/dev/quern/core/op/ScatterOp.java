@@ -110,11 +110,19 @@ public sealed interface ScatterOp extends Op {
       long n = x.shape().dim(a);
       long size = x.shape().dim(last);
       boolean fits = step > 0 && dilation > 0 && a != last;
-      fits &= n == 0 || size == 0 || (n - 1) * step + (size - 1) * dilation < extent;
-      if (!fits) {
+      if (!fits || (n > 0 && size > 0 && !reaches(n, size))) {
         throw Infer.fail(this, "the windows of axis " + axis + " do not fit in " + extent, in);
       }
       return List.of(x.as(x.shape().slice(0, last).with(a, extent)));
+    }
+
+    /** Whether n windows of a size end before the extent does; steps may be any numbers. */
+    private boolean reaches(long n, long size) {
+      if (extent < 1 || (n > 1 && step > (extent - 1) / (n - 1))) {
+        return false;
+      }
+      long room = extent - 1 - (n - 1) * step;
+      return size == 1 || dilation <= room / (size - 1);
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
+import dev.quern.core.type.ShapeException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -225,12 +226,27 @@ public sealed interface TensorData permits Tensor {
   }
 
   /**
-   * Overwrites this view of a buffer.
+   * Overwrites this view of a buffer. The value may be another view of the same buffer: it is what
+   * it was before.
    *
    * @param value same dtype, broadcasts to this shape
+   * @throws ShapeException if the shapes don't fit, or this shows an element at two places
    */
   default void assign(Tensor value) {
-    self().executor().apply(new BufferOp.Assign(), List.of(self(), value));
+    if (self().layout().overlapsItself()) {
+      throw new ShapeException(
+          "[assign] the target "
+              + self().spec()
+              + " shows elements at two places, so they would have two values; assign to the"
+              + " buffer, or to a view of it without expanded axes and overlapping windows");
+    }
+    boolean moves =
+        value.hasValues()
+            && self().hasValues()
+            && value.storage() == self().storage()
+            && !value.layout().equals(self().layout());
+    Tensor apart = moves ? self().executor().one(new DataOp.Contiguous(), value) : value;
+    self().executor().apply(new BufferOp.Assign(), List.of(self(), apart));
   }
 
   /**

@@ -1,7 +1,9 @@
 package dev.quern.core.type;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -125,6 +127,34 @@ public final class Layout {
   public boolean rowsContiguous() {
     int r = shape.rank();
     return r == 0 || shape.dim(r - 1) <= 1 || strides[r - 1] == 1;
+  }
+
+  /**
+   * Whether an element may stand at two indices, as it does where an axis was expanded, or where
+   * windows overlap.
+   *
+   * @return false for all that slices, permutations and reshapes of a contiguous layout give
+   */
+  public boolean overlapsItself() {
+    if (shape.elements() == 0) {
+      return false;
+    }
+    long[] axes =
+        LongStream.range(0, shape.rank())
+            .filter(a -> shape.dim((int) a) > 1)
+            .boxed()
+            .sorted(Comparator.comparingLong(a -> Math.abs(strides[a.intValue()])))
+            .mapToLong(a -> a)
+            .toArray();
+    long reach = 0; // from the first to the last element over the axes so far
+    for (long a : axes) {
+      long stride = Math.abs(strides[(int) a]);
+      if (stride <= reach) {
+        return true;
+      }
+      reach += (shape.dim((int) a) - 1) * stride;
+    }
+    return false;
   }
 
   /**

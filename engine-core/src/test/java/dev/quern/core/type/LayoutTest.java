@@ -1,12 +1,14 @@
 package dev.quern.core.type;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -109,5 +111,22 @@ class LayoutTest {
       }
     }
     return Shape.of(dims.stream().mapToLong(Long::longValue).toArray());
+  }
+
+  @Test
+  void onlyRepeatsAndWindowsOverlap() {
+    Random random = new Random(8);
+    int repeated = 0;
+    for (int round = 0; round < 2000; round++) {
+      Layout l = randomView(random);
+      List<Long> at = indices(l);
+      boolean twice = new HashSet<>(at).size() < at.size();
+      repeated += twice ? 1 : 0;
+      assertEquals(twice, l.overlapsItself(), l::toString);
+    }
+    assertTrue(repeated > 50 && repeated < 1950, repeated + " had elements at two places");
+    assertTrue(Layout.of(Shape.of(3, 2), new long[] {1, 1}, 0).overlapsItself());
+    assertFalse(Layout.of(Shape.of(3, 2), new long[] {2, 1}, 0).overlapsItself());
+    assertFalse(Layout.of(Shape.of(0, 2), new long[] {1, 0}, 0).overlapsItself());
   }
 }
