@@ -154,9 +154,17 @@ public final class TaskPool implements AutoCloseable {
     }
   }
 
+  /**
+   * A hint that fails is dropped: to leave a job for its sake would leave slices that still run.
+   */
   private boolean fetchAhead() {
     ReadAhead a = ahead;
-    return a != null && a.fetch();
+    try {
+      return a != null && a.fetch();
+    } catch (Throwable t) {
+      ahead = null;
+      return false;
+    }
   }
 
   private static void inline(int slices, Task task) {

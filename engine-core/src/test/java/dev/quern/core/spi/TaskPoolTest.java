@@ -2,11 +2,15 @@ package dev.quern.core.spi;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.core.memory.KernelThread;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.LongAdder;
 import org.junit.jupiter.api.Test;
@@ -14,6 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TaskPoolTest {
+  private static final long PATIENCE_NANOS = 300_000_000_000L;
+
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 8})
   void everySliceRunsExactlyOnce(int threads) {
@@ -42,10 +48,10 @@ class TaskPoolTest {
     }
   }
 
-  /** One thread runs the only long slice; the other has nothing left but to fetch. */
+  /** While one thread is still in its slice, the other has nothing left but to fetch. */
   @ParameterizedTest
-  @ValueSource(ints = {0, 1})
-  void aThreadThatWaitsFetches(int longSlice) {
+  @ValueSource(booleans = {false, true})
+  void aThreadThatWaitsFetches(boolean callerWaits) {
     int most = 100;
     LongAdder fetched = new LongAdder();
     ReadAhead ahead =
@@ -62,18 +68,68 @@ class TaskPoolTest {
             return more;
           }
         };
+    AtomicInteger begun = new AtomicInteger();
+    AtomicBoolean named = new AtomicBoolean();
     try (TaskPool pool = new TaskPool(2)) {
-      fetched.add(7);
-      pool.whileIdle(ahead);
       pool.parallelFor(
           2,
-          slice -> {
-            while (slice == longSlice && fetched.sum() < most) {
-              Thread.onSpinWait();
+          _ -> {
+            begun.incrementAndGet();
+            while (begun.get() < 2) {
+              Thread.onSpinWait(); // until each thread has a slice
+            }
+            boolean caller = !(Thread.currentThread() instanceof KernelThread);
+            if (caller != callerWaits) {
+              fetched.add(7);
+              pool.whileIdle(ahead);
+              named.set(true);
+              long start = System.nanoTime();
+              while (fetched.sum() < most && System.nanoTime() - start < PATIENCE_NANOS) {
+                Thread.onSpinWait();
+              }
+            }
+            while (!named.get()) {
+              Thread.onSpinWait(); // a worker that parks first would not be woken
             }
           });
       assertEquals(most, fetched.sum());
     }
+  }
+
+  /** Neither the job nor a thread ends for a hint's sake. */
+  @Test
+  void aHintThatFailsIsDropped() {
+    AtomicInteger fetches = new AtomicInteger();
+    ReadAhead failing =
+        new ReadAhead() {
+          @Override
+          public void begin() {}
+
+          @Override
+          public boolean fetch() {
+            fetches.incrementAndGet();
+            throw new StackOverflowError();
+          }
+        };
+    LongAdder runs = new LongAdder();
+    try (TaskPool pool = new TaskPool(2)) {
+      for (int round = 0; round < 100; round++) {
+        pool.whileIdle(failing);
+        AtomicInteger begun = new AtomicInteger();
+        pool.parallelFor(
+            2,
+            _ -> {
+              begun.incrementAndGet();
+              long start = System.nanoTime();
+              while (begun.get() < 2 && System.nanoTime() - start < PATIENCE_NANOS) {
+                Thread.onSpinWait(); // both threads are there, in each round
+              }
+              runs.add(begun.get());
+            });
+      }
+    }
+    assertEquals(400, runs.sum());
+    assertTrue(fetches.get() > 0);
   }
 
   @Test
