@@ -72,48 +72,53 @@ final class Stages implements StreamingCall {
 
   private static final class Stage implements TaskPool.Task {
     private final Part[] parts;
+    private final int[] ends; // of the parts, in slices of the stage
     private final int slices;
     private final @Nullable ReadAhead first;
     private @Nullable ReadAhead next;
 
     Stage(List<? extends Part> all, MemorySegment fetch, int threads) {
-      this.parts = all.stream().filter(p -> p.slices() > 0).toArray(Part[]::new);
+      parts = all.stream().filter(p -> p.slices() > 0).toArray(Part[]::new);
+      ends = new int[parts.length];
       int sum = 0;
-      for (Part p : parts) {
-        sum = Math.addExact(sum, p.slices());
+      for (int p = 0; p < parts.length; p++) {
+        sum = Math.addExact(sum, parts[p].slices());
+        ends[p] = sum;
       }
       slices = sum;
       List<MemorySegment> streams = new ArrayList<>();
-      if (sum > 0) {
+      if (slices > 0) {
         streams.addAll(streams(0)); // the caller begins there, the others at the end
       }
-      for (int slice = sum - 1; slice >= Math.max(1, sum + 1 - threads); slice--) {
+      for (int slice = slices - 1; slice >= Math.max(1, slices + 1 - threads); slice--) {
         streams.addAll(streams(slice));
       }
       first = streams.isEmpty() ? null : new Ahead(fetch, streams);
     }
 
-    private List<MemorySegment> streams(int slice) {
-      int left = slice;
-      for (Part p : parts) {
-        if (left < p.slices()) {
-          return p.streams(left);
-        }
-        left -= p.slices();
+    /** Which part a slice belongs to. */
+    private int part(int slice) {
+      int p = 0;
+      while (slice >= ends[p]) {
+        p++;
       }
-      return List.of();
+      return p;
+    }
+
+    /** The number that a slice has in its part. */
+    private int within(int part, int slice) {
+      return part == 0 ? slice : slice - ends[part - 1];
+    }
+
+    private List<MemorySegment> streams(int slice) {
+      int p = part(slice);
+      return parts[p].streams(within(p, slice));
     }
 
     @Override
     public void run(int slice) {
-      int left = slice;
-      for (Part p : parts) {
-        if (left < p.slices()) {
-          p.run(left);
-          return;
-        }
-        left -= p.slices();
-      }
+      int p = part(slice);
+      parts[p].run(within(p, slice));
     }
   }
 }

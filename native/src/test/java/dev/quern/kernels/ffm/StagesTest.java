@@ -21,6 +21,7 @@ class StagesTest {
 
   private final MemorySegment fetch = Harness.tiers().getLast().fetch();
   private final List<String> log = Collections.synchronizedList(new ArrayList<>());
+  private final List<String> asked = new ArrayList<>();
 
   /**
    * A part that notes what runs; the streams of its slices, if any, may be gone by the time they
@@ -44,6 +45,7 @@ class StagesTest {
 
     @Override
     public List<MemorySegment> streams(int slice) {
+      asked.add(name + slice);
       return streamBytes == 0 ? List.of() : List.of(Arena.ofAuto().allocate(streamBytes));
     }
 
@@ -94,6 +96,16 @@ class StagesTest {
       assertNotNull(most);
       assertEquals((1 << 20) / PIECE, fetches(most), "no more than half of a cache");
     }
+  }
+
+  @Test
+  void streamsAreAskedForByThePartsOwnSlices() {
+    Part a = new Noted("a", 2, 100);
+    Part b = new Noted("b", 3, 100);
+    try (TaskPool pool = new TaskPool(3)) {
+      new Stages(pool, fetch, List.of(List.of(a, b)));
+    }
+    assertEquals(List.of("a0", "b2", "b1"), asked);
   }
 
   @Test
