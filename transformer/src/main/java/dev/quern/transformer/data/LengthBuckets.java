@@ -14,13 +14,16 @@ import java.util.stream.LongStream;
  * @param batchSize at least 1, at most {@code size}; what is left over at the end of an epoch is
  *     left out of it, whatever its length
  * @param pool batches sorted together, at least 1; more means closer lengths and less chance
- * @param lengths of an example by its index; without state
+ * @param lengths of an example by its index; without state, asked once for each example of a pool
  * @param seed of the orders
  */
 public record LengthBuckets(
     long size, int batchSize, int pool, LongToIntFunction lengths, long seed)
     implements BatchOrder {
   private static final long BATCHES = 1;
+
+  /** An example and its length, which may take reading it to know. */
+  private record Measured(int length, long index) {}
 
   /**
    * An order.
@@ -48,11 +51,11 @@ public record LengthBuckets(
     long last = Math.min(first + pool, count);
     return LongStream.range(first * batchSize, last * batchSize)
         .map(order::apply)
-        .boxed()
-        .sorted(Comparator.comparingInt(lengths::applyAsInt).thenComparing(i -> i))
+        .mapToObj(i -> new Measured(lengths.applyAsInt(i), i))
+        .sorted(Comparator.comparingInt(Measured::length).thenComparingLong(Measured::index))
         .skip((place - first) * batchSize)
         .limit(batchSize)
-        .mapToLong(i -> i)
+        .mapToLong(Measured::index)
         .toArray();
   }
 }

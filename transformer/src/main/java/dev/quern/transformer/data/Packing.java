@@ -32,6 +32,11 @@ public record Packing(int window, int padId) implements Collator<List<Sample>> {
    * @throws DataException for a sample that is too long, or more than 2³¹ − 1 samples
    */
   public Dataset<List<Sample>> rows(Dataset<Sample> samples) {
+    if (samples.size() > Integer.MAX_VALUE) {
+      throw new DataException(
+          "[packing] %d samples are too many to decide for at once; pack parts of them"
+              .formatted(samples.size()));
+    }
     List<List<Long>> rows = new ArrayList<>();
     TreeMap<Integer, List<Integer>> byRoom = new TreeMap<>();
     for (long i = 0; i < samples.size(); i++) {

@@ -31,10 +31,15 @@ public record ShuffleBuffer<E>(ExampleSource<E> source, int capacity, long seed)
   @Override
   public ExampleStream<E> open(long position) {
     Reading<E> reading = new Reading<>(source.open(0), capacity, Chance.of(seed));
-    while (reading.position < position && reading.next() != null) {
-      // What was given out before has to be drawn again: it decides what is held now.
+    try {
+      while (reading.position < position && reading.next() != null) {
+        // What was given out before has to be drawn again: it decides what is held now.
+      }
+      return reading;
+    } catch (Throwable e) {
+      reading.close();
+      throw e;
     }
-    return reading;
   }
 
   private static final class Reading<E> implements ExampleStream<E> {

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -175,6 +176,30 @@ class BatchesTest {
     long tokens = Arrays.stream(lengths).sum();
     assertTrue(
         buckets < 1.1 * tokens && plain > 1.5 * tokens, tokens + " " + buckets + " " + plain);
+  }
+
+  /** A length may take reading and cutting a text. */
+  @Test
+  void bucketsAskForEachLengthOnce() {
+    AtomicInteger asked = new AtomicInteger();
+    BatchOrder order =
+        new LengthBuckets(
+            103,
+            4,
+            5,
+            i -> {
+              asked.incrementAndGet();
+              return (int) (7 * i % 50);
+            },
+            9);
+    order.batch(0, 0);
+    assertTrue(asked.get() >= 4 && asked.get() <= 20, asked + " lengths for a pool of 20");
+  }
+
+  @Test
+  void whatIsTooMuchToPackIsRefused() {
+    Dataset<Sample> endless = new Selection<>(1L << 31, i -> Sample.ofSequence(new int[1], 0));
+    assertThrows(DataException.class, () -> new Packing(2, 0).rows(endless));
   }
 
   private static long filled(BatchOrder order, int[] lengths) {

@@ -220,6 +220,37 @@ class LoaderTest {
   }
 
   @Test
+  void aShuffleBufferThatFailsLetsGoOfItsSource() {
+    AtomicInteger closed = new AtomicInteger();
+    ExampleSource<Integer> failing =
+        _ ->
+            new ExampleStream<>() {
+              private int position;
+
+              @Override
+              public Integer next() {
+                if (position == 3) {
+                  throw new IllegalStateException("fourth");
+                }
+                return position++;
+              }
+
+              @Override
+              public long position() {
+                return position;
+              }
+
+              @Override
+              public void close() {
+                closed.incrementAndGet();
+              }
+            };
+    ShuffleBuffer<Integer> buffer = new ShuffleBuffer<>(failing, 2, 1);
+    assertThrows(IllegalStateException.class, () -> buffer.open(5));
+    assertEquals(1, closed.get());
+  }
+
+  @Test
   void statesAreChecked() {
     LoaderState state = new LoaderState(1L << 60, "a \"plan\"");
     assertEquals(state, LoaderState.fromJson(state.toJson()));
