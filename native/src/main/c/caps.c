@@ -102,3 +102,14 @@ int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t va
     const int64_t tiles = 512 * 2 * (2 * d32 + dv) + 128 * 32 * (2 + 4) + rows32 * (4 * d32 + 4 * dv + 8);
     return ((panels > tiles ? panels : tiles) + 4095) / 4096 * 4096;
 }
+
+/*
+ * attention_grad.c, with the largest NR (32) of the tiers: panels of 96 keys and values, twice and once; queries and gradients of
+ * 48 rows, as rows and as panels; 48 x 96 probabilities and their gradients; lines for a panel's end; two floats a row.
+ */
+int64_t quern_attention_grad_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim) {
+    const int64_t d = (head_dim + 31) / 32 * 32;
+    const int64_t dv = (value_dim + 31) / 32 * 32;
+    const int64_t floats = 96 * (2 * d + dv) + 2 * 48 * (d + dv) + 2 * 48 * 96 + 32 * (d > dv ? d : dv) + 2 * ((rows + 15) / 16 * 16);
+    return (floats * (int64_t)sizeof(float) + 4095) / 4096 * 4096;
+}

@@ -56,7 +56,7 @@
 #define QUERN_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a meaning changes; the binding refuses another one. */
-enum { QUERN_ABI_VERSION = 7 };
+enum { QUERN_ABI_VERSION = 8 };
 
 /* Formats of plain elements. */
 enum { QUERN_F32 = 0, QUERN_F16 = 1, QUERN_BF16 = 2 };
@@ -99,6 +99,9 @@ QUERN_API void quern_fetch(int64_t address, int64_t bytes);
 
 /* Scratch for one running matmul or gemm slice of depth k. */
 QUERN_API int64_t quern_scratch_bytes(int64_t k);
+
+/* Scratch for the gradient of one sequence and K/V head, of `rows` query rows in all: attention_grad.c. */
+QUERN_API int64_t quern_attention_grad_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim);
 
 /* Scratch for one attention slice of `rows` query rows (queries x heads of the group). */
 QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim);
@@ -168,7 +171,8 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
     QUERN_DECLARE_DENSE(tier)                                                                                      \
     QUERN_DECLARE_MAPS(tier)                                                                                       \
     QUERN_DECLARE_SUMS(tier)                                                                                       \
-    QUERN_DECLARE_ROWS(tier)
+    QUERN_DECLARE_ROWS(tier)                                                                                       \
+    QUERN_DECLARE_GRADIENTS(tier)
 
 /*
  * gemm_f32, gemm_f64: y[i, n] = sum over p of a[i * a_row + p * a_k] * b[p * b_k + n * b_column], n in [n0, n1).
@@ -226,8 +230,8 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
                                              const float *weight, float *sum, int64_t lds, float *y, int64_t ldy,  \
                                              int64_t rows, int64_t c, float eps);                                  \
     QUERN_API void quern_layer_norm_##tier(const void *x, int64_t ldx, const void *weight, const void *bias,       \
-                                           void *y, int64_t ldy, int64_t rows, int64_t c, float eps,               \
-                                           int64_t format, int64_t flow);                                          \
+                                           void *y, int64_t ldy, float *mean, float *inverse, int64_t rows,        \
+                                           int64_t c, float eps, int64_t format, int64_t flow);                    \
     QUERN_API void quern_softmax_##tier(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t c, \
                                         int64_t format, int64_t flow);                                             \
     QUERN_API void quern_log_softmax_##tier(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows,        \
@@ -282,6 +286,8 @@ typedef struct quern_attention_args {
     int32_t q_format;
     int32_t out_format;
 } quern_attention_args;
+
+#include "gradients.h"
 
 QUERN_DECLARE_TIER(baseline)
 QUERN_DECLARE_TIER(avx2)

@@ -8,7 +8,8 @@
  *   softmax       y = exp(x - max(x)) / sum(exp(x - max(x)));  a row of -inf only gives NaN, as the formula does
  *   log_softmax   y = x - max(x) - log(sum(exp(x - max(x))))
  *
- * weight and bias: (c) in the format of x, or null. inverse: (rows) F32 or null, receives 1 / sqrt(mean(x^2) + eps).
+ * weight and bias: (c) in the format of x, or null. inverse: (rows) F32 or null, receives what x is multiplied by, 1 / sqrt(...);
+ * mean: (rows) F32, of layer_norm; null with inverse.
  *
  * Loops: rows; two or three passes over a row, which stays in cache. Passes but the last run in four chains of VL lanes,
  * reduced once: a row's bits depend on the row alone. Unless flow is QUERN_NEAR, the next row is fetched into the second-level
@@ -178,16 +179,22 @@ QUERN_INLINE void rms_rows(const void *x, int64_t ldx, const void *weight, void 
 }
 
 QUERN_INLINE void layer_rows(const void *x, int64_t ldx, const void *weight, const void *bias, void *y, int64_t ldy,
-                             int64_t rows, int64_t c, float eps, int32_t format, int64_t flow) {
+                             float *mean, float *inverse, int64_t rows, int64_t c, float eps, int32_t format, int64_t flow) {
     const int through = stores_through(y, ldy, format, flow);
     for (int64_t r = 0; r < rows; r++) {
         const void *xr = element_at(x, r * ldx, format);
         void *yr = (char *)y + r * ldy * element_bytes(format);
         const void *next = row_after(xr, ldx, r, rows, format, flow);
-        const context mean = {v_set1(sum_of(pass(xr, 0, c, format, 0.0f, 0.0f, 0, add_elements)) / (float)c), 0, 0};
-        const float squares = sum_of(pass(xr, next, c, format, 0.0f, 0.0f, &mean, add_deviations));
-        const vf factor = v_set1(1.0f / sqrtf(squares / (float)c + eps));
-        WRITE_ROW(xr, format, 0, 0.0f, scaled(v, mean.shift, factor, weight, bias, i, c, format))
+        const float middle = sum_of(pass(xr, 0, c, format, 0.0f, 0.0f, 0, add_elements)) / (float)c;
+        const context with = {v_set1(middle), 0, 0};
+        const float squares = sum_of(pass(xr, next, c, format, 0.0f, 0.0f, &with, add_deviations));
+        const float factor = 1.0f / sqrtf(squares / (float)c + eps);
+        const vf f = v_set1(factor);
+        WRITE_ROW(xr, format, 0, 0.0f, scaled(v, with.shift, f, weight, bias, i, c, format))
+        if (inverse) {
+            mean[r] = middle;
+            inverse[r] = factor;
+        }
     }
     if (through) {
         v_stream_end();
@@ -271,9 +278,9 @@ void QN(add_rms_norm)(const float *x, int64_t ldx, const float *r, int64_t ldr, 
     }
 }
 
-void QN(layer_norm)(const void *x, int64_t ldx, const void *weight, const void *bias, void *y, int64_t ldy, int64_t rows,
-                    int64_t c, float eps, int64_t format, int64_t flow) {
-#define LAYER_NORM(f) layer_rows(x, ldx, weight, bias, y, ldy, rows, c, eps, f, flow)
+void QN(layer_norm)(const void *x, int64_t ldx, const void *weight, const void *bias, void *y, int64_t ldy, float *mean,
+                    float *inverse, int64_t rows, int64_t c, float eps, int64_t format, int64_t flow) {
+#define LAYER_NORM(f) layer_rows(x, ldx, weight, bias, y, ldy, mean, inverse, rows, c, eps, f, flow)
     BY_FORMAT(LAYER_NORM)
 }
 

@@ -73,11 +73,11 @@ QUERN_INLINE vf v_gelu_tanh(vf x) {
 }
 
 /*
- * x Phi(x) with Phi(-t) = erfc(t / sqrt 2) / 2 and erfc(s) = exp(-s^2) h(q) / (1 + 2s), q = (s - 2) / (s + 2):
+ * Phi(x), and in *e exp(-x^2 / 2): Phi(-t) = erfc(t / sqrt 2) / 2 and erfc(s) = exp(-s^2) h(q) / (1 + 2s), q = (s - 2) / (s + 2):
  * h of degree 9 through Chebyshev nodes on s in [0, 10], relative error 3.1e-8 before rounding. The square is rounded
- * before exp, so relative error grows to 2e-6 at x = -5, where the value is below 2e-6: absolutely nothing is lost.
+ * before exp, so relative error grows to 2e-6 at x = -5, where x Phi(x) is below 2e-6: absolutely nothing is lost.
  */
-QUERN_INLINE vf v_gelu_erf(vf x) {
+QUERN_INLINE vf v_normal(vf x, vf *e) {
     vf s = v_abs(x) * v_set1(0x1.6a09e6p-1f);
     s = v_min(v_set1(11.0f), s); /* where exp(-s^2) is 0 */
     vf q = (s - v_set1(2.0f)) / (s + v_set1(2.0f));
@@ -91,9 +91,35 @@ QUERN_INLINE vf v_gelu_erf(vf x) {
     h = v_fma(h, q, v_set1(-0x1.540818p-3f));
     h = v_fma(h, q, v_set1(-0x1.7bf618p-4f));
     h = v_fma(h, q, v_set1(0x1.46e80ep+0f));
-    vf lower = v_set1(0.5f) * v_exp(v_zero() - s * s) * h / (v_fma(s, v_set1(2.0f), v_set1(1.0f)));
-    vf phi = v_if_less(v_zero(), x, v_set1(1.0f) - lower, lower);
-    return x * phi;
+    *e = v_exp(v_zero() - s * s);
+    vf lower = v_set1(0.5f) * *e * h / (v_fma(s, v_set1(2.0f), v_set1(1.0f)));
+    return v_if_less(v_zero(), x, v_set1(1.0f) - lower, lower);
+}
+
+QUERN_INLINE vf v_gelu_erf(vf x) {
+    vf e;
+    return x * v_normal(x, &e);
+}
+
+/* Derivatives. silu' = s (1 + x (1 - s)), s = sigmoid(x) */
+QUERN_INLINE vf v_silu_slope(vf x) {
+    const vf s = v_sigmoid(x);
+    return s * v_fma(x, v_set1(1.0f) - s, v_set1(1.0f));
+}
+
+/* s + x s (1 - s) u', s = sigmoid(u), u = 2 sqrt(2 / pi) (x + 0.044715 x^3) */
+QUERN_INLINE vf v_gelu_tanh_slope(vf x) {
+    const vf square = x * x;
+    const vf s = v_sigmoid(v_fma(square, v_set1(0.044715f), v_set1(1.0f)) * x * v_set1(1.5957691216f));
+    const vf du = v_fma(square, v_set1(0.134145f), v_set1(1.0f)) * v_set1(1.5957691216f);
+    return v_fma(x * s * (v_set1(1.0f) - s), du, s);
+}
+
+/* Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi) */
+QUERN_INLINE vf v_gelu_erf_slope(vf x) {
+    vf e;
+    const vf phi = v_normal(x, &e);
+    return v_fma(x * e, v_set1(0.3989422804f), phi);
 }
 
 #endif

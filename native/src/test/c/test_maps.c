@@ -11,15 +11,16 @@ typedef void map_fn(const void *, void *, int64_t, int64_t, int64_t);
 typedef void zip_fn(const void *, const void *, void *, int64_t, int64_t, int64_t);
 typedef void softmax_fn(const void *, int64_t, void *, int64_t, int64_t, int64_t, int64_t, int64_t);
 typedef void rms_fn(const void *, int64_t, const void *, void *, int64_t, float *, int64_t, int64_t, float, int64_t, int64_t);
-typedef void layer_fn(const void *, int64_t, const void *, const void *, void *, int64_t, int64_t, int64_t, float, int64_t,
-                      int64_t);
+typedef void layer_fn(const void *, int64_t, const void *, const void *, void *, int64_t, float *, float *, int64_t, int64_t,
+                      float, int64_t, int64_t);
 
-enum { MAPS = 5, ZIPS = 5 };
+enum { MAPS = 5, ZIPS = 8 };
 
 #define TIER(t, cap)                                                                                                 \
     {#t, cap,                                                                                                        \
      {quern_map_exp_##t, quern_map_sigmoid_##t, quern_map_silu_##t, quern_map_gelu_tanh_##t, quern_map_gelu_erf_##t}, \
-     {quern_zip_add_##t, quern_zip_mul_##t, quern_zip_swiglu_##t, quern_zip_geglu_tanh_##t, quern_zip_geglu_erf_##t}, \
+     {quern_zip_add_##t, quern_zip_mul_##t, quern_zip_swiglu_##t, quern_zip_geglu_tanh_##t, quern_zip_geglu_erf_##t, \
+      quern_zip_silu_grad_##t, quern_zip_gelu_tanh_grad_##t, quern_zip_gelu_erf_grad_##t},                            \
      quern_softmax_##t, quern_log_softmax_##t, quern_rms_norm_##t, quern_layer_norm_##t}
 
 static const struct tier {
@@ -169,7 +170,7 @@ static int check_rows(const struct tier *t, int64_t format, int64_t c, int at_en
             } else if (k == 2) {
                 t->rms_norm(in, c, scale, out, c, NULL, ROWS, c, 1e-5f, f, how);
             } else {
-                t->layer_norm(in, c, scale, scale, out, c, ROWS, c, 1e-5f, f, how);
+                t->layer_norm(in, c, scale, scale, out, c, NULL, NULL, ROWS, c, 1e-5f, f, how);
             }
             if (flow >= 0) {
                 widen(y, format, actual, ROWS * c);

@@ -18,8 +18,8 @@ static const struct tier {
     void (*rms_norm)(const void *, int64_t, const void *, void *, int64_t, float *, int64_t, int64_t, float, int64_t, int64_t);
     void (*add_rms_norm)(const float *, int64_t, const float *, int64_t, const float *, float *, int64_t, float *, int64_t,
                          int64_t, int64_t, float);
-    void (*layer_norm)(const void *, int64_t, const void *, const void *, void *, int64_t, int64_t, int64_t, float, int64_t,
-                       int64_t);
+    void (*layer_norm)(const void *, int64_t, const void *, const void *, void *, int64_t, float *, float *, int64_t, int64_t,
+                       float, int64_t, int64_t);
     rows_fn *softmax, *log_softmax;
     gated_fn *swiglu, *geglu_tanh, *geglu_erf;
     binary_fn *add;
@@ -48,6 +48,7 @@ static void check_norms(const struct tier *t, int64_t c, int at_end, int64_t flo
     float *y = guarded(ROWS * c * 4, at_end);
     float *sum = guarded(ROWS * c * 4, at_end);
     float *inverse = guarded(ROWS * 4, at_end);
+    float *means = guarded(ROWS * 4, at_end);
     fill_floats(&r, x, ROWS * c);
     fill_floats(&r, residual, ROWS * c);
     fill_floats(&r, weight, c);
@@ -76,7 +77,9 @@ static void check_norms(const struct tier *t, int64_t c, int at_end, int64_t flo
             near(y[i * c + j], sum[i * c + j] / sqrt(squares / (double)c + (double)eps), 1e-6, "add_rms_norm", t->name, c);
         }
     }
-    t->layer_norm(x, c, weight, bias, y, c, ROWS, c, eps, QUERN_F32, flow);
+    t->layer_norm(x, c, weight, bias, sum, c, NULL, NULL, ROWS, c, eps, QUERN_F32, flow);
+    t->layer_norm(x, c, weight, bias, y, c, means, inverse, ROWS, c, eps, QUERN_F32, flow);
+    CHECK(memcmp(y, sum, (size_t)(ROWS * c * 4)) == 0, "%s layer_norm with statistics c=%lld", t->name, (long long)c);
     for (int64_t i = 0; i < ROWS; i++) {
         double mean = 0;
         double variance = 0;
@@ -86,6 +89,8 @@ static void check_norms(const struct tier *t, int64_t c, int at_end, int64_t flo
         for (int64_t j = 0; j < c; j++) {
             variance += (x[i * c + j] - mean) * (x[i * c + j] - mean) / (double)c;
         }
+        near(means[i], mean, 1e-6, "layer mean", t->name, c);
+        near(inverse[i], 1 / sqrt(variance + (double)eps), 1e-4, "layer inverse", t->name, c);
         for (int64_t j = 0; j < c; j++) {
             /* With one or two elements the difference to the mean is rounding itself; eps bounds what it becomes. */
             near(y[i * c + j], (x[i * c + j] - mean) / sqrt(variance + (double)eps) * weight[j] + bias[j], 1e-4, "layer_norm",

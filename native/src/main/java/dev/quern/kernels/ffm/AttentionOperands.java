@@ -46,16 +46,39 @@ final class AttentionOperands {
    * @param maskMemory where a BOOL mask is rewritten to: {@link #maskBytes}
    */
   AttentionOperands(KernelArgs args, MemorySegment maskMemory) {
-    op = (AttentionOp.Attention) args.op();
+    this(
+        (AttentionOp.Attention) args.op(),
+        args,
+        args.output(),
+        args.outputs().size() > 1 ? args.outputs().get(1) : null,
+        maskMemory);
+  }
+
+  /**
+   * The operands of a call, or of its gradient.
+   *
+   * @param op attention
+   * @param args its inputs come first
+   * @param out the result, without gaps
+   * @param lse the log-sum-exps, without gaps
+   * @param maskMemory where a BOOL mask is rewritten to: {@link #maskBytes}
+   */
+  AttentionOperands(
+      AttentionOp.Attention op,
+      KernelArgs args,
+      TensorView out,
+      @Nullable TensorView lse,
+      MemorySegment maskMemory) {
+    this.op = op;
+    this.out = out;
+    this.lse = lse;
     q = args.input(0);
     k = args.input(1);
     v = args.input(2);
-    out = args.output();
     group = q.shape().dim(2) / k.shape().dim(2);
     TensorView given = op.hasMask() ? args.input(op.maskIndex()) : null;
     booleans = given != null && given.dtype() == ScalarType.BOOL ? given : null;
     mask = booleans == null ? given : Masks.additive(booleans, maskMemory);
-    lse = args.outputs().size() > 1 ? args.outputs().get(1) : null;
     starts = op.hasStarts() ? args.input(op.startsIndex()).base() : null;
     lengths = op.hasLengths() ? args.input(op.lengthsIndex()).base() : null;
   }

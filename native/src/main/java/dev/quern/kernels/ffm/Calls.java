@@ -315,13 +315,17 @@ final class Calls {
     }
   }
 
-  /** {@code quern_layer_norm_...}, without gaps. */
+  /**
+   * {@code quern_layer_norm_...}, without gaps; mean and inverse may be {@link MemorySegment#NULL}.
+   */
   static void layerNorm(
       MemorySegment function,
       MemorySegment x,
       MemorySegment weight,
       MemorySegment bias,
       MemorySegment y,
+      MemorySegment mean,
+      MemorySegment inverse,
       long rows,
       long c,
       float eps,
@@ -329,7 +333,7 @@ final class Calls {
       long flow) {
     try {
       Handles.LayerNorm.HANDLE.invokeExact(
-          function, x, c, weight, bias, y, c, rows, c, eps, format, flow);
+          function, x, c, weight, bias, y, c, mean, inverse, rows, c, eps, format, flow);
     } catch (Throwable t) {
       throw failed(t);
     }
@@ -457,7 +461,7 @@ final class Calls {
     }
   }
 
-  private static RuntimeException failed(Throwable t) {
+  static RuntimeException failed(Throwable t) {
     return switch (t) {
       case RuntimeException e -> e;
       case Error e -> throw e;

@@ -35,6 +35,11 @@ final class Elements {
     return known(type) && s.allContiguous() && s.inputs().stream().allMatch(t -> t == type);
   }
 
+  /** Whether all inputs are F32 without gaps. */
+  static boolean onlyF32(KernelSignature s) {
+    return s.inputs().getFirst() == ScalarType.F32 && plain(s);
+  }
+
   /**
    * How a result of so many elements is written: {@code QUERN_NEAR}, {@code QUERN_FAR} or {@code
    * QUERN_THROUGH}. What is larger than most caches is stored past them, unless it takes the place

@@ -1,6 +1,7 @@
 package dev.quern.kernels.ffm;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.Kernel;
@@ -10,13 +11,14 @@ import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Exp, sigmoid, silu, gelu; sums, products, and the gated units swiGlu and geGlu; F32, F16 or BF16
- * without gaps. Operands that broadcast are spread out first. Slices of {@link Elements#slice}
- * elements.
+ * Exp, sigmoid, silu, gelu; sums, products, the gated units swiGlu and geGlu, and the gradients of
+ * these activations; F32, F16 or BF16 without gaps. Operands that broadcast are spread out first.
+ * Slices of {@link Elements#slice} elements.
  */
 final class ElementwiseKernel implements Kernel {
   private final Functions.Function function;
@@ -39,6 +41,12 @@ final class ElementwiseKernel implements Kernel {
           case BinaryOp.Mul _ -> "zip_mul";
           case BinaryOp.SwiGlu _ -> "zip_swiglu";
           case BinaryOp.GeGlu(boolean tanh) -> tanh ? "zip_geglu_tanh" : "zip_geglu_erf";
+          case ActivationGradOp.SiluGrad _ -> "zip_silu_grad";
+          case ActivationGradOp.GeluGrad(boolean tanh) ->
+              tanh ? "zip_gelu_tanh_grad" : "zip_gelu_erf_grad";
+          case ActivationGradOp.SwiGluGrad _ -> "swiglu_grad";
+          case ActivationGradOp.GeGluGrad(boolean tanh) ->
+              tanh ? "geglu_tanh_grad" : "geglu_erf_grad";
           default -> null;
         };
     if (symbol == null || !Elements.plain(s)) {
@@ -70,11 +78,9 @@ final class ElementwiseKernel implements Kernel {
   private static final class Call implements Runnable {
     private final MemorySegment function;
     private final KernelArgs args;
-    private final MemorySegment x; // (n)
-    private final MemorySegment x2; // (n), with two operands only
-    private final Slices xs;
-    private final Slices x2s;
-    private final Slices ys;
+    private final MemorySegment[] spread; // (n) each: operands, spread out in scratch if need be
+    private final Slices[] xs;
+    private final Slices[] ys;
     private final long n;
     private final DType type;
     private final long format;
@@ -90,28 +96,27 @@ final class ElementwiseKernel implements Kernel {
       format = Elements.format(type);
       flow = Elements.flow(args);
       step = Elements.slice(n);
-      x = operand(0);
-      x2 = args.inputs().size() > 1 ? operand(1) : MemorySegment.NULL;
       long slices = (n + step - 1) / step;
-      xs = new Slices(x, slices);
-      x2s = new Slices(x2, slices);
-      ys = new Slices(args.output().base(), slices);
+      spread = new MemorySegment[args.inputs().size()];
+      long used = 0;
+      for (int i = 0; i < spread.length; i++) {
+        long bytes = spread(args.input(i), args.output());
+        spread[i] = bytes == 0 ? args.input(i).base() : args.scratch().asSlice(used, bytes);
+        used += bytes;
+      }
+      xs = all(Arrays.asList(spread), slices);
+      ys = all(args.outputs().stream().map(TensorView::base).toList(), slices);
     }
 
-    private MemorySegment operand(int i) {
-      long bytes = spread(args.input(i), args.output());
-      if (bytes == 0) {
-        return args.input(i).base();
-      }
-      long before = i == 0 ? 0 : spread(args.input(0), args.output());
-      return args.scratch().asSlice(before, bytes);
+    private static Slices[] all(List<MemorySegment> segments, long slices) {
+      return segments.stream().map(s -> new Slices(s, slices)).toArray(Slices[]::new);
     }
 
     @Override
     public void run() {
       for (int i = 0; i < args.inputs().size(); i++) {
         if (spread(args.input(i), args.output()) != 0) {
-          broadcast(args.input(i), i == 0 ? x : x2);
+          broadcast(args.input(i), spread[i]);
         }
       }
       args.pool().parallelFor(Math.toIntExact((n + step - 1) / step), task);
@@ -145,12 +150,23 @@ final class ElementwiseKernel implements Kernel {
     private void compute(int slice) {
       long at = slice * step;
       long count = Math.min(step, n - at);
-      MemorySegment from = xs.get(slice, type.bytes(at));
-      MemorySegment to = ys.get(slice, type.bytes(at));
-      if (args.inputs().size() == 1) {
-        Calls.map(function, from, to, count, format, flow);
-      } else {
-        Calls.zip(function, from, x2s.get(slice, type.bytes(at)), to, count, format, flow);
+      long bytes = type.bytes(at);
+      MemorySegment x = xs[0].get(slice, bytes);
+      MemorySegment y = ys[0].get(slice, bytes);
+      switch (xs.length) {
+        case 1 -> Calls.map(function, x, y, count, format, flow);
+        case 2 -> Calls.zip(function, x, xs[1].get(slice, bytes), y, count, format, flow);
+        default ->
+            GradientCalls.gateGrad(
+                function,
+                x,
+                xs[1].get(slice, bytes),
+                xs[2].get(slice, bytes),
+                y,
+                ys[1].get(slice, bytes),
+                count,
+                format,
+                flow);
       }
     }
   }

@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
  */
 final class Functions {
   /** The version of {@code quern.h} that {@link Calls} is written for. */
-  static final int VERSION = 7;
+  static final int VERSION = 8;
 
   /**
    * A kernel in a tier.
@@ -31,6 +31,7 @@ final class Functions {
   private final Map<String, Optional<Function>> known = new ConcurrentHashMap<>();
   private final MemorySegment scratchBytes;
   private final MemorySegment attentionScratchBytes;
+  private final MemorySegment attentionGradScratchBytes;
   private final MemorySegment largePages;
   private final MemorySegment moveToLargePages;
   private final MemorySegment fetch;
@@ -40,6 +41,7 @@ final class Functions {
     this.tiers = new TreeSet<>(tiers);
     this.scratchBytes = library.findOrThrow("quern_scratch_bytes");
     this.attentionScratchBytes = library.findOrThrow("quern_attention_scratch_bytes");
+    this.attentionGradScratchBytes = library.findOrThrow("quern_attention_grad_scratch_bytes");
     this.moveToLargePages = library.findOrThrow("quern_move_to_large_pages");
     this.largePages = library.findOrThrow("quern_large_pages");
     this.fetch = library.findOrThrow("quern_fetch");
@@ -109,6 +111,11 @@ final class Functions {
   /** Scratch of one attention slice: rows = queries × heads of the group. */
   long attentionScratchBytes(long rows, long headDim, long valueDim) {
     return Calls.attentionScratchBytes(attentionScratchBytes, rows, headDim, valueDim);
+  }
+
+  /** Scratch of one slice of attention's gradient: rows = queries × heads of the group. */
+  long attentionGradScratchBytes(long rows, long headDim, long valueDim) {
+    return Calls.attentionScratchBytes(attentionGradScratchBytes, rows, headDim, valueDim);
   }
 
   /** Moves mapped memory that nobody writes into large pages; false if the system won't. */

@@ -11,9 +11,9 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * One constant handle per C signature, for {@link Calls} alone. Each has a class of its own, whose
- * initialiser makes it when it is first called: making a handle takes milliseconds at a process's
- * start, and no model calls all.
+ * One constant handle per C signature, for {@link Calls} and {@link GradientCalls} alone. Each has
+ * a class of its own, whose initialiser makes it when it is first called: making a handle takes
+ * milliseconds at a process's start, and no model calls all.
  */
 @SuppressWarnings("restricted")
 final class Handles {
@@ -73,7 +73,7 @@ final class Handles {
   }
 
   static final class LayerNorm {
-    static final MethodHandle HANDLE = handle(procedure("plppplllfll"));
+    static final MethodHandle HANDLE = handle(procedure("plppplppllfll"));
   }
 
   static final class Softmax {
@@ -106,6 +106,38 @@ final class Handles {
 
   static final class Rope {
     static final MethodHandle HANDLE = handle(procedure("ppplpllll"));
+  }
+
+  static final class CrossEntropy {
+    static final MethodHandle HANDLE = handle(procedure("ppllfppll"));
+  }
+
+  static final class CrossEntropyGrad {
+    static final MethodHandle HANDLE = handle(procedure("ppllfplfpplll"));
+  }
+
+  static final class NormGrad {
+    static final MethodHandle HANDLE = handle(procedure("ppppppppll"));
+  }
+
+  static final class JoinParts {
+    static final MethodHandle HANDLE = handle(procedure("pllpl"));
+  }
+
+  static final class GateGrad {
+    static final MethodHandle HANDLE = handle(procedure("ppppplll"));
+  }
+
+  static final class AttentionGrad {
+    static final MethodHandle HANDLE = handle(procedure("pppppppppppllllllp"));
+  }
+
+  static final class Dropout {
+    static final MethodHandle HANDLE = handle(procedure("ppllllf"));
+  }
+
+  static final class AdamW {
+    static final MethodHandle HANDLE = handle(procedure("pppppplfffff"));
   }
 
   static final class LargePages {

@@ -1,11 +1,15 @@
 package dev.quern.kernels.ffm;
 
 import dev.quern.core.memory.PageMover;
+import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.ReduceOp;
 import dev.quern.core.op.ScatterOp;
 import dev.quern.core.spi.Ceiling;
@@ -76,6 +80,11 @@ public final class NativeKernels implements KernelProvider {
       case AttentionOp.Rope _ -> RopeKernel.of(functions, s);
       case DataOp.Embedding _ -> EmbeddingKernel.of(functions, s);
       case BufferOp.CacheWrite _ -> CacheWriteKernel.of(functions, s);
+      case BufferOp.AdamW _ -> AdamWKernel.of(functions, s);
+      case LossOp op -> LossKernel.of(functions, op, s);
+      case NormGradOp op -> NormGradKernel.of(functions, op, s);
+      case AttentionGradOp.AttentionGrad op -> AttentionGradKernel.of(functions, op, s);
+      case DropoutOp.Dropout _ -> DropoutKernel.of(functions, s);
       case ReduceOp.Sum _ -> SumKernel.of(functions, s);
       case ScatterOp.IndexAdd _ -> IndexAddKernel.of(functions, s);
       default -> {

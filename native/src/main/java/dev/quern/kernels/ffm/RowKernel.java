@@ -9,11 +9,12 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Softmax and logSoftmax along the last axis, rmsNorm, layerNorm (without residuals); F32, F16 or
- * BF16 without gaps. Slices are whole rows, about {@link Elements#slice} elements.
+ * Softmax and logSoftmax along the last axis, rmsNorm, layerNorm; F32, F16 or BF16 without gaps.
+ * Slices are whole rows, about {@link Elements#slice} elements.
  */
 final class RowKernel implements Kernel {
   private final Functions.Function function;
@@ -31,7 +32,7 @@ final class RowKernel implements Kernel {
           case NormOp.Softmax(int axis) when axis == -1 -> "softmax";
           case NormOp.LogSoftmax(int axis) when axis == -1 -> "log_softmax";
           case NormOp.RmsNorm _ -> "rms_norm";
-          case NormOp.LayerNorm _ when !s.residuals() -> "layer_norm";
+          case NormOp.LayerNorm _ -> "layer_norm";
           default -> null;
         };
     if (symbol == null || !Elements.plain(s)) {
@@ -57,7 +58,7 @@ final class RowKernel implements Kernel {
     private final Slices y; // (rows, c)
     private final MemorySegment weight; // (c) or null pointer
     private final MemorySegment bias; // (c) or null pointer
-    private final MemorySegment inverse; // (rows) or null pointer
+    private final List<TensorView> statistics; // (rows) each, if they are wanted
     private final long rows;
     private final long c;
     private final DType type;
@@ -74,7 +75,7 @@ final class RowKernel implements Kernel {
       TensorView in = args.input(0);
       weight = args.inputs().size() > 1 ? args.input(1).base() : MemorySegment.NULL;
       bias = args.inputs().size() > 2 ? args.input(2).base() : MemorySegment.NULL;
-      inverse = args.outputs().size() > 1 ? args.outputs().get(1).base() : MemorySegment.NULL;
+      statistics = args.outputs().subList(1, args.outputs().size());
       c = in.shape().rank() == 0 ? 1 : in.shape().dim(-1);
       rows = c == 0 ? 0 : in.shape().elements() / c;
       type = in.dtype();
@@ -98,15 +99,31 @@ final class RowKernel implements Kernel {
       MemorySegment from = x.get(slice, type.bytes(row * c));
       MemorySegment to = y.get(slice, type.bytes(row * c));
       switch (op) {
-        case NormOp.RmsNorm(float eps) -> {
-          boolean kept = !inverse.equals(MemorySegment.NULL);
-          MemorySegment factors = kept ? inverse.asSlice(row * Float.BYTES) : inverse;
-          Calls.rmsNorm(function, from, weight, to, factors, count, c, eps, format, flow);
-        }
+        case NormOp.RmsNorm(float eps) ->
+            Calls.rmsNorm(function, from, weight, to, kept(0, row), count, c, eps, format, flow);
         case NormOp.LayerNorm(float eps) ->
-            Calls.layerNorm(function, from, weight, bias, to, count, c, eps, format, flow);
+            Calls.layerNorm(
+                function,
+                from,
+                weight,
+                bias,
+                to,
+                kept(0, row),
+                kept(1, row),
+                count,
+                c,
+                eps,
+                format,
+                flow);
         default -> Calls.softmax(function, from, to, count, c, format, flow);
       }
+    }
+
+    /** A statistic from a row on, or a null pointer. */
+    private MemorySegment kept(int i, long row) {
+      return statistics.isEmpty()
+          ? MemorySegment.NULL
+          : Segments.from(statistics.get(i).base(), row * Float.BYTES);
     }
   }
 }

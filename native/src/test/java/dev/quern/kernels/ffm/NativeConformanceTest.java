@@ -1,10 +1,15 @@
 package dev.quern.kernels.ffm;
 
+import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.DropoutOp;
+import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.ReduceOp;
 import dev.quern.core.op.ScatterOp;
@@ -91,7 +96,7 @@ class NativeConformanceTest {
         case NormOp.Softmax(int axis) -> axis == -1 && plain(s);
         case NormOp.LogSoftmax(int axis) -> axis == -1 && plain(s);
         case NormOp.RmsNorm _ -> plain(s);
-        case NormOp.LayerNorm _ -> plain(s) && !s.residuals();
+        case NormOp.LayerNorm _ -> plain(s);
         case AttentionOp.Rope _ -> s.inputs().getFirst() == ScalarType.F32 && s.allContiguous();
         case UnaryOp.Exp _, UnaryOp.Sigmoid _, UnaryOp.Silu _, UnaryOp.Gelu _ -> plain(s);
         case BinaryOp.Add _, BinaryOp.Mul _, BinaryOp.SwiGlu _, BinaryOp.GeGlu _ -> plain(s);
@@ -99,6 +104,12 @@ class NativeConformanceTest {
             WEIGHTS.contains(s.inputs().getFirst())
                 && rows(s.layouts().getFirst())
                 && s.layouts().get(1) == LayoutClass.CONTIGUOUS;
+        case ActivationGradOp _ -> plain(s);
+        case NormGradOp _ -> plain(s) && s.inputs().getFirst() == ScalarType.F32;
+        case LossOp.CrossEntropy op -> !op.weighted() && unrounded(s);
+        case LossOp.CrossEntropyGrad op -> !op.weighted() && unrounded(s);
+        case DropoutOp _, BufferOp.AdamW _ -> unrounded(s);
+        case AttentionGradOp.AttentionGrad _ -> attentionGrad(s);
         case BufferOp.CacheWrite _ -> rows(s.layouts().get(0)) && rows(s.layouts().get(1));
         case ReduceOp.Sum sum ->
             s.inputs().getFirst() == ScalarType.F32
@@ -153,6 +164,18 @@ class NativeConformanceTest {
       return in.getFirst() != ScalarType.F64
           && IntStream.range(0, 3).allMatch(i -> rows(s.layouts().get(i)))
           && (!op.hasMask() || in.get(3) == ScalarType.F32 || in.get(3) == ScalarType.BOOL);
+    }
+
+    /** F32 first, and nothing with gaps. */
+    private static boolean unrounded(KernelSignature s) {
+      return s.inputs().getFirst() == ScalarType.F32 && s.allContiguous();
+    }
+
+    private static boolean attentionGrad(KernelSignature s) {
+      int g = AttentionGradOp.AttentionGrad.gradientIndex(s.inputs().size());
+      return s.inputs().getFirst() == ScalarType.F32
+          && s.inputs().get(1) == ScalarType.F32
+          && IntStream.of(0, 1, 2, g).allMatch(i -> rows(s.layouts().get(i)));
     }
 
     private static boolean cast(DType from, DType to) {
