@@ -46,7 +46,7 @@ typedef struct workspace {
     float *p;         /* (ROWS, KEYS) */
     float *ds;        /* (ROWS, KEYS): g . v first */
     float *lines;     /* (NR, head_dim or value_dim) */
-    float *log;       /* (group, queries) log-sum-exp in units of log 2, inf where a row sees nothing */
+    float *log;       /* (group, queries) log-sum-exp, inf where a row sees nothing */
     float *dot;       /* (group, queries) g . y */
 } workspace;
 
@@ -134,27 +134,27 @@ QUERN_INLINE void weigh(float *p, float *ds, const float *mask, const quern_atte
                         float log, float dot) {
     float added[KEYS];
     const int capped = a->soft_cap > 0.0f;
-    const vf unit = v_set1(capped ? a->scale / a->soft_cap : a->scale * LOG2_E);
-    const vf cap = v_set1(a->soft_cap * LOG2_E);
-    const vf shift = v_set1(log);
-    const vf mean = v_set1(dot);
     const vf scale = v_set1(a->scale);
+    const vf unit = v_set1(a->scale / a->soft_cap);
+    const vf cap = v_set1(a->soft_cap);
+    const vf shift = v_set1(-log);
+    const vf mean = v_set1(dot);
     const int64_t first = from / VL * VL;
     for (int64_t i = first; mask && i < round_up(to, VL); i++) {
-        added[i] = i >= from && i < to ? mask[i * a->mask_key] * LOG2_E : 0.0f;
+        added[i] = i >= from && i < to ? mask[i * a->mask_key] - log : 0.0f;
     }
     for (int64_t i = first; i < to; i += VL) {
-        vf s = v_load(p + i) * unit;
+        vf s = v_load(p + i);
+        vf factor = scale;
         vf slope = scale;
         if (capped) {
-            const vf t = v_tanh(s);
-            s = t * cap;
-            slope = scale * (v_set1(1.0f) - t * t);
+            s = v_tanh(s * unit);
+            factor = cap;
+            slope = scale * (v_set1(1.0f) - s * s);
         }
-        if (mask) {
-            s = s + v_load(added + i);
-        }
-        const vf e = v_exp2_negative(s - shift);
+        /* The difference in one step: rounding a large score first would be an error of the probability. */
+        const vf x = v_fma(s, factor, mask ? v_load(added + i) : shift);
+        const vf e = v_exp2_negative(x * v_set1(LOG2_E));
         v_store(p + i, e);
         v_store(ds + i, e * (v_load(ds + i) - mean) * slope);
     }
@@ -251,7 +251,7 @@ static void prepare(const operands *o, const workspace *w, const float *y, const
             }
             const float log = lse[t * a->lse_query + h * a->lse_head];
             w->dot[h * a->queries + t] = v_sum(sum);
-            w->log[h * a->queries + t] = log == -INFINITY ? INFINITY : log * LOG2_E;
+            w->log[h * a->queries + t] = log == -INFINITY ? INFINITY : log;
             memset(o->dq + t * o->dq_query + h * a->head_dim, 0, (size_t)a->head_dim * sizeof(float));
         }
     }

@@ -172,8 +172,9 @@ final class GradientCases {
     for (LayoutKind kind : List.of(LayoutKind.CONTIGUOUS, LayoutKind.ROWS)) {
       for (long tk : new long[] {5, 17}) {
         List<Operand> in = new ArrayList<>();
-        in.add(s.of(t, kind, Mix.PLAIN, 2, 3, 4, 16));
-        in.add(s.of(t, kind, Mix.PLAIN, 2, tk, 2, 16));
+        // Deviations that leave the softmax unsure: else p (dP − D) is nothing but rounding.
+        in.add(s.of(t, kind, Mix.PLAIN, 0.3, 2, 3, 4, 16));
+        in.add(s.of(t, kind, Mix.PLAIN, 0.3, 2, tk, 2, 16));
         in.add(s.of(t, kind, Mix.PLAIN, 2, tk, 2, 8));
         if (op.hasMask()) {
           in.add(s.of(ScalarType.BOOL, kind, Mix.PLAIN, 2, 1, 3, tk));
