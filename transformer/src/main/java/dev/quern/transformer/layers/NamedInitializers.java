@@ -85,8 +85,7 @@ final class NamedInitializers {
         new Entry(
             List.of("deviation", "layers"),
             s -> {
-              s.need("layers", 1, ANY);
-              double layers = (double) s.count("layers", 1, 1);
+              double layers = (double) s.needCount("layers", 1);
               double deviation = s.get("deviation", 0.02, 0, ANY) / Math.sqrt(2 * layers);
               return (e, type, seed, dims) -> normal(e, type, seed, 0, dims).mul(deviation);
             }));

@@ -62,8 +62,8 @@ public final class NamedSettings {
     T found = table.get(name);
     if (found == null) {
       throw error.apply(
-          "[%s] there is no '%s'; there are %s"
-              .formatted(kind, name, String.join(", ", table.keySet())));
+          "[%s] there is no %s '%s'; there are %s"
+              .formatted(kind, kind, name, String.join(", ", table.keySet())));
     }
     return found;
   }
@@ -98,9 +98,7 @@ public final class NamedSettings {
    * @return as given
    */
   public double need(String key, double least, double most) {
-    if (!values.containsKey(key)) {
-      throw error.apply("[%s] the setting '%s' is missing; give it".formatted(of, key));
-    }
+    given(key);
     return get(key, 0, least, most);
   }
 
@@ -140,5 +138,23 @@ public final class NamedSettings {
           "[%s] %s is %s; it is a whole number, at least %d".formatted(of, key, value, least));
     }
     return (long) (double) value;
+  }
+
+  /**
+   * A whole number that must be given.
+   *
+   * @param key its name
+   * @param least the smallest that is allowed
+   * @return as given
+   */
+  public long needCount(String key, long least) {
+    given(key);
+    return count(key, 0, least);
+  }
+
+  private void given(String key) {
+    if (!values.containsKey(key)) {
+      throw error.apply("[%s] the setting '%s' is missing; give it".formatted(of, key));
+    }
   }
 }

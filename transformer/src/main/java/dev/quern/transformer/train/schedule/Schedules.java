@@ -1,10 +1,10 @@
 package dev.quern.transformer.train.schedule;
 
+import dev.quern.transformer.settings.NamedSettings;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * Schedules by name, with settings as a configuration has them.
@@ -31,9 +31,9 @@ public final class Schedules {
   private static final Map<String, List<String>> KEYS = keys();
 
   private final String name;
-  private final Map<String, Double> settings;
+  private final NamedSettings settings;
 
-  private Schedules(String name, Map<String, Double> settings) {
+  private Schedules(String name, NamedSettings settings) {
     this.name = name;
     this.settings = settings;
   }
@@ -86,27 +86,14 @@ public final class Schedules {
    * @throws ScheduleException for a name or setting that is unknown, missing or out of range
    */
   public static Schedule of(String name, Map<String, Double> settings) {
-    List<String> own = KEYS.get(name);
-    if (own == null) {
-      throw new ScheduleException(
-          "[schedule] there is no schedule '"
-              + name
-              + "'; there are "
-              + String.join(", ", names()));
-    }
-    Set<String> known = new TreeSet<>(own);
+    List<String> own = NamedSettings.find("schedule", name, KEYS, ScheduleException::new);
+    List<String> known = new ArrayList<>(own);
     known.add("peak");
     if (!name.equals("one_cycle")) {
       known.addAll(WARMUP);
     }
-    for (String key : settings.keySet()) {
-      if (!known.contains(key)) {
-        throw new ScheduleException(
-            "[%s] there is no setting '%s'; there are %s"
-                .formatted(name, key, String.join(", ", known)));
-      }
-    }
-    return new Schedules(name, settings).build();
+    return new Schedules(name, NamedSettings.check(name, settings, known, ScheduleException::new))
+        .build();
   }
 
   private Schedule build() {
@@ -114,34 +101,33 @@ public final class Schedules {
     if (name.equals("one_cycle")) {
       return new OneCycle(
           peak,
-          count("steps", need("steps")),
+          steps(),
           get("rising", 0.3),
-          flag("cosine", 1) == 1,
+          settings.flag("cosine", true),
           get("initial_divisor", 25),
           get("final_divisor", 1e4),
           get("base_momentum", 0.85),
           get("max_momentum", 0.95));
     }
-    long warmup = count("warmup", get("warmup", 0));
+    long warmup = settings.count("warmup", 0, 0);
     Schedule after =
         switch (name) {
           case "linear" -> new Linear(peak, get("floor", 0), rest(warmup));
           case "cosine" -> new Cosine(peak, get("floor", 0), rest(warmup), get("cycles", 0.5));
           case "inverse_sqrt" ->
-              new InverseSquareRoot(
-                  peak, count("timescale", get("timescale", (double) Math.max(1, warmup))));
+              new InverseSquareRoot(peak, settings.count("timescale", Math.max(1, warmup), 0));
           case "exponential" ->
-              new Exponential(peak, need("factor"), count("every", get("every", 1)));
+              new Exponential(peak, need("factor"), settings.count("every", 1, 0));
           default -> new Constant(peak);
         };
     double from = get("warmup_from", 0);
-    int ahead = flag("warmup_ahead", 0);
+    int ahead = settings.flag("warmup_ahead", false) ? 1 : 0;
     return warmup == 0 ? after : new Warmup(warmup, from, ahead, after);
   }
 
   /** Steps after the warm-up. */
   private long rest(long warmup) {
-    long steps = count("steps", need("steps"));
+    long steps = steps();
     if (steps <= warmup) {
       throw new ScheduleException(
           "[%s] warmup=%d leaves none of steps=%d; steps is the whole run, warm-up included"
@@ -150,31 +136,16 @@ public final class Schedules {
     return steps - warmup;
   }
 
+  /** Any number: the schedules check theirs themselves. */
   private double get(String key, double otherwise) {
-    return settings.getOrDefault(key, otherwise);
+    return settings.get(key, otherwise, Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY);
   }
 
   private double need(String key) {
-    Double value = settings.get(key);
-    if (value == null) {
-      throw new ScheduleException("[" + name + "] the setting '" + key + "' is missing; give it");
-    }
-    return value;
+    return settings.need(key, Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY);
   }
 
-  private long count(String key, double value) {
-    if (value < 0 || value != Math.rint(value) || value > 1L << 53) {
-      throw new ScheduleException(
-          "[%s] %s is %s; it is a whole number, at least 0".formatted(name, key, value));
-    }
-    return (long) value;
-  }
-
-  private int flag(String key, int otherwise) {
-    double value = get(key, otherwise);
-    if (value != 0 && value != 1) {
-      throw new ScheduleException("[%s] %s is %s; it takes 0 or 1".formatted(name, key, value));
-    }
-    return (int) value;
+  private long steps() {
+    return settings.needCount("steps", 0);
   }
 }

@@ -13,8 +13,8 @@
  *     "steps", 2000.0));
  * }
  *
- * <p>Allowed imports: java.base, JSpecify, and of the core {@code dev.quern.core.type} (its
- * errors).
+ * <p>Allowed imports: java.base, JSpecify, the module's settings, and of the core {@code
+ * dev.quern.core.type} (its errors).
  */
 @NullMarked
 package dev.quern.transformer.train.schedule;

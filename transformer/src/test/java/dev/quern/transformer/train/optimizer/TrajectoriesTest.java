@@ -1,6 +1,7 @@
 package dev.quern.transformer.train.optimizer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -53,7 +54,7 @@ class TrajectoriesTest {
         tests.add(DynamicTest.dynamicTest(title, () -> new Run(folder, model, run).check()));
       }
     }
-    assertTrue(tests.size() >= 10, "too few runs: " + tests.size());
+    assertFalse(folders.isEmpty(), "there are no models");
     return tests.stream();
   }
 
