@@ -13,6 +13,7 @@ module dev.quern.transformer {
   exports dev.quern.transformer.data;
   exports dev.quern.transformer.decode;
   exports dev.quern.transformer.evaluate;
+  exports dev.quern.transformer.export;
   exports dev.quern.transformer.families;
   exports dev.quern.transformer.layers;
   exports dev.quern.transformer.model;

@@ -21,7 +21,8 @@ class ArchitectureTest {
         .step("train", "model", "data", "evaluate", "settings")
         .step("serve", "train")
         .step("compress")
-        .step("cli", "serve", "compress")
+        .step("export", "model", "compress")
+        .step("cli", "serve", "export")
         .check();
   }
 

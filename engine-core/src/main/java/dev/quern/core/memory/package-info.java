@@ -1,6 +1,6 @@
 /**
  * Who owns memory and until when: storages, lifetimes, scopes, the cache of recycled segments, and
- * mapped files.
+ * mapped files; and where a jar's files are put so that they can be mapped.
  *
  * <p>All numeric memory is off-heap and 64-byte aligned. Nothing here knows of operations.
  *

@@ -7,6 +7,7 @@ import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.FieldException;
 import dev.quern.transformer.model.ModelOptions;
+import dev.quern.transformer.model.Task;
 import dev.quern.transformer.model.TextGenerator;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -39,7 +40,8 @@ import picocli.CommandLine.Spec;
           + " error. Without --temp, --top-k, --top-p and --min-p it is greedy: it takes the"
           + " likeliest token. With any of them it samples, and what is not given takes the"
           + " model's default (generation_config.json, as in the library)."
-    })
+    },
+    modelTransformer = ModelMixin.ModelHasDefault.class)
 final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
@@ -122,6 +124,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     long started = System.nanoTime();
+    model.useDefault(Task.TEXT_GENERATION);
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT)) {
       int context = open.decoder().dimensions().contextLength();
       GenerationOptions options = options(TextGenerator.of(open), context);

@@ -7,9 +7,12 @@ import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.Model;
 import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.model.Models;
+import dev.quern.transformer.model.Task;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -26,7 +29,23 @@ final class ModelMixin {
       required = true,
       paramLabel = "MODEL",
       description = "A GGUF file or a Hugging Face folder.")
-  private Path model;
+  private @Nullable Path model;
+
+  /** Makes the model optional, and says that there is a default. */
+  static final class ModelHasDefault implements CommandLine.IModelTransformer {
+    @Override
+    public CommandSpec transform(CommandSpec command) {
+      OptionSpec model = command.findOption("--model");
+      command.remove(model);
+      return command.addOption(
+          OptionSpec.builder(model)
+              .required(false)
+              .description(
+                  "A GGUF file or a Hugging Face folder (default: the model that comes with"
+                      + " Quern).")
+              .build());
+    }
+  }
 
   @Option(
       names = {"-t", "--threads"},
@@ -70,9 +89,19 @@ final class ModelMixin {
     return cacheType != null;
   }
 
-  /** The model's file or folder. */
+  /** The model's file or folder; for commands that require one, or ask {@link #isGiven}. */
   Path path() {
+    if (model == null) {
+      throw new ParameterException(mixee.commandLine(), "Missing required option: '--model=MODEL'");
+    }
     return model;
+  }
+
+  /** Takes the model that comes with Quern for a task, if none is given. */
+  void useDefault(Task task) {
+    if (model == null) {
+      model = Models.defaultPath(task);
+    }
   }
 
   /** How many threads compute. */
@@ -83,12 +112,12 @@ final class ModelMixin {
 
   /** Opens the model; closing it closes all. */
   Model open(ModelOptions options) {
-    return Models.open(model, described(options));
+    return Models.open(path(), described(options));
   }
 
   /** Opens the model as a generator of text; closing it closes all. */
   CausalLanguageModel openCausal(ModelOptions options) {
-    return Models.openCausal(model, described(options));
+    return Models.openCausal(path(), described(options));
   }
 
   private ModelOptions described(ModelOptions options) {

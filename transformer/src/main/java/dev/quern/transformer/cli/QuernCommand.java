@@ -63,6 +63,7 @@ public final class QuernCommand {
   private static Map<String, Class<?>> commands() {
     Map<String, Class<?>> all = new LinkedHashMap<>();
     all.put("generate", GenerateCommand.class);
+    all.put("classify", ClassifyCommand.class);
     all.put("logits", LogitsCommand.class);
     all.put("tokenize", TokenizeCommand.class);
     all.put("detokenize", DetokenizeCommand.class);
@@ -72,6 +73,7 @@ public final class QuernCommand {
     all.put("perplexity", PerplexityCommand.class);
     all.put("inspect", InspectCommand.class);
     all.put("quantize", QuantizeCommand.class);
+    all.put("export", ExportCommand.class);
     all.put("devices", DevicesCommand.class);
     all.put("bench", BenchCommand.class);
     all.put("help", HelpCommand.class);

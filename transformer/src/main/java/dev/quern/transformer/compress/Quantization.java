@@ -2,16 +2,19 @@ package dev.quern.transformer.compress;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.TensorInfo;
+import dev.quern.core.io.TensorSource;
 import dev.quern.core.io.gguf.GgufFile;
 import dev.quern.core.io.gguf.GgufMetadata;
 import dev.quern.core.io.gguf.GgufType;
 import dev.quern.core.io.gguf.GgufValue;
 import dev.quern.core.io.gguf.GgufWriter;
+import dev.quern.core.op.Tensor;
 import dev.quern.core.reference.BlockCodecs;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -48,10 +52,6 @@ public record Quantization(DType type) {
   private static final int QUANTIZATION_VERSION = 2;
 
   private static final Pattern LAYER = Pattern.compile("blk\\.(\\d{1,9})\\.");
-
-  /** The order in which llama.cpp writes tensors, so that the same weights give the same file. */
-  private static final Comparator<TensorInfo> BY_LAYER_AND_NAME =
-      Comparator.<TensorInfo>comparingInt(t -> layer(t.name())).thenComparing(TensorInfo::name);
 
   /**
    * What was done.
@@ -104,10 +104,10 @@ public record Quantization(DType type) {
       GgufWriter writer = new GgufWriter();
       metadata(file.metadata(), writer);
       List<TensorInfo> tensors = new ArrayList<>(file.tensors().values());
-      tensors.sort(BY_LAYER_AND_NAME);
+      tensors.sort(Comparator.comparing(TensorInfo::name, order()));
       for (TensorInfo t : tensors) {
         DType target = target(t);
-        if (isMatrix(t) && target != type) {
+        if (isMatrix(t.name(), t.shape()) && target != type) {
           fallbacks.put(t.name(), target);
         }
         writer.tensor(
@@ -115,7 +115,7 @@ public record Quantization(DType type) {
             new TensorSpec(target, t.shape()),
             sink -> {
               eachTensor.accept(t);
-              new RowConverter(engine, file, t.name(), target).writeTo(sink);
+              converted(engine, file, t.name(), target).writeTo(sink);
             });
       }
       writer.write(out);
@@ -124,11 +124,64 @@ public record Quantization(DType type) {
         in.toFile().length(), out.toFile().length(), Collections.unmodifiableMap(fallbacks));
   }
 
-  /** All of the old metadata, and at its end, where llama.cpp puts them too, what has changed. */
+  /**
+   * What a file of this type says about itself, at the end of its metadata, where llama.cpp puts it
+   * too.
+   *
+   * @return {@code general.quantization_version} and {@code general.file_type}
+   */
+  public Map<String, GgufValue> metadata() {
+    Map<String, GgufValue> pairs = new LinkedHashMap<>();
+    pairs.put("general.quantization_version", integer(QUANTIZATION_VERSION));
+    pairs.put("general.file_type", integer(FILE_TYPES.getOrDefault(type, 0)));
+    return pairs;
+  }
+
+  /**
+   * The type that a tensor of a new GGUF file takes.
+   *
+   * @param name as GGUF spells it
+   * @param shape of any rank
+   * @return this type for matrices, or the next one that fits; F32 for everything else
+   */
+  public DType typeOf(String name, Shape shape) {
+    return isMatrix(name, shape) ? fitting(shape) : ScalarType.F32;
+  }
+
+  /**
+   * Brings tensors into the order in which llama.cpp writes them, so that the same weights give the
+   * same file: those of no block, then block by block, each by name.
+   *
+   * @return compares names as GGUF spells them
+   */
+  public static Comparator<String> order() {
+    return Comparator.<String>comparingInt(Quantization::layer).thenComparing(name -> name);
+  }
+
+  /**
+   * The bytes of a tensor in another element type.
+   *
+   * @param engine its threads do the work
+   * @param source the file the tensor comes from, for messages
+   * @param name of the tensor, for messages
+   * @param values gives the tensor when its turn has come, inside a scope
+   * @param target the wanted type
+   * @return writes them some rows at a time; throws {@link NotSupportedException} for NaN or
+   *     infinity that the target can't hold
+   */
+  public static TensorSource converted(
+      Engine engine, String source, String name, Supplier<Tensor> values, DType target) {
+    return new RowConverter(engine, source, name, values, target);
+  }
+
+  private static TensorSource converted(Engine engine, GgufFile file, String name, DType target) {
+    Supplier<Tensor> stored = () -> engine.wrap(file.storage(name), file.spec(name));
+    return converted(engine, file.path().toString(), name, stored, target);
+  }
+
+  /** All of the old metadata, and at its end what has changed. */
   private void metadata(GgufMetadata from, GgufWriter writer) {
-    Map<String, GgufValue> changed = new LinkedHashMap<>();
-    changed.put("general.quantization_version", integer(QUANTIZATION_VERSION));
-    changed.put("general.file_type", integer(FILE_TYPES.getOrDefault(type, 0)));
+    Map<String, GgufValue> changed = metadata();
     from.asMap()
         .forEach(
             (key, value) -> {
@@ -149,9 +202,8 @@ public record Quantization(DType type) {
     return m.lookingAt() ? Integer.parseInt(m.group(1)) : -1;
   }
 
-  private static boolean isMatrix(TensorInfo t) {
-    String name = t.name();
-    return t.shape().rank() >= 2
+  private static boolean isMatrix(String name, Shape shape) {
+    return shape.rank() >= 2
         && name.endsWith("weight")
         && !name.endsWith("_norm.weight")
         && !name.equals("position_embd.weight")
@@ -159,7 +211,7 @@ public record Quantization(DType type) {
   }
 
   private DType target(TensorInfo t) {
-    if (!isMatrix(t) || t.dtype() == type) {
+    if (!isMatrix(t.name(), t.shape()) || t.dtype() == type) {
       return t.dtype();
     }
     if (t.dtype().isBlock()) {
@@ -170,7 +222,12 @@ public record Quantization(DType type) {
               + t.typeName()
               + " already, and rounding twice loses quality; start from an F32, F16 or BF16 file");
     }
-    long row = t.shape().dim(-1);
+    return fitting(t.shape());
+  }
+
+  /** This type, or the next one whose blocks the rows fill. */
+  private DType fitting(Shape shape) {
+    long row = shape.dim(-1);
     if (row % type.blockLength() == 0) {
       return type;
     }

@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A JSON object that knows where it stands, so that an error can say so. Immutable. */
-public final class JsonRow {
+public final class JsonRow implements Row {
   private final String place;
   private final ObjectNode node;
 
@@ -16,23 +16,12 @@ public final class JsonRow {
     this.node = node;
   }
 
-  /**
-   * Whether a field is there, and not null.
-   *
-   * @param field its name
-   * @return true if it has a value
-   */
+  @Override
   public boolean has(String field) {
     return node.hasNonNull(field);
   }
 
-  /**
-   * A text.
-   *
-   * @param field its name
-   * @return the value
-   * @throws FormatException if it is missing or something else
-   */
+  @Override
   public String text(String field) {
     JsonNode value = need(field, "a text");
     if (!value.isTextual()) {
@@ -41,24 +30,12 @@ public final class JsonRow {
     return value.textValue();
   }
 
-  /**
-   * A whole number, such as a label.
-   *
-   * @param field its name
-   * @return the value
-   * @throws FormatException if it is missing or something else
-   */
+  @Override
   public int integer(String field) {
     return integer(field, need(field, "a whole number"));
   }
 
-  /**
-   * A number.
-   *
-   * @param field its name
-   * @return the value
-   * @throws FormatException if it is missing or something else
-   */
+  @Override
   public double number(String field) {
     JsonNode value = need(field, "a number");
     if (!value.isNumber()) {
@@ -67,13 +44,7 @@ public final class JsonRow {
     return value.doubleValue();
   }
 
-  /**
-   * A list of whole numbers, such as token ids.
-   *
-   * @param field its name
-   * @return the values
-   * @throws FormatException if it is missing or something else
-   */
+  @Override
   public int[] integers(String field) {
     JsonNode list = list(field, "a list of whole numbers");
     int[] values = new int[list.size()];

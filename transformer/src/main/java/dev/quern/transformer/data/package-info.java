@@ -17,12 +17,14 @@
  * }
  * }
  *
- * <p>Another kind of file, such as Arrow, is another {@code Dataset}: nothing else changes.
+ * <p>Rows of JSON Lines ({@link dev.quern.transformer.data.JsonLines}) and of Arrow files ({@link
+ * dev.quern.transformer.data.ArrowRows}) are read alike, as {@link dev.quern.transformer.data.Row}.
+ * Another kind of file is another {@code Dataset}: nothing else changes.
  *
  * <p>Allowed imports: java.base, Jackson, JSpecify, and of the core {@code dev.quern.core.type}
- * (its errors), {@code dev.quern.core.io} (atomic files), {@code dev.quern.core.memory.MappedFile}
- * and {@code dev.quern.core.op.Philox}. The package stands alone: texts become ids by a function
- * that the caller gives, such as a tokenizer's {@code encode}.
+ * (its errors), {@code dev.quern.core.io} (atomic files, Arrow), {@code
+ * dev.quern.core.memory.MappedFile} and {@code dev.quern.core.op.Philox}. The package stands alone:
+ * texts become ids by a function that the caller gives, such as a tokenizer's {@code encode}.
  */
 @NullMarked
 package dev.quern.transformer.data;

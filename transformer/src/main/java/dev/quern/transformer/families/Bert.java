@@ -25,8 +25,9 @@ import org.jspecify.annotations.Nullable;
  * of bidirectional attention and a GELU feed-forward layer. With its masked-language head where the
  * checkpoint has one; the pooler is not used.
  *
- * <p>A GGUF file does not say which GELU it wants; llama.cpp takes the tanh formula, and so does
- * this. {@code config.json} does say.
+ * <p>Most GGUF files do not say which GELU they want; llama.cpp takes the tanh formula, and so does
+ * this. {@code config.json} does say, and so do files that Quern exports ({@code
+ * bert.hidden_activation}).
  */
 public final class Bert implements Encoder {
 
@@ -74,7 +75,7 @@ public final class Bert implements Encoder {
           s.positive(p + "feed_forward_length"),
           s.number(p + "attention.layer_norm_epsilon"),
           s.positive(p + "context_length"),
-          Activation.GELU_TANH,
+          Activations.of(s, p + "hidden_activation", "gelu_new"),
           true);
     }
 

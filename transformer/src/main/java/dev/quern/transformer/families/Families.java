@@ -15,7 +15,7 @@ public final class Families {
               "llama", Llama::load,
               "mistral", Llama::load,
               "gpt2", Gpt2::load,
-              "bert", Bert::load));
+              "bert", BertClassifier::loadAny));
 
   private static final Map<String, Function<ModelShape, Map<String, Object>>> NEW =
       new TreeMap<>(
@@ -49,7 +49,7 @@ public final class Families {
    * Loads a model of any family.
    *
    * @param weights of a checkpoint; they stay open while the model is used
-   * @return a {@link Decoder} or an {@link Encoder}
+   * @return a {@link Decoder}, an {@link Encoder} or a {@link Classifier}
    * @throws NotSupportedException if there is no such family; names those there are; or if the
    *     folder's weights are quantised
    * @throws dev.quern.core.type.FormatException if settings or tensors are missing or wrong

@@ -3,7 +3,7 @@ package dev.quern.transformer.families;
 import dev.quern.core.op.Tensor;
 import java.util.Map;
 
-/** A loaded network, whatever its family: {@link Decoder} or {@link Encoder}. */
+/** A loaded network, whatever its family: {@link Decoder}, {@link Encoder}, {@link Classifier}. */
 public interface Family {
   /**
    * The family's name.

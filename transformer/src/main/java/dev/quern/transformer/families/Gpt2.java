@@ -64,7 +64,7 @@ public final class Gpt2 {
           s.positive(p + "feed_forward_length"),
           s.number(p + "attention.layer_norm_epsilon"),
           s.positive(p + "context_length"),
-          Activation.GELU_TANH,
+          Activations.of(s, p + "hidden_activation", "gelu_new"),
           !w.contains("output.weight"));
     }
 

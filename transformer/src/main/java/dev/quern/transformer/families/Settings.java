@@ -184,6 +184,40 @@ public final class Settings {
   }
 
   /**
+   * Texts, which must be there.
+   *
+   * @param key their key
+   * @return the texts, at least one
+   * @throws FormatException if it is missing, or no list of texts
+   */
+  public List<String> texts(String key) {
+    if (values.apply(key) instanceof List<?> list
+        && !list.isEmpty()
+        && list.stream().allMatch(String.class::isInstance)) {
+      return list.stream().map(String.class::cast).toList();
+    }
+    throw wrong(key, "a list of texts");
+  }
+
+  /**
+   * How many settings an object has.
+   *
+   * @param key its key
+   * @return their number; 0 if the key is missing
+   * @throws FormatException if it is there and no object
+   */
+  public int size(String key) {
+    Object v = values.apply(key);
+    if (v == null) {
+      return 0;
+    }
+    if (v instanceof Map<?, ?> m) {
+      return m.size();
+    }
+    throw wrong(key, "an object");
+  }
+
+  /**
    * Nested settings.
    *
    * @param key their key

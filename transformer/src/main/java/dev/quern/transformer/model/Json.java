@@ -150,6 +150,14 @@ final class Json {
     throw wrong(field, "an object", v);
   }
 
+  /** Texts by name, as an object holds them. */
+  static Map<String, String> textsByName(JsonNode node, String field) {
+    ObjectNode all = object(field, node.path(field));
+    Map<String, String> texts = new LinkedHashMap<>();
+    all.fieldNames().forEachRemaining(name -> texts.put(name, text(all, name)));
+    return texts;
+  }
+
   static List<Integer> integers(JsonNode node, String field) {
     List<Integer> list = new ArrayList<>();
     for (JsonNode v : list(node, field)) {

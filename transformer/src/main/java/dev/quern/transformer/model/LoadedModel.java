@@ -15,7 +15,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** What all models opened from a checkpoint share: ownership, locking, checks. */
-abstract sealed class LoadedModel implements Model permits CausalLanguageModel, EncoderModel {
+abstract sealed class LoadedModel implements Model
+    permits CausalLanguageModel, ClassifierModel, EncoderModel {
   /**
    * What a model is made of; it owns them.
    *

@@ -7,6 +7,7 @@ import dev.quern.core.type.FormatException;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.families.Checkpoint;
+import dev.quern.transformer.families.Classifier;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.families.Encoder;
 import dev.quern.transformer.families.Families;
@@ -19,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +48,8 @@ public final class Models {
    *
    * @param path a GGUF file, or a Hugging Face folder (config.json, safetensors, tokenizer.json)
    * @param options engine, cache, tokenizer
-   * @return a {@link CausalLanguageModel} or an {@link EncoderModel}, to be closed
+   * @return a {@link CausalLanguageModel}, a {@link ClassifierModel} or an {@link EncoderModel}, to
+   *     be closed
    * @throws FormatException if it is neither, or damaged
    * @throws dev.quern.core.type.NotSupportedException if its architecture, or what its settings ask
    *     for, is not supported
@@ -70,6 +73,8 @@ public final class Models {
                 card(checkpoint, d.family(), Task.TEXT_GENERATION),
                 d,
                 cacheDType(options, engine, checkpoint));
+        case Classifier c ->
+            new ClassifierModel(parts, card(checkpoint, c.family(), Task.TEXT_CLASSIFICATION), c);
         case Encoder e -> {
           Task task = e.hasLogits() ? Task.MASK_FILLING : Task.TEXT_EMBEDDING;
           yield new EncoderModel(
@@ -77,12 +82,50 @@ public final class Models {
         }
         default ->
             throw new IllegalStateException(
-                "family '" + family.family() + "' is neither a Decoder nor an Encoder");
+                "family '" + family.family() + "' is no Decoder, Classifier or Encoder");
       };
     } catch (RuntimeException e) {
       LoadedModel.close(options.engine() == null ? engine : null, checkpoint, weights);
       throw e;
     }
+  }
+
+  /**
+   * Opens the model that comes with Quern for a task.
+   *
+   * @param task {@link Task#TEXT_GENERATION} or {@link Task#TEXT_CLASSIFICATION}
+   * @return the model, to be closed
+   * @throws dev.quern.core.type.NotSupportedException if there is none for the task
+   * @throws java.io.UncheckedIOException if it can't be unpacked; says where and why
+   */
+  public static Model openDefault(Task task) {
+    return openDefault(task, ModelOptions.DEFAULT);
+  }
+
+  /**
+   * Opens the model that comes with Quern for a task.
+   *
+   * @param task {@link Task#TEXT_GENERATION} or {@link Task#TEXT_CLASSIFICATION}
+   * @param options engine, cache, tokenizer
+   * @return the model, to be closed
+   * @throws dev.quern.core.type.NotSupportedException if there is none for the task
+   * @throws java.io.UncheckedIOException if it can't be unpacked; says where and why
+   */
+  public static Model openDefault(Task task, ModelOptions options) {
+    return open(defaultPath(task), options);
+  }
+
+  /**
+   * The GGUF file of the model that comes with Quern for a task. From a jar it is unpacked first,
+   * once, into the folder of {@code -Dquern.cache.dir}, else the user's cache.
+   *
+   * @param task {@link Task#TEXT_GENERATION} or {@link Task#TEXT_CLASSIFICATION}
+   * @return the file, not to be changed
+   * @throws dev.quern.core.type.NotSupportedException if there is none for the task
+   * @throws java.io.UncheckedIOException if it can't be unpacked; says where and why
+   */
+  public static Path defaultPath(Task task) {
+    return DefaultModels.path(task);
   }
 
   /**
@@ -143,13 +186,15 @@ public final class Models {
   }
 
   private static ModelCard card(Checkpoint checkpoint, String family, Task task) {
+    Optional<ModelCard> own = ModelCard.in(checkpoint);
+    if (own.isPresent()) {
+      return own.get().with(family, task);
+    }
     Settings s = checkpoint.settings();
     boolean gguf = checkpoint.format() == Checkpoint.Format.GGUF;
-    String fileName = String.valueOf(checkpoint.path().toAbsolutePath().normalize().getFileName());
-    String name = gguf ? s.text("general.name", fileName) : s.text("_name_or_path", "");
     String version = s.text(gguf ? "general.version" : "version", "0.0.0");
     return new ModelCard(
-        name.isBlank() ? fileName : name,
+        ModelCard.nameOf(checkpoint),
         version.matches("\\d+\\.\\d+\\.\\d+") ? version : "0.0.0",
         family,
         task,

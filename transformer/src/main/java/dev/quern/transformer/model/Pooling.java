@@ -12,9 +12,12 @@ import java.util.List;
  * How an encoder's makers made one vector of its hidden states: GGUF's {@code pooling_type}, or
  * sentence-transformers' {@code 1_Pooling/config.json}.
  */
-final class Pooling {
+public final class Pooling {
   static final String MEAN = "mean";
   static final String CLS = "cls";
+
+  /** GGUF's number for models whose pooled vector goes into a classifier. */
+  public static final int RANK = 4;
 
   /** GGUF's numbers: none, mean, cls, last, rank. */
   private static final List<String> GGUF_TYPES = List.of("none", MEAN, CLS, "last", "rank");
@@ -39,10 +42,20 @@ final class Pooling {
    * @throws NotSupportedException if it says anything else
    * @throws dev.quern.core.type.FormatException if its settings are damaged
    */
-  static String of(Checkpoint checkpoint) {
+  public static String of(Checkpoint checkpoint) {
     return checkpoint.format() == Checkpoint.Format.GGUF
         ? ofGguf(checkpoint.settings(), checkpoint.architecture() + ".pooling_type")
         : ofFolder(checkpoint.path().resolve("1_Pooling").resolve("config.json"));
+  }
+
+  /**
+   * GGUF's number for a default of the parameter {@code pooling}.
+   *
+   * @param pooling mean or cls
+   * @return what {@code pooling_type} is then
+   */
+  public static int number(String pooling) {
+    return GGUF_TYPES.indexOf(pooling);
   }
 
   private static String ofGguf(Settings s, String key) {

@@ -8,6 +8,8 @@ public enum Task {
   TEXT_GENERATION,
   /** Fills masked words in. */
   MASK_FILLING,
+  /** Says which label a text has. */
+  TEXT_CLASSIFICATION,
   /** Turns a text into a vector. */
   TEXT_EMBEDDING;
 

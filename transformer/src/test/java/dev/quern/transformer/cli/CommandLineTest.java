@@ -331,6 +331,8 @@ class CommandLineTest {
         "perplexity",
         "inspect",
         "quantize",
+        "export",
+        "classify",
         "devices",
         "bench"
       })
@@ -341,7 +343,8 @@ class CommandLineTest {
 
   @Test
   void aWrongCommandLineExitsWith2() {
-    assertEquals(2, run("generate", "-p", "x").code);
+    assertEquals(2, run("generate", "-m", llama).code);
+    assertEquals(2, run("perplexity", "-f", "x").code);
     assertEquals(2, run("nonsense").code);
     for (String option :
         List.of("--top-p", "--top-k", "--min-p", "--temp", "--tokens", "--repetition-penalty")) {

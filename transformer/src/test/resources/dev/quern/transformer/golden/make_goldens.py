@@ -1,12 +1,13 @@
 """Makes the tiny models, tokenizers and golden outputs that stand beside this script.
 
-Three model families, all of them small enough to live in the repository:
+Four models of three families, all of them small enough to live in the repository:
 
   llama/   a trained two-layer model as GGUF F32, GGUF Q8_0 and a Hugging Face folder (BF16: the same
            numbers, since the trained weights are rounded to BF16 first), and a one-layer model whose
            rows are 256 long as GGUF Q4_K
   gpt2/    a seeded random GPT-2 as a Hugging Face folder
   bert/    a seeded random BERT with its masked-language head as a Hugging Face folder
+  classifier/  a seeded random BERT with a classifier of sequences as a Hugging Face folder
 
 Golden outputs come from float64 arithmetic over the weights that the files hold (dequantised where
 they are quantised) and are stored as float32. README.md beside this script lists the files and the
@@ -470,6 +471,60 @@ def make_bert():
     write_json(folder / "tokens.json", tokens)
 
 
+def make_classifier():
+    folder = fresh_folder("classifier")
+    tokenizer = train_word_piece(CORPUS)
+    config = {
+        "architectures": ["BertForSequenceClassification"],
+        "model_type": "bert",
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": 48,
+        "type_vocab_size": 2,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "layer_norm_eps": 1e-12,
+        "hidden_act": "gelu",
+        "position_embedding_type": "absolute",
+        "pad_token_id": 0,
+        "id2label": {"0": "grain", "1": "stone", "2": "song"},
+        "label2id": {"grain": 0, "stone": 1, "song": 2},
+        "torch_dtype": "float16",
+    }
+    model = transformers.BertForSequenceClassification(transformers.BertConfig(**config)).eval()
+    randomise(model, SEED + 5)
+    hf = folder / "hf"
+    hf.mkdir()
+    write_json(hf / "config.json", config)
+    write_json(
+        hf / "tokenizer_config.json",
+        {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": True,
+            "unk_token": "[UNK]",
+            "sep_token": "[SEP]",
+            "pad_token": "[PAD]",
+            "cls_token": "[CLS]",
+            "mask_token": "[MASK]",
+            "model_max_length": 48,
+        },
+    )
+    write_tokenizer(tokenizer, hf)
+    save_weights(model, hf / "model.safetensors", set())
+    texts = ["The miller pours the grain.", "a song", "The stone sings, and the children in the morning turn the quern slowly."]
+    rows = [tokenizer.encode(text).ids for text in texts]
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    model = model.double()
+    with torch.no_grad():
+        logits = model(input_ids=ids, attention_mask=mask).logits.numpy()
+    assert len(set(logits.argmax(axis=1))) > 1, logits
+    np.save(folder / "classifier.logits.npy", logits.astype(np.float32))
+    write_cases(folder / "cases.json", [{"text": text, "ids": row} for text, row in zip(texts, rows)])
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -478,6 +533,7 @@ if __name__ == "__main__":
     make_llama()
     make_gpt2()
     make_bert()
+    make_classifier()
     total = sum(f.stat().st_size for f in HERE.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
     print(f"{total} bytes in all")
-    assert total <= 900_000
+    assert total <= 1_000_000

@@ -116,14 +116,14 @@ public final class NpyFile {
         });
   }
 
-  private static void checkSize(TensorSpec spec, long bytes) {
+  static void checkSize(TensorSpec spec, long bytes) {
     if (bytes != spec.byteSize()) {
       throw new FormatException(
           "[npy] " + spec + " has " + spec.byteSize() + " bytes, but " + bytes + " were given");
     }
   }
 
-  private static byte[] header(TensorSpec spec) {
+  static byte[] header(TensorSpec spec) {
     String dims = spec.shape().toString();
     String tuple = dims.substring(1, dims.length() - 1) + (spec.shape().rank() == 1 ? "," : "");
     String text =

@@ -28,7 +28,9 @@ import java.util.zip.ZipFile;
 
 /** Reads npz archives: zip files of npy files, stored or deflated. */
 public final class NpzFile implements AutoCloseable {
-  private static final String SUFFIX = ".npy";
+  /** What follows an array's name in the archive. */
+  static final String SUFFIX = ".npy";
+
   private static final int MAX_MEMBERS = 1 << 16;
   private static final int PIECE_BYTES = 1 << 16;
   // Deflate cannot shrink further than this (zlib, "Maximum Compression Factor").
