@@ -7,6 +7,7 @@ import dev.quern.core.type.NotSupportedException;
 import dev.quern.transformer.export.GgufExport;
 import dev.quern.transformer.export.HuggingFaceExport;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -31,7 +32,9 @@ import picocli.CommandLine.Spec;
 final class ExportCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "FOLDER", description = "The model's folder.")
+  @Parameters(
+      paramLabel = "FOLDER",
+      description = "The model's folder, or that of a training run, whose folder 'model' is taken.")
   private Path folder;
 
   @Option(
@@ -81,9 +84,17 @@ final class ExportCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** A training run keeps its model in a folder of its own. */
+  private Path model() {
+    Path inside = folder.resolve("model");
+    boolean isRun =
+        !Files.exists(folder.resolve("config.json")) && Files.exists(inside.resolve("config.json"));
+    return isRun ? inside : folder;
+  }
+
   private void gguf(Engine engine, Consumer<String> progress, PrintWriter err, boolean terminal) {
     GgufExport export = accepted(() -> new GgufExport(type()));
-    GgufExport.Report report = export.run(engine, folder, out, progress);
+    GgufExport.Report report = export.run(engine, model(), out, progress);
     clear(err, terminal);
     report
         .fallbacks()
@@ -100,7 +111,7 @@ final class ExportCommand implements Callable<Integer> {
   private void huggingFace(
       Engine engine, Consumer<String> progress, PrintWriter err, boolean terminal) {
     HuggingFaceExport export = accepted(() -> new HuggingFaceExport(type()));
-    HuggingFaceExport.Report report = export.run(engine, folder, out, progress);
+    HuggingFaceExport.Report report = export.run(engine, model(), out, progress);
     clear(err, terminal);
     err.printf(
         Locale.ROOT,

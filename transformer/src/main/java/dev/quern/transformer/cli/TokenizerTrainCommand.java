@@ -1,15 +1,21 @@
 package dev.quern.transformer.cli;
 
+import dev.quern.core.io.AtomicFile;
 import dev.quern.transformer.data.Utf8;
 import dev.quern.transformer.tokenizer.BpeTrainer;
 import dev.quern.transformer.tokenizer.BpeTrainingOptions;
+import dev.quern.transformer.tokenizer.TokenizerSettings;
 import dev.quern.transformer.tokenizer.TokenizerTrainingException;
 import dev.quern.transformer.tokenizer.TrainedBpe;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -24,7 +30,9 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Learns a byte-level BPE vocabulary from texts.",
-      "Writes the tokenizer.json that Hugging Face's tokenizers library reads too."
+      "Writes the tokenizer.json that Hugging Face's tokenizers library reads too; with special"
+          + " tokens also a tokenizer_config.json beside it, which names their roles, such as"
+          + " <|endoftext|> for the end."
     })
 final class TokenizerTrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -76,6 +84,7 @@ final class TokenizerTrainCommand implements Callable<Integer> {
     }
     TrainedBpe trained = trainer.train();
     trained.write(out);
+    settings();
     spec.commandLine()
         .getErr()
         .printf(
@@ -94,6 +103,19 @@ final class TokenizerTrainCommand implements Callable<Integer> {
                   + " times: give more text, or a lower --min-frequency");
     }
     return 0;
+  }
+
+  /** Says beside the vocabulary what its special tokens are for, unless that is said already. */
+  private void settings() {
+    Path file = out.resolveSibling("tokenizer_config.json");
+    boolean readTogether = String.valueOf(out.getFileName()).equals("tokenizer.json");
+    if (special.isEmpty() || !readTogether || Files.exists(file)) {
+      return;
+    }
+    Path folder = Objects.requireNonNullElse(out.toAbsolutePath().getParent(), Path.of(""));
+    byte[] json =
+        TokenizerSettings.of(folder, Map.of(), 0, false).toJson().getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(file, sink -> sink.write(json));
   }
 
   private BpeTrainingOptions options() {

@@ -90,7 +90,7 @@ final class GgufVocabulary {
   }
 
   private TokenizerMetadata made() {
-    return new TokenizerMetadata(root.source(), pairs);
+    return new TokenizerMetadata(root.source(), new LinkedHashMap<>(pairs));
   }
 
   // ---- byte-level BPE ----
@@ -108,7 +108,6 @@ final class GgufVocabulary {
     tokens(text -> text);
     types(false);
     pairs.put(PREFIX + "merges", merges(model));
-    ids();
     frame();
   }
 
@@ -130,7 +129,6 @@ final class GgufVocabulary {
     tokens(ByteLevelAlphabet::encode);
     types(false);
     pairs.put(PREFIX + "merges", List.of());
-    ids();
     frame();
   }
 
@@ -162,17 +160,20 @@ final class GgufVocabulary {
     tokens(text -> text);
     pairs.put(PREFIX + "scores", scores(model));
     types(true);
-    ids();
     frame();
     pairs.put(PREFIX + "add_space_prefix", true);
     TokenizerMetadata prefixed = made();
-    if (SameTokens.difference(tokenizer, prefixed) == null) {
+    String text = SameTokens.difference(tokenizer, prefixed);
+    if (text == null) {
       return prefixed;
     }
-    pairs.put(PREFIX + "add_space_prefix", false);
-    TokenizerMetadata plain = made();
-    SameTokens.check(tokenizer, plain);
-    return plain;
+    Map<String, Object> other = new LinkedHashMap<>(pairs);
+    other.put(PREFIX + "add_space_prefix", false);
+    TokenizerMetadata plain = new TokenizerMetadata(root.source(), other);
+    if (SameTokens.difference(tokenizer, plain) == null) {
+      return plain;
+    }
+    throw SameTokens.refusal(prefixed, text);
   }
 
   private float[] scores(JsonPlace model) {
@@ -312,10 +313,24 @@ final class GgufVocabulary {
         });
   }
 
+  /**
+   * The ids with a role, and which of them stand around a text. An encoder's text begins with cls
+   * and ends with sep; GGUF has these stand for the tokens at the beginning and at the end.
+   */
   private void frame() {
     Frame frame = Frame.of(tokenizer);
+    standIn(SpecialRole.BOS, SpecialRole.CLS, frame.before);
+    standIn(SpecialRole.EOS, SpecialRole.SEP, frame.after);
+    ids();
     pairs.put(PREFIX + "add_bos_token", isOnly(frame.before, SpecialRole.BOS, "before"));
     pairs.put(PREFIX + "add_eos_token", isOnly(frame.after, SpecialRole.EOS, "after"));
+  }
+
+  private void standIn(SpecialRole role, SpecialRole other, List<Integer> ids) {
+    Integer id = roles.get(other);
+    if (id != null && ids.equals(List.of(id))) {
+      roles.putIfAbsent(role, id);
+    }
   }
 
   private boolean isOnly(List<Integer> ids, SpecialRole role, String where) {

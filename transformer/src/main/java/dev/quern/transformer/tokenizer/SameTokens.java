@@ -30,15 +30,20 @@ final class SameTokens {
   static void check(Tokenizer original, TokenizerMetadata written) {
     String text = difference(original, written);
     if (text != null) {
-      throw new NotSupportedException(
-          "[tokenizer] "
-              + written.source()
-              + ": written as GGUF's kind "
-              + Malformed.quote(written.string("tokenizer.ggml.model", ""))
-              + " it would cut "
-              + Malformed.quote(text)
-              + " into other tokens; this tokenizer can't be said in GGUF");
+      throw refusal(written, text);
     }
+  }
+
+  /** The error of a tokenizer that cuts a text in another way once it is written. */
+  static NotSupportedException refusal(TokenizerMetadata written, String text) {
+    return new NotSupportedException(
+        "[tokenizer] "
+            + written.source()
+            + ": written as GGUF's kind "
+            + Malformed.quote(written.string("tokenizer.ggml.model", ""))
+            + " it would cut "
+            + Malformed.quote(text)
+            + " into other tokens; this tokenizer can't be said in GGUF");
   }
 
   /** A text that the two cut in different ways, or null if none was found. */

@@ -67,6 +67,21 @@ class ExportCommandTest {
   }
 
   @Test
+  void ofATrainingRunTheModelIsTaken() throws Exception {
+    Path model = Files.createDirectories(folder.resolve("run/model"));
+    try (var files = Files.list(Golden.of("gpt2/hf"))) {
+      for (Path f : files.toList()) {
+        Files.copy(f, model.resolve(f.getFileName().toString()));
+      }
+    }
+    Path file = folder.resolve("run.gguf");
+    done("export", folder.resolve("run"), "-o", file);
+    try (Model open = Models.open(file)) {
+      assertEquals("gpt2", open.card().family());
+    }
+  }
+
+  @Test
   void wrongLinesAreRefused() {
     Path file = folder.resolve("x.gguf");
     Outcome type = run("export", Golden.of("gpt2/hf"), "-o", file, "--type", "Q9");

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.transformer.tokenizer.SpecialRole;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import dev.quern.transformer.tokenizer.Tokenizers;
 import java.io.PrintWriter;
@@ -44,6 +45,15 @@ class TokenizerTrainCommandTest {
     Tokenizer tokenizer = Tokenizers.fromJson(out);
     assertEquals(259, tokenizer.vocabularySize());
     assertEquals("the other", tokenizer.decode(tokenizer.encode("the other")));
+    int end = tokenizer.vocabulary().id("<|endoftext|>");
+    assertEquals(end, Tokenizers.fromFolder(folder).vocabulary().id(SpecialRole.EOS));
+    Path settings = folder.resolve("tokenizer_config.json");
+    Files.writeString(settings, "{\"mine\":1}");
+    assertEquals(0, run("train", text, "-n", 259, "-o", out, "--special", "<s>"), () -> err);
+    assertEquals("{\"mine\":1}", Files.readString(settings));
+    Path plain = Files.createDirectory(folder.resolve("plain"));
+    assertEquals(0, run("train", text, "-n", 258, "-o", plain.resolve("tokenizer.json")));
+    assertFalse(Files.exists(plain.resolve("tokenizer_config.json")));
   }
 
   @Test

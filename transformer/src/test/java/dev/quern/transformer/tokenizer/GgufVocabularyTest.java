@@ -93,6 +93,38 @@ class GgufVocabularyTest {
     assertEquals(false, m.values().get("tokenizer.ggml.add_bos_token"));
   }
 
+  /** As an encoder's tokenizer of a training run is. */
+  @Test
+  void bytePairsBetweenClsAndSepBeginAndEndWithThem() throws Exception {
+    trained(null, "[PAD]", "[CLS]", "[SEP]", "[MASK]");
+    Path file = folder.resolve("tokenizer.json");
+    String template =
+        "{\"type\":\"TemplateProcessing\",\"single\":["
+            + "{\"SpecialToken\":{\"id\":\"[CLS]\",\"type_id\":0}},"
+            + "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+            + "{\"SpecialToken\":{\"id\":\"[SEP]\",\"type_id\":0}}],\"special_tokens\":{"
+            + "\"[CLS]\":{\"id\":\"[CLS]\",\"ids\":[1],\"tokens\":[\"[CLS]\"]},"
+            + "\"[SEP]\":{\"id\":\"[SEP]\",\"ids\":[2],\"tokens\":[\"[SEP]\"]}}}";
+    Files.writeString(
+        file,
+        Files.readString(file)
+            .replace("\"post_processor\" : null", "\"post_processor\" : " + template));
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"),
+        TokenizerSettings.of(folder, Map.of(), 0, false).toJson());
+    TokenizerMetadata m = written(folder, 400);
+    assertEquals(1, m.values().get("tokenizer.ggml.bos_token_id"));
+    assertEquals(2, m.values().get("tokenizer.ggml.eos_token_id"));
+    assertEquals(1, m.values().get("tokenizer.ggml.cls_token_id"));
+    assertEquals(true, m.values().get("tokenizer.ggml.add_bos_token"));
+    assertEquals(true, m.values().get("tokenizer.ggml.add_eos_token"));
+    Tokenizer tokenizer = Tokenizers.fromFolder(folder);
+    sameIds(tokenizer, m, "the miller [MASK] stone");
+    int[] ids = Tokenizers.fromMetadata(m).encode("stone", EncodeOptions.ADD_SPECIAL);
+    assertEquals(1, ids[0]);
+    assertEquals(2, ids[ids.length - 1]);
+  }
+
   @Test
   void aVocabularyLargerThanTheModelIsRefused() throws Exception {
     trained(null);
@@ -143,7 +175,10 @@ class GgufVocabularyTest {
     vocab.append(",\"a\":257,\"b\":258,\"c\":259,\"bc\":260,\"ab\":261,\"abc\":262");
     Files.writeString(
         file,
-        "{\"added_tokens\":[],\"normalizer\":null,\"pre_tokenizer\":null,\"post_processor\":null,"
+        "{\"added_tokens\":[],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":["
+            + "{\"type\":\"Prepend\",\"prepend\":\"\u2581\"},{\"type\":\"Replace\",\"pattern\":"
+            + "{\"String\":\" \"},\"content\":\"\u2581\"}]},\"pre_tokenizer\":null,"
+            + "\"post_processor\":null,"
             + "\"decoder\":{\"type\":\"Fuse\"},\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,"
             + "\"unk_token\":\"<unk>\",\"vocab\":{"
             + vocab
