@@ -16,6 +16,7 @@ import dev.quern.transformer.layers.NamedTensors;
 import dev.quern.transformer.layers.TrainingMode;
 import dev.quern.transformer.layers.TransformerBlock;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -126,7 +127,14 @@ public final class Bert implements Encoder {
     s.put("layer_norm_eps", 1e-12);
     s.put("position_embedding_type", "absolute");
     if (classes) {
-      s.put("num_labels", m.labels());
+      Map<String, String> names = new LinkedHashMap<>();
+      Map<String, Integer> ids = new LinkedHashMap<>();
+      for (String label : m.labels()) {
+        names.put(String.valueOf(ids.size()), label);
+        ids.put(label, ids.size());
+      }
+      s.put("id2label", names);
+      s.put("label2id", ids);
     }
     return s;
   }

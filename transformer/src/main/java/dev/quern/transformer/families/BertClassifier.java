@@ -5,6 +5,7 @@ import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.transformer.layers.Linear;
 import dev.quern.transformer.layers.NamedTensors;
+import dev.quern.transformer.layers.TrainingMode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -136,9 +137,14 @@ public final class BertClassifier implements Classifier {
   }
 
   @Override
-  public Tensor classify(Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths) {
-    Tensor first = encoder.forward(tokens, tokenTypes, lengths).select(1, 0); // [b, d]
-    return output.forward(pooler == null ? first : pooler.forward(first).tanh());
+  public Tensor classify(
+      Tensor tokens,
+      @Nullable Tensor tokenTypes,
+      @Nullable Tensor lengths,
+      TrainingMode training) {
+    Tensor first = encoder.forward(tokens, tokenTypes, lengths, training).select(1, 0); // [b, d]
+    Tensor pooled = pooler == null ? first : pooler.forward(first).tanh();
+    return output.forward(training.drop(pooled, 1));
   }
 
   @Override

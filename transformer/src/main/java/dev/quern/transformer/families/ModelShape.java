@@ -1,6 +1,7 @@
 package dev.quern.transformer.families;
 
 import dev.quern.core.type.QuernException;
+import java.util.List;
 
 /**
  * The size of a model that is to be made.
@@ -14,7 +15,7 @@ import dev.quern.core.type.QuernException;
  * @param contextLength how many tokens a sequence may have
  * @param tied whether the output projection is the embedding
  * @param head what it computes
- * @param labels how many classes a {@link Head#CLASSES} has, else 0
+ * @param labels names of the classes of a {@link Head#CLASSES}, else none
  */
 public record ModelShape(
     int vocabulary,
@@ -26,7 +27,7 @@ public record ModelShape(
     int contextLength,
     boolean tied,
     Head head,
-    int labels) {
+    List<String> labels) {
   /** What a model computes from its last hidden states. */
   public enum Head {
     /** Logits of tokens. */
@@ -53,8 +54,10 @@ public record ModelShape(
           "[model] dim=%d, heads=%d, kv_heads=%d: heads must divide dim, and kv_heads heads"
               .formatted(dim, heads, kvHeads));
     }
-    if (head == Head.CLASSES && labels < 2) {
-      throw new QuernException("[model] a classifier has at least 2 labels, got " + labels);
+    labels = List.copyOf(labels);
+    if (head == Head.CLASSES && labels.size() < 2) {
+      throw new QuernException(
+          "[model] a classifier has at least 2 labels, got " + labels + "; name them");
     }
   }
 

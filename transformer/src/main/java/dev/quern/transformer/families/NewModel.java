@@ -26,7 +26,7 @@ import java.util.Map;
  * {@code model.safetensors}. What reads such a folder can't tell it from a trained one.
  *
  * {@snippet :
- * ModelShape shape = new ModelShape(2048, 192, 6, 6, 6, 512, 256, true, Head.TOKENS, 0);
+ * ModelShape shape = new ModelShape(2048, 192, 6, 6, 6, 512, 256, true, Head.TOKENS, List.of());
  * NewModel.write(engine, folder, "llama", shape, WeightInitializer.normal(0.02, 12), 1337);
  * }
  */

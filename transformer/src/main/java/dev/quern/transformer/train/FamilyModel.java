@@ -15,6 +15,7 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.data.Batch;
 import dev.quern.transformer.families.Checkpoint;
+import dev.quern.transformer.families.Classifier;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.families.Encoder;
 import dev.quern.transformer.families.Families;
@@ -124,6 +125,7 @@ public final class FamilyModel implements TrainableModel {
     Tensor logits =
         switch (family) {
           case Decoder d -> d.logits(d.forward(ids, context(batch, ids, lengths, mode), List.of()));
+          case Classifier c -> c.classify(ids, null, lengths, mode);
           case Encoder e -> e.logits(e.forward(ids, null, lengths, mode));
           default ->
               throw new NotSupportedException(

@@ -6,7 +6,7 @@ import dev.quern.transformer.data.BatchOrder;
 import dev.quern.transformer.data.CausalLm;
 import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.data.EpochBatches;
-import dev.quern.transformer.data.JsonRow;
+import dev.quern.transformer.data.Row;
 import dev.quern.transformer.data.LeakCheck;
 import dev.quern.transformer.data.LengthBuckets;
 import dev.quern.transformer.data.MaskedLm;
@@ -112,14 +112,14 @@ record RunData(
 
   /** A question and an answer in each row: the answer from all before it. */
   static RunData answers(
-      Dataset<JsonRow> rows,
+      Dataset<Row> rows,
       String question,
       String answer,
       Tokenizer tokenizer,
       Shape s,
       boolean checkLeaks) {
     int end = end(tokenizer);
-    Split<Dataset<JsonRow>> split = Splits.random(rows, s.ratio, s.seed);
+    Split<Dataset<Row>> split = Splits.random(rows, s.ratio, s.seed);
     check(split, row -> row.text(question) + "\n" + row.text(answer), checkLeaks);
     return of(
         map(
@@ -137,14 +137,14 @@ record RunData(
 
   /** A text and its class in each row. */
   static RunData classes(
-      Dataset<JsonRow> rows,
+      Dataset<Row> rows,
       String text,
       String label,
       List<String> labels,
       Tokenizer tokenizer,
       Shape s,
       boolean checkLeaks) {
-    Split<Dataset<JsonRow>> split =
+    Split<Dataset<Row>> split =
         Splits.stratified(rows, row -> label(row, label, labels), s.ratio, s.seed);
     check(split, row -> row.text(text), checkLeaks);
     return of(
@@ -160,7 +160,7 @@ record RunData(
         example -> example.ids().length);
   }
 
-  private static int label(JsonRow row, String field, List<String> labels) {
+  private static int label(Row row, String field, List<String> labels) {
     String name = row.text(field);
     int index = labels.indexOf(name);
     if (index < 0) {

@@ -1,8 +1,9 @@
 package dev.quern.transformer.train.run;
 
+import dev.quern.transformer.data.ArrowRows;
 import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.data.JsonLines;
-import dev.quern.transformer.data.JsonRow;
+import dev.quern.transformer.data.Row;
 import dev.quern.transformer.data.SplitRatio;
 import dev.quern.transformer.data.TextLines;
 import dev.quern.transformer.data.TokenFile;
@@ -26,6 +27,7 @@ final class RunFiles implements AutoCloseable {
   private final String format;
   private final List<TextLines> lines = new ArrayList<>();
   private final List<JsonLines> json = new ArrayList<>();
+  private @Nullable ArrowRows arrow;
   private @Nullable TokenFile tokens;
 
   RunFiles(Config config) {
@@ -39,6 +41,7 @@ final class RunFiles implements AutoCloseable {
       switch (format) {
         case "lines" -> files.forEach(f -> lines.add(TextLines.open(f)));
         case "json_lines" -> files.forEach(f -> json.add(JsonLines.open(f)));
+        case "arrow" -> arrow = ArrowRows.open(files);
         case "tokens" -> {
           if (files.size() > 1) {
             throw new TrainingException("[data.files] a run reads one token file; join them first");
@@ -78,8 +81,7 @@ final class RunFiles implements AutoCloseable {
   private Stream<String> texts() {
     return switch (format) {
       case "lines" -> lines.stream().flatMap(RunFiles::all);
-      case "json_lines" ->
-          json.stream().flatMap(RunFiles::all).flatMap(row -> fields().map(row::text));
+      case "json_lines", "arrow" -> all(rows()).flatMap(row -> fields().map(row::text));
       case "tokens" ->
           throw new TrainingException(
               "[tokenizer.kind] a vocabulary can't be learnt from a token file; give"
@@ -147,21 +149,29 @@ final class RunFiles implements AutoCloseable {
       default ->
           switch (format) {
             case "lines" -> RunData.texts(joined(lines), tokenizer, shape, leaks);
-            case "json_lines" -> {
+            case "json_lines", "arrow" -> {
               String field = config.text("data.text");
-              yield RunData.texts(joined(json).map(r -> r.text(field)), tokenizer, shape, leaks);
+              yield RunData.texts(rows().map(r -> r.text(field)), tokenizer, shape, leaks);
             }
             default -> RunData.corpus(corpus(tokenizer), shape);
           };
     };
   }
 
-  private Dataset<JsonRow> rows(String objective) {
-    if (!format.equals("json_lines")) {
+  private Dataset<Row> rows(String objective) {
+    if (!format.equals("json_lines") && !format.equals("arrow")) {
       throw new TrainingException(
-          "[data.format] is " + format + "; the objective " + objective + " reads json_lines");
+          "[data.format] is "
+              + format
+              + "; the objective "
+              + objective
+              + " reads json_lines or arrow");
     }
-    return joined(json);
+    return rows();
+  }
+
+  private Dataset<Row> rows() {
+    return arrow == null ? joined(json).map(row -> row) : arrow.map(row -> row);
   }
 
   private static <E> Dataset<E> joined(List<? extends Dataset<E>> parts) {
@@ -201,6 +211,9 @@ final class RunFiles implements AutoCloseable {
   public void close() {
     lines.forEach(TextLines::close);
     json.forEach(JsonLines::close);
+    if (arrow != null) {
+      arrow.close();
+    }
     if (tokens != null) {
       tokens.close();
     }

@@ -243,7 +243,7 @@ public final class TrainingRun {
             config.int32("batch.context"),
             config.flag("model.tied"),
             classes ? ModelShape.Head.CLASSES : ModelShape.Head.TOKENS,
-            labels.size());
+            classes ? labels : List.of());
     NewModel.write(
         engine,
         start(),
