@@ -138,10 +138,7 @@ public final class BertClassifier implements Classifier {
 
   @Override
   public Tensor classify(
-      Tensor tokens,
-      @Nullable Tensor tokenTypes,
-      @Nullable Tensor lengths,
-      TrainingMode training) {
+      Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths, TrainingMode training) {
     Tensor first = encoder.forward(tokens, tokenTypes, lengths, training).select(1, 0); // [b, d]
     Tensor pooled = pooler == null ? first : pooler.forward(first).tanh();
     return output.forward(training.drop(pooled, 1));

@@ -29,8 +29,7 @@ public interface Classifier extends Family {
    * @param lengths [batch], I32: how many tokens of each sequence count, or null for all
    * @return [batch, labels], F32: logits, of which the softmax gives probabilities
    */
-  default Tensor classify(
-      Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths) {
+  default Tensor classify(Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths) {
     return classify(tokens, tokenTypes, lengths, TrainingMode.NONE);
   }
 
@@ -44,10 +43,7 @@ public interface Classifier extends Family {
    * @return [batch, labels], F32: logits
    */
   Tensor classify(
-      Tensor tokens,
-      @Nullable Tensor tokenTypes,
-      @Nullable Tensor lengths,
-      TrainingMode training);
+      Tensor tokens, @Nullable Tensor tokenTypes, @Nullable Tensor lengths, TrainingMode training);
 
   /**
    * The scores of each sequence, all of whose tokens are of one type.

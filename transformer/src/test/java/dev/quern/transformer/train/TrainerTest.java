@@ -67,7 +67,8 @@ class TrainerTest {
     Path to = folder.resolve(family);
     if (!Files.exists(to)) {
       ModelShape shape =
-          new ModelShape(VOCABULARY, 16, 2, 2, 2, 32, CONTEXT, true, ModelShape.Head.TOKENS, List.of());
+          new ModelShape(
+              VOCABULARY, 16, 2, 2, 2, 32, CONTEXT, true, ModelShape.Head.TOKENS, List.of());
       NewModel.write(engine, to, family, shape, WeightInitializer.normal(0.1, 4), 3);
     }
     return to;

@@ -108,9 +108,8 @@ public final class TrainingKeys {
             "data.format",
             ConfigType.text().oneOf("text", "lines", "json_lines", "arrow", "tokens"),
             "text",
-            "text: one corpus; lines: a text a line; json_lines: an object a line; arrow: Arrow files or streams;"
-                + " tokens: a token"
-                + " file.")
+            "text: one corpus; lines: a text a line; json_lines: an object a line; arrow: Arrow"
+                + " files or streams; tokens: a token file.")
         .key(
             "data.split",
             ConfigType.listOf(ConfigType.number().atLeast(0).atMost(1)),
@@ -122,9 +121,18 @@ public final class TrainingKeys {
             ConfigType.flag(),
             true,
             "Whether examples may be in one part only.")
-        .key("data.text", ConfigType.text(), "text", "Field of json_lines or arrow: the text, or question.")
-        .key("data.answer", ConfigType.text(), "answer", "Field of json_lines or arrow: the answer.")
-        .key("data.label", ConfigType.text(), "label", "Field of json_lines or arrow: the label's name.");
+        .key(
+            "data.text",
+            ConfigType.text(),
+            "text",
+            "Field of json_lines or arrow: the text, or question.")
+        .key(
+            "data.answer", ConfigType.text(), "answer", "Field of json_lines or arrow: the answer.")
+        .key(
+            "data.label",
+            ConfigType.text(),
+            "label",
+            "Field of json_lines or arrow: the label's name.");
     s.section("objective", "What is learnt.")
         .key(
             "objective.name",
