@@ -27,6 +27,35 @@ class ArchitectureTest {
   }
 
   @Test
+  void partsOfTrainingFormALadder() {
+    PackageLadder.of(ROOT + ".train")
+        .step("schedule")
+        .step("loss")
+        .step("optimizer")
+        .step("log")
+        .step("config")
+        .step("", "schedule", "loss", "optimizer", "log")
+        .step("run", "", "config")
+        .check();
+  }
+
+  @Test
+  void listenersAndConfigurationsKnowOfNoModel() {
+    for (String part : new String[] {".train.log", ".train.config"}) {
+      PackageLadder.checkNever(
+          ROOT + part,
+          "they take numbers and keys, whoever has them",
+          ROOT + ".model..",
+          ROOT + ".decode..",
+          ROOT + ".families..",
+          ROOT + ".layers..",
+          ROOT + ".data..",
+          "dev.quern.core.op..",
+          "dev.quern.core.engine..");
+    }
+  }
+
+  @Test
   void holdsNoKernels() {
     PackageLadder.checkNever(
         ROOT,

@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  * counted in the scalar {@code tag/not_finite}. Texts: the model and the configuration, confusion
  * matrices, how the run ended, and those of {@link #text}.
  *
- * <p>Each run of the process writes a file of its own. A resumed run's begins with the mark by
- * which TensorBoard forgets what older files tell of the steps that are made again.
+ * <p>Each run of the process writes a file of its own. It begins with the mark of a started
+ * session: at the second and later ones TensorBoard forgets what older files tell of steps that are
+ * made again.
  *
  * <p>Source: event.proto of TensorFlow; {@link TfRecords} has the framing, {@code Summary} the
  * values.
@@ -78,10 +79,8 @@ public final class TensorBoardLog implements TrainingListener {
     file = create();
     file.write(
         new Protobuf().number(WALL_TIME, now()).text(FILE_VERSION, "brain.Event:2").toBytes());
-    if (run.resumed()) {
-      Protobuf mark = event(run.firstStep());
-      write(mark.message(SESSION_LOG, new Protobuf().integer(STATUS, STATUS_START)));
-    }
+    Protobuf mark = event(run.firstStep());
+    write(mark.message(SESSION_LOG, new Protobuf().integer(STATUS, STATUS_START)));
     String model =
         String.format(
             Locale.ROOT,

@@ -36,6 +36,10 @@ def event(step, *summaries, **fields):
     return made
 
 
+def started(number):
+    return event(number, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START))
+
+
 def step(number, loss, rate, norm, speed, memory):
     return event(
         number,
@@ -59,6 +63,7 @@ write(
     "run.tfevents",
     [
         event_pb2.Event(wall_time=WALL_TIME, file_version="brain.Event:2"),
+        started(1),
         event(0, text_pb("model", "**nano**: gpt2, 4 layers, 10646784 parameters, 300 steps")),
         event(0, text_pb("configuration", CONFIGURATION)),
         step(1, 4.25, 1e-3, 2.5, 1024, 52428800),
@@ -83,7 +88,7 @@ write(
     "resumed.tfevents",
     [
         event_pb2.Event(wall_time=WALL_TIME, file_version="brain.Event:2"),
-        event(101, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START)),
+        started(101),
         event(100, text_pb("model", "**nano**: gpt2, 4 layers, 10646784 parameters, 300 steps")),
         event(100, text_pb("configuration", CONFIGURATION)),
         step(101, 2.5, 1e-3, 1.5, 1024, 52428800),
