@@ -89,7 +89,8 @@ public sealed interface BufferOp extends Op {
    * <p>Inputs: the parameter p, its gradient, m and v, of one shape and dtype (F32|F64); scalars
    * [4] = rate, rate · weight decay, 1/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ) at step t, counted from 1; scale [],
    * what the gradient is multiplied by (clipping, loss scale), both of the same dtype. Writes p, m
-   * and v, which must be different memory.
+   * and v, which must be different memory. A scale that is infinite or not a number makes the step
+   * void: nothing is written.
    *
    * @param beta1 β₁, the decay of the mean, 0 ≤ β₁ &lt; 1
    * @param beta2 β₂, the decay of the mean square, 0 ≤ β₂ &lt; 1

@@ -80,6 +80,9 @@ final class KernelEvent extends Event {
   }
 
   private static long flops(Op op, List<Tensor> in, List<Tensor> out) {
+    if (in.isEmpty()) {
+      return 0; // what creates values multiplies none
+    }
     Shape x = in.getFirst().shape();
     return switch (op) {
       case MatMulOp _, FusedOp.LinearAdd _ -> product(x, out.getFirst().shape());

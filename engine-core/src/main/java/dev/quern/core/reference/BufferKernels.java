@@ -55,6 +55,9 @@ final class BufferKernels {
     TensorView scalars = args.input(4);
     Elements.of(scalars).read(scalars.layout().offset(), scalars.layout().stride(0), s, 0, 4);
     double scale = Elements.of(args.input(5)).get(args.input(5).layout().offset());
+    if (!Double.isFinite(scale)) {
+      return;
+    }
     Slices.over(
         args.pool(),
         parameter.shape().elements(),

@@ -7,6 +7,7 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /** A step of AdamW in one pass, F32 without gaps. Slices of {@link Elements#slice} elements. */
@@ -74,7 +75,9 @@ final class AdamWKernel implements Kernel {
 
     @Override
     public void run() {
-      pool.parallelFor(slices, task);
+      if (Float.isFinite(scale.get(ValueLayout.JAVA_FLOAT, 0))) {
+        pool.parallelFor(slices, task);
+      }
     }
 
     private void compute(int slice) {

@@ -63,18 +63,17 @@ public record AdamW(double beta1, double beta2, double eps, double weightDecay, 
 
   @Override
   public void update(ParameterUpdate u) {
-    if (u.applies() != null || amsgrad || u.momentumMoves()) {
+    if (amsgrad || u.momentumMoves()) {
       moments().update(u, Decay.decoupled(u, FUSED), u.gradient(), FUSED + 1);
       return;
     }
     Tensor p = u.parameter();
-    Tensor factor = u.factor();
     p.adamW(
         u.rawGradient(),
         u.state(AdamMoments.FIRST),
         u.state(AdamMoments.SECOND),
         u.scalars().slice(0, 0, FUSED),
-        factor == null ? p.scalarLike(1) : factor,
+        u.scale(),
         new BufferOp.AdamW(beta1, beta2, eps));
   }
 }

@@ -20,6 +20,7 @@ public final class ParameterUpdate {
   private final Tensor raw;
   private final @Nullable Tensor factor;
   private final @Nullable Tensor applies;
+  private final Tensor scale;
   private final Tensor scalars;
   private final boolean decays;
   private final boolean momentumMoves;
@@ -29,6 +30,7 @@ public final class ParameterUpdate {
    * @param scalars [n], this parameter's
    * @param factor what the raw gradient is to be multiplied with, 0-d; null for 1
    * @param applies BOOL, 0-d; null for always
+   * @param scale factor, or 1; not a number where the step is skipped
    */
   ParameterUpdate(
       String name,
@@ -37,6 +39,7 @@ public final class ParameterUpdate {
       Tensor raw,
       @Nullable Tensor factor,
       @Nullable Tensor applies,
+      Tensor scale,
       Tensor scalars,
       boolean decays,
       boolean momentumMoves) {
@@ -46,6 +49,7 @@ public final class ParameterUpdate {
     this.raw = raw;
     this.factor = factor;
     this.applies = applies;
+    this.scale = scale;
     this.scalars = scalars;
     this.decays = decays;
     this.momentumMoves = momentumMoves;
@@ -97,6 +101,16 @@ public final class ParameterUpdate {
    */
   public @Nullable Tensor factor() {
     return factor;
+  }
+
+  /**
+   * What a fused operation multiplies {@link #rawGradient} with: {@link #factor}, or 1. Where the step
+   * is skipped it is not a number, and the operation must leave everything as it is.
+   *
+   * @return a scalar
+   */
+  public Tensor scale() {
+    return scale;
   }
 
   /**

@@ -360,7 +360,12 @@ public final class ParameterUpdates implements AutoCloseable {
     Tensor norm = inverse == null ? norm(gradients) : norm(gradients).mul(inverse);
     Tensor applies = skips ? norm.sub(norm).equal(norm.scalarLike(0)) : null;
     Tensor factor = factor(norm, inverse);
+    boolean byValue = clipping instanceof GradientClipping.ByValue;
+    Tensor once = factor == null || byValue ? norm.scalarLike(1) : factor;
+    Tensor scale =
+        applies == null ? once : applies.where(once, once.scalarLike(Double.NaN));
     Map<ScalarType, Tensor> byType = new LinkedHashMap<>();
+    Map<ScalarType, Tensor> scaleByType = new LinkedHashMap<>();
     for (Entry e : entries.values()) {
       ScalarType type = (ScalarType) e.parameter().spec().dtype();
       update(
@@ -368,6 +373,7 @@ public final class ParameterUpdates implements AutoCloseable {
           required(gradients, e.name()),
           factor == null ? null : factor.cast(type),
           applies,
+          scaleByType.computeIfAbsent(type, scale::cast),
           byType.computeIfAbsent(type, numbers::cast));
     }
     return norm;
@@ -383,7 +389,12 @@ public final class ParameterUpdates implements AutoCloseable {
   }
 
   private void update(
-      Entry e, Tensor raw, @Nullable Tensor by, @Nullable Tensor applies, Tensor numbers) {
+      Entry e,
+      Tensor raw,
+      @Nullable Tensor by,
+      @Nullable Tensor applies,
+      Tensor scale,
+      Tensor numbers) {
     int count = optimizer.scalars();
     Tensor own = numbers.slice(0, HEAD + (long) e.group() * count, count);
     Tensor g = raw;
@@ -395,7 +406,16 @@ public final class ParameterUpdates implements AutoCloseable {
     boolean decays = decay(e.group()) != 0;
     optimizer.update(
         new ParameterUpdate(
-            e.name(), e.parameter(), e.state(), g, factor, applies, own, decays, momentumMoves));
+            e.name(),
+            e.parameter(),
+            e.state(),
+            g,
+            factor,
+            applies,
+            scale,
+            own,
+            decays,
+            momentumMoves));
   }
 
   private Tensor norm(Map<String, Tensor> gradients) {
