@@ -9,7 +9,8 @@
  * decay isn't lost to the rounding of 1 - s[1].
  *
  * Floor: 28 bytes an element, of which 12 are written in place; a division and a square root, 35 cycles for 16 elements on
- * AVX-512, are hidden by memory. Measured, see the end of norm_grad.c's table in RESULTS.
+ * AVX-512, are hidden by memory. Measured (quern_bench_gradients, one core of a Xeon at 2.1 GHz, AVX-512): 65,536 elements from cache
+ * 27 us, 0.8 M 0.45 ms, 10.6 M from memory 16.7 ms, 17.8 GB/s.
  */
 #include "quern.h"
 #include "simd.h"

@@ -23,6 +23,8 @@
  * piece works from the first-level cache and its next neighbours. A tile's sums are loaded and stored once in 48 products (4%).
  *
  * Floor: 10 T^2 d operations a head (5 causal) at the speed of packed FMA (139 GFLOP/s), 16 T d bytes.
+ * Measured (quern_bench_gradients, one core of a Xeon at 2.1 GHz, AVX-512), causal, counting 5 T^2 d: 48 heads of 32, T = 64, 0.58 ms,
+ * 54 GFLOP/s; 96 heads of 64, T = 256, 29 ms, 70; T = 1024 102; 32 heads of 128, T = 256, 74.
  */
 #include "attention.h"
 #include "micro.h"

