@@ -10,8 +10,8 @@ import java.util.Map;
  * 2019, algorithm 2, with λ times the learning rate as PyTorch has it): p ← (1 − ηλ)·p, then as
  * {@link Adam} without λ.
  *
- * <p>One operation does all of it ({@link BufferOp.AdamW}), except with AMSGrad, where a step may
- * be skipped, and where a schedule moves β₁: these are in elementary operations.
+ * <p>One operation does all of it ({@link BufferOp.AdamW}), except with AMSGrad and where a
+ * schedule moves β₁: these are in elementary operations.
  *
  * <p>State: {@code m}, {@code v}, and {@code v_max} for AMSGrad.
  *

@@ -104,8 +104,8 @@ public final class ParameterUpdate {
   }
 
   /**
-   * What a fused operation multiplies {@link #rawGradient} with: {@link #factor}, or 1. Where the step
-   * is skipped it is not a number, and the operation must leave everything as it is.
+   * What a fused operation multiplies {@link #rawGradient} with: {@link #factor}, or 1. Where the
+   * step is skipped it is not a number, and the operation must leave everything as it is.
    *
    * @return a scalar
    */

@@ -158,7 +158,8 @@ public final class ParameterUpdates implements AutoCloseable {
 
     /**
      * Leaves parameters and state as they are where a gradient is not finite, as a {@link
-     * LossScale} that grows needs it. Each new value then passes through one more operation.
+     * LossScale} that grows needs it. But for fused operations, each new value then passes through
+     * one more operation.
      *
      * @return this
      */
@@ -362,8 +363,7 @@ public final class ParameterUpdates implements AutoCloseable {
     Tensor factor = factor(norm, inverse);
     boolean byValue = clipping instanceof GradientClipping.ByValue;
     Tensor once = factor == null || byValue ? norm.scalarLike(1) : factor;
-    Tensor scale =
-        applies == null ? once : applies.where(once, once.scalarLike(Double.NaN));
+    Tensor scale = applies == null ? once : applies.where(once, once.scalarLike(Double.NaN));
     Map<ScalarType, Tensor> byType = new LinkedHashMap<>();
     Map<ScalarType, Tensor> scaleByType = new LinkedHashMap<>();
     for (Entry e : entries.values()) {
