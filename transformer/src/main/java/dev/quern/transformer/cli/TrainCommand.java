@@ -79,7 +79,7 @@ final class TrainCommand implements Callable<Integer> {
       printProfile(file);
       return 0;
     }
-    Config config = read(file, overrides);
+    Config config = read(file, settings(file));
     try (TrainingListener progress = progress(config)) {
       TrainingRun run = new TrainingRun(config, progress);
       RunEnd end = run.run(resume, warning -> spec.commandLine().getErr().println(warning));
@@ -98,7 +98,7 @@ final class TrainCommand implements Callable<Integer> {
   private void printProfile(Path path) throws IOException {
     Path folder = Files.createTempDirectory("quern-profile");
     try {
-      List<String> elsewhere = new ArrayList<>(overrides);
+      List<String> elsewhere = settings(path);
       elsewhere.add("output=" + folder);
       PrintWriter out = spec.commandLine().getOut();
       new TrainingRun(read(path, elsewhere), new TrainingListener() {})
@@ -107,6 +107,16 @@ final class TrainCommand implements Callable<Integer> {
     } finally {
       RunCheckpoints.remove(folder);
     }
+  }
+  /** The overrides; a run's folder is where it lies now, wherever it began. */
+
+  private List<String> settings(Path path) {
+    List<String> all = new ArrayList<>();
+    if (Files.isDirectory(path)) {
+      all.add("output=" + path);
+    }
+    all.addAll(overrides);
+    return all;
   }
 
   private Config read(Path path, List<String> values) {

@@ -9,12 +9,19 @@ import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32C;
 
 /** CRC-32C of files, at the speed of memory. */
-final class Crc {
+public final class Crc {
   private static final long PIECE_BYTES = 1 << 26;
 
   private Crc() {}
+  /**
+   * The checksum of a file.
+   *
+   * @param file any
+   * @return 0 to 2³² − 1
+   * @throws IOException if it can't be read
+   */
 
-  static long of(Path file) throws IOException {
+  public static long of(Path file) throws IOException {
     CRC32C crc = new CRC32C();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
         Arena arena = Arena.ofConfined()) {

@@ -5,7 +5,6 @@ import dev.quern.core.io.AtomicFile;
 import dev.quern.core.io.TensorFile;
 import dev.quern.core.io.safetensors.SafetensorsFolder;
 import dev.quern.core.io.safetensors.SafetensorsWriter;
-import dev.quern.core.memory.MappedFile;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Buffer;
@@ -24,6 +23,7 @@ import dev.quern.transformer.families.TrainedWeight;
 import dev.quern.transformer.families.Weights;
 import dev.quern.transformer.layers.AttentionContext;
 import dev.quern.transformer.layers.TrainingMode;
+import dev.quern.transformer.model.ModelCard;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -49,11 +49,14 @@ public final class FamilyModel implements TrainableModel {
   private final Checkpoint checkpoint;
   private final Weights weights;
   private final Map<String, Buffer> parameters = new LinkedHashMap<>();
+  private final Map<String, byte[]> descriptions; // the folder may be gone when the model is saved
+  private final List<String> labels;
 
   private FamilyModel(Checkpoint checkpoint, Weights weights) {
     this.checkpoint = checkpoint;
     this.weights = weights;
-    Families.load(weights);
+    this.descriptions = descriptions(checkpoint.path());
+    this.labels = Families.load(weights) instanceof Classifier c ? c.labels() : List.of();
     weights.trained().forEach(w -> parameters.put(w.name(), w.buffer()));
   }
 
@@ -95,6 +98,15 @@ public final class FamilyModel implements TrainableModel {
       checkpoint.close();
       throw e;
     }
+  }
+
+  /**
+   * What a classifier's logits are for.
+   *
+   * @return the labels' names in their order; none for other models
+   */
+  public List<String> labels() {
+    return labels;
   }
 
   @Override
@@ -174,16 +186,20 @@ public final class FamilyModel implements TrainableModel {
       }
       writer.write(folder.resolve(SafetensorsFolder.SINGLE));
     }
-    try (Stream<Path> files = Files.list(checkpoint.path())) {
+    descriptions.forEach(
+        (name, bytes) -> AtomicFile.write(folder.resolve(name), sink -> sink.write(bytes)));
+  }
+
+  private static Map<String, byte[]> descriptions(Path folder) {
+    Map<String, byte[]> all = new LinkedHashMap<>();
+    try (Stream<Path> files = Files.list(folder)) {
       for (Path p : files.filter(FamilyModel::describes).sorted().toList()) {
-        try (MappedFile mapped = MappedFile.open(p)) {
-          AtomicFile.write(
-              folder.resolve(p.getFileName().toString()), sink -> sink.write(mapped.bytes()));
-        }
+        all.put(p.getFileName().toString(), Files.readAllBytes(p));
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write " + folder + ": " + e.getMessage(), e);
+      throw new UncheckedIOException("cannot read " + folder + ": " + e.getMessage(), e);
     }
+    return all;
   }
 
   static MemorySegment bytes(Tensor t) {
@@ -202,6 +218,7 @@ public final class FamilyModel implements TrainableModel {
     return kind
         && Files.isRegularFile(p)
         && !name.equals(SafetensorsFolder.INDEX)
+        && !name.equals(ModelCard.FILE_NAME)
         && !name.equals(RunCheckpoints.STATE)
         && !name.equals(RunCheckpoints.SUMS);
   }

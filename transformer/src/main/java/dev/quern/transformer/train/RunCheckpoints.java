@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -36,6 +37,7 @@ public final class RunCheckpoints {
   static final String STATE = "training.json";
 
   static final String SUMS = "checksums.txt";
+  private static final Pattern UNFINISHED = Pattern.compile("\\.step-\\d{8,18}\\.tmp|\\.old-\\d+");
   private static final Pattern NAME = Pattern.compile("step-(\\d{8,18})");
   private static final Pattern SUM = Pattern.compile("([0-9a-f]{8}) (\\d+) (.+)");
 
@@ -52,7 +54,7 @@ public final class RunCheckpoints {
     try {
       Files.createDirectories(root);
       for (Path p : list(root)) {
-        if (p.getFileName().toString().startsWith(".")) {
+        if (UNFINISHED.matcher(p.getFileName().toString()).matches()) {
           remove(p);
         }
       }
@@ -159,11 +161,12 @@ public final class RunCheckpoints {
   /**
    * Removes all but the latest checkpoints.
    *
+   * @param now the step of the one just written; later ones, which are damaged, are not counted
    * @param last how many stay, at least 1
    * @param best the step of one more that stays
    */
-  public void keep(int last, OptionalLong best) {
-    List<Long> steps = steps();
+  public void keep(long now, int last, OptionalLong best) {
+    List<Long> steps = steps().stream().filter(step -> step <= now).toList();
     try {
       for (long step : steps.subList(0, Math.max(0, steps.size() - last))) {
         if (best.isEmpty() || best.getAsLong() != step) {
@@ -229,16 +232,16 @@ public final class RunCheckpoints {
   }
 
   /**
-   * Removes a file, or a folder with all that is in it.
+   * Removes a file, or a folder with all that is in it; of a link, the link.
    *
    * @param path need not be there
    * @throws IOException if that fails
    */
   public static void remove(Path path) throws IOException {
-    if (!Files.exists(path)) {
+    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
-    if (Files.isDirectory(path)) {
+    if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
       for (Path p : list(path)) {
         remove(p);
       }

@@ -1,19 +1,11 @@
 package dev.quern.transformer.train;
 
-import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.op.Buffer;
-import dev.quern.core.op.Tensor;
-import dev.quern.core.plan.Plan;
-import dev.quern.core.plan.Recording;
-import dev.quern.core.type.ScalarType;
-import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.data.Batch;
-import dev.quern.transformer.data.Chance;
 import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.data.Loader;
 import dev.quern.transformer.data.LoaderState;
-import dev.quern.transformer.layers.TrainingMode;
 import dev.quern.transformer.train.log.EvaluationReport;
 import dev.quern.transformer.train.log.RunEnd;
 import dev.quern.transformer.train.log.RunStart;
@@ -21,16 +13,16 @@ import dev.quern.transformer.train.log.StepReport;
 import dev.quern.transformer.train.log.TrainingListener;
 import dev.quern.transformer.train.loss.Loss;
 import dev.quern.transformer.train.optimizer.Ema;
-import dev.quern.transformer.train.optimizer.GradientAccumulator;
 import dev.quern.transformer.train.optimizer.LossScale;
 import dev.quern.transformer.train.optimizer.ParameterUpdates;
 import dev.quern.transformer.train.optimizer.StepSettings;
 import dev.quern.transformer.train.schedule.Schedule;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -54,14 +46,11 @@ import org.jspecify.annotations.Nullable;
  * }
  */
 public final class Trainer implements AutoCloseable {
-  private static final String NUMBERS = "numbers";
   private static final String SCALE = "loss_scale";
-  private static final String AVERAGE = "average";
   private static final String SKIPPED = "skipped";
   private static final String GOOD_STEPS = "good_steps";
-  private static final String SEED = "seed";
+  private static final int MOST_EMPTY = 1000;
   private static final String LOSS = "loss";
-  private static final String NORM = "norm";
   private static final String BEST = "best_loss";
   private static final String BEST_STEP = "best_step";
   private static final String WAITED = "waited";
@@ -74,9 +63,7 @@ public final class Trainer implements AutoCloseable {
   private final Schedule schedule;
   private final Dataset<Batch> batches;
   private final TrainingOptions options;
-  private final BatchPlans stepPlans;
-  private final @Nullable GradientAccumulator sums;
-  private @Nullable Plan updatePlan;
+  private final TrainingStep training;
   private @Nullable LossScale lossScale;
   private @Nullable Ema ema;
   private final Map<String, Double> numbers = new HashMap<>();
@@ -118,9 +105,7 @@ public final class Trainer implements AutoCloseable {
     this.schedule = schedule;
     this.batches = batches;
     this.options = options;
-    this.stepPlans = new BatchPlans(engine::record, this::recordStep);
-    this.sums =
-        options.accumulate() > 1 ? new GradientAccumulator(engine, model.parameters()) : null;
+    this.training = new TrainingStep(engine, model, loss, updates, options);
     this.data = LoaderState.start("");
     this.start = new RunStart("training", "", 1, options.steps(), parameterCount(), "");
   }
@@ -146,8 +131,20 @@ public final class Trainer implements AutoCloseable {
    * @param how the metrics
    */
   public void evaluate(Dataset<Batch> on, Evaluation how) {
+    evaluate(on, how, loss);
+  }
+
+  /**
+   * Says on what the model is evaluated.
+   *
+   * @param on batches it is not trained on, in a known number
+   * @param how the metrics
+   * @param by the loss to be told, if it is not the one that is trained, such as one without label
+   *     smoothing
+   */
+  public void evaluate(Dataset<Batch> on, Evaluation how, Loss by) {
     validation = on;
-    evaluator = new Evaluator(engine, model, loss, how);
+    evaluator = new Evaluator(engine, model, by, how);
   }
 
   /**
@@ -171,6 +168,7 @@ public final class Trainer implements AutoCloseable {
    */
   public void scaleLoss(LossScale first) {
     lossScale = first;
+    training.scaleLoss();
   }
 
   /**
@@ -180,6 +178,7 @@ public final class Trainer implements AutoCloseable {
    */
   public void average(Ema averages) {
     ema = averages;
+    training.average(averages);
   }
 
   /**
@@ -231,18 +230,15 @@ public final class Trainer implements AutoCloseable {
     if (step == 0 && options.evaluateFirst()) {
       evaluateNow();
     }
-    String reason = "all steps made";
+
     try (Loader<Batch> loader = Loader.of(batches, options.ahead(), data)) {
-      while (step < options.steps()) {
+      while (step < options.steps() && !waitedEnough()) {
         makeStep(loader);
         boolean last = step == options.steps();
         boolean improved = false;
         if (last || due(options.evaluateEvery())) {
           improved = evaluateNow();
-          if (options.patience() > 0 && numbers.getOrDefault(WAITED, 0.0) >= options.patience()) {
-            reason = "stopped early: no lower loss for " + options.patience() + " evaluations";
-            last = true;
-          }
+          last |= waitedEnough();
         }
         if (last || due(options.checkpointEvery()) || (improved && options.keepBest())) {
           save();
@@ -252,6 +248,10 @@ public final class Trainer implements AutoCloseable {
         }
       }
     }
+    String reason =
+        step < options.steps()
+            ? "stopped early: no lower loss for " + options.patience() + " evaluations"
+            : "all steps made";
     RunEnd end = new RunEnd(step, reason, metrics);
     listener.finished(end);
     return end;
@@ -279,6 +279,10 @@ public final class Trainer implements AutoCloseable {
     return all;
   }
 
+  private boolean waitedEnough() {
+    return options.patience() > 0 && numbers.getOrDefault(WAITED, 0.0) >= options.patience();
+  }
+
   private boolean due(long every) {
     return every > 0 && step % every == 0;
   }
@@ -289,122 +293,56 @@ public final class Trainer implements AutoCloseable {
     long update = step + 1 - numbers.getOrDefault(SKIPPED, 0.0).longValue();
     double scale = lossScale == null ? 1 : lossScale.scale();
     StepSettings settings = new StepSettings(update, rate, schedule.momentum(step), scale);
-    double sum = 0;
-    double norm = 0;
+    List<Batch> own = new ArrayList<>();
     long tokens = 0;
-    Batch batch = null; // the last of at least one
     for (int i = 0; i < options.accumulate(); i++) {
-      batch = next(loader);
-      Plan plan = stepPlans.of("step", batch);
-      if (options.dropout() > 0) {
-        plan.slot(SEED).set(0, Chance.derive(options.seed(), step, i));
-      }
-      if (lossScale != null) {
-        plan.slot(SCALE).set((float) scale);
-      }
-      if (sums == null) {
-        prepare(plan, settings);
-      }
-      plan.run();
-      sum += plan.output(LOSS).item() / options.accumulate();
-      norm = sums == null ? plan.output(NORM).item() : norm;
+      Batch batch = next(loader);
+      own.add(batch);
       tokens += batch.field(Batch.INPUT_IDS).values().length;
     }
-    if (sums != null) {
-      Plan plan = updatePlan();
-      prepare(plan, settings);
-      plan.run();
-      norm = plan.output(NORM).item();
-    }
-    if (!Double.isFinite(sum) || !Double.isFinite(norm)) {
-      skipOrStop(Objects.requireNonNull(batch), sum);
+    TrainingStep.Result result = training.run(own, step, settings);
+    if (!result.isFinite()) {
+      skipOrStop(own.getLast(), result.loss());
     } else if (lossScale != null) {
       lossScale = lossScale.next(true);
     }
     step++;
     data = loader.state();
+    long nanos = System.nanoTime() - begin;
     listener.step(
-        new StepReport(step, sum, rate, norm, tokens, System.nanoTime() - begin, memoryBytes()));
+        new StepReport(step, result.loss(), rate, result.norm(), tokens, nanos, memoryBytes()));
     if (due(options.histogramsEvery())) {
       model.parameters().forEach((n, b) -> listener.values(step, n, b.value().toFloats()));
     }
   }
+  /** The next batch from which something can be learnt. */
 
   private Batch next(Loader<Batch> loader) {
-    Batch batch = loader.next();
-    if (batch == null) {
-      throw new TrainingException(
-          "[train] the data ended after step %d; give data for %d steps, or fewer steps"
-              .formatted(step, options.steps()));
+    for (int i = 0; i < MOST_EMPTY; i++) {
+      Batch batch = loader.next();
+      if (batch == null) {
+        throw new TrainingException(
+            "[train] the data ended after step %d; give data for %d steps, or fewer steps"
+                .formatted(step, options.steps()));
+      }
+      if (!batch.fields().containsKey(Batch.LABELS) || batch.labelCount() > 0) {
+        return batch;
+      }
     }
-    return batch;
-  }
-
-  private void prepare(Plan plan, StepSettings settings) {
-    updates.set(plan.slot(NUMBERS), settings);
-    if (ema != null) {
-      plan.slot(AVERAGE).set((float) ema.weight(settings.step()));
-    }
+    throw new TrainingException(
+        "[train] "
+            + MOST_EMPTY
+            + " batches one after another have no label that counts; look at the data, or give"
+            + " longer contexts");
   }
 
   /** A loss scale that is too high is lowered; without one, such a value ends the run. */
   private void skipOrStop(Batch batch, double value) {
-    if (lossScale == null || lossScale.shrink() == 1) {
+    if (lossScale == null || lossScale.shrink() == 1 || !Double.isFinite(value)) {
       throw nonFinite(batch, value);
     }
     lossScale = lossScale.next(false);
     numbers.merge(SKIPPED, 1.0, Double::sum);
-  }
-
-  /** Forward and backward pass of a batch, and the update unless gradients are added up first. */
-  private void recordStep(Recording recording, Map<String, Tensor> batch) {
-    Tensor seed =
-        options.dropout() > 0 ? recording.slot(SEED, TensorSpec.of(ScalarType.I64, 2)) : null;
-    TrainingMode mode = new TrainingMode(options.dropout(), seed, options.recompute(), 0, null);
-    try (Tape tape = engine.tape()) {
-      tape.watch(model.parameters().values().toArray(Buffer[]::new));
-      Tensor value = loss.of(model.forward(batch, mode), batch);
-      Tensor scaled = value;
-      if (lossScale != null) {
-        scaled =
-            value.mul(recording.slot(SCALE, TensorSpec.of(ScalarType.F32)).cast(value.dtype()));
-      }
-      if (sums != null) {
-        scaled = scaled.mul(1.0 / options.accumulate());
-      }
-      Map<String, Tensor> gradients = updates.of(tape.backward(scaled));
-      recording.output(LOSS, value);
-      if (sums == null) {
-        recordUpdate(recording, gradients);
-      } else {
-        sums.add(gradients);
-      }
-    }
-  }
-
-  private void recordUpdate(Recording recording, Map<String, Tensor> gradients) {
-    Tensor norm = updates.apply(gradients, recording.slot(NUMBERS, updates.numbers()));
-    recording.output(NORM, norm);
-    if (ema != null) {
-      Tensor weight = recording.slot(AVERAGE, TensorSpec.of(ScalarType.F32));
-      Tensor finite = norm.sub(norm).equal(norm.scalarLike(0));
-      ema.update(finite.where(weight, weight.scalarLike(0)));
-    }
-  }
-
-  private Plan updatePlan() {
-    if (updatePlan == null) {
-      updatePlan =
-          engine.record(
-              "update",
-              recording -> {
-                if (sums != null) {
-                  recordUpdate(recording, sums.gradients());
-                  sums.clear();
-                }
-              });
-    }
-    return updatePlan;
   }
 
   private NonFiniteLossException nonFinite(Batch batch, double value) {
@@ -463,6 +401,7 @@ public final class Trainer implements AutoCloseable {
         });
     Double best = numbers.get(BEST_STEP);
     checkpoints.keep(
+        step,
         options.keepLast(),
         options.keepBest() && best != null
             ? OptionalLong.of(best.longValue())
@@ -475,7 +414,7 @@ public final class Trainer implements AutoCloseable {
    * @return bytes
    */
   public long memoryBytes() {
-    long bytes = stepPlans.workspaceBytes();
+    long bytes = training.memoryBytes();
     bytes += evaluator == null ? 0 : evaluator.workspaceBytes();
     for (Buffer b : model.parameters().values()) {
       bytes += b.spec().byteSize();
@@ -483,12 +422,6 @@ public final class Trainer implements AutoCloseable {
     for (Buffer b : savedBuffers().values()) {
       bytes += b.spec().byteSize();
     }
-    if (sums != null) {
-      for (Tensor t : sums.gradients().values()) {
-        bytes += t.spec().byteSize();
-      }
-    }
-    bytes += updatePlan == null ? 0 : updatePlan.workspaceBytes();
     return bytes;
   }
 
@@ -519,13 +452,7 @@ public final class Trainer implements AutoCloseable {
   /** Gives the plans' memory back. Model, updates and listener are their owners' to close. */
   @Override
   public void close() {
-    stepPlans.close();
-    if (updatePlan != null) {
-      updatePlan.close();
-    }
-    if (sums != null) {
-      sums.close();
-    }
+    training.close();
     if (evaluator != null) {
       evaluator.close();
     }

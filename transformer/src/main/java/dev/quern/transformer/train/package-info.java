@@ -15,7 +15,7 @@
  * try (Engine engine = Engine.create();
  *     FamilyModel model = FamilyModel.open(engine, folder);
  *     ParameterUpdates updates =
- *         ParameterUpdates.of(engine, new AdamW(), model.parameters()).build();
+ *         ParameterUpdates.of(engine, Optimizers.of("adamw", Map.of()), model.parameters()).build();
  *     Trainer trainer =
  *         new Trainer(
  *             engine, model, loss, updates, new Constant(1e-3), batches, new TrainingOptions(100))) {

@@ -168,6 +168,50 @@ class TrainerTest {
     }
   }
 
+  @Test
+  void aResumedRunOutlivesTheCheckpointItBeganWith() {
+    try (Engine engine = Engine.create()) {
+      Path from = model(engine, "gpt2");
+      TrainingOptions all = new TrainingOptions(8).withCheckpointEvery(1, 1);
+      Outcome whole = run(engine, from, all, folder.resolve("whole"));
+      run(engine, from, withSteps(all, 3), folder.resolve("parts"));
+      Path saved = folder.resolve("parts/step-00000003");
+      Outcome rest = run(engine, saved, all, folder.resolve("parts"));
+      assertSame(whole.weights, rest.weights);
+      assertTrue(Files.isRegularFile(folder.resolve("parts/step-00000008/config.json")));
+    }
+  }
+
+  @Test
+  void aStoppedRunStaysStopped() {
+    try (Engine engine = Engine.create()) {
+      Path from = model(engine, "gpt2");
+      TrainingOptions options =
+          new TrainingOptions(100).withEvaluateEvery(1).withPatience(1).withCheckpointEvery(1, 3);
+      Outcome first = run(engine, from, options, folder.resolve("stopped"));
+      List<Long> steps = new RunCheckpoints(folder.resolve("stopped")).steps();
+      Path last = folder.resolve("stopped/step-%08d".formatted(steps.getLast()));
+      assertTrue(steps.getLast() < 100, "it should have stopped early");
+      Outcome again = run(engine, last, options, folder.resolve("stopped"));
+      assertEquals(List.of(), again.losses);
+      assertSame(first.weights, again.weights);
+    }
+  }
+
+  @Test
+  void onlyItsOwnLeftoversAreRemoved() throws Exception {
+    Path root = Files.createDirectories(folder.resolve("root"));
+    Files.createDirectory(root.resolve(".git"));
+    Files.createDirectory(root.resolve(".step-00000004.tmp"));
+    Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+    Files.writeString(elsewhere.resolve("kept"), "");
+    Files.createSymbolicLink(root.resolve(".old-3"), elsewhere);
+    assertEquals(List.of(), new RunCheckpoints(root).steps());
+    assertTrue(Files.exists(root.resolve(".git")));
+    assertTrue(Files.exists(elsewhere.resolve("kept")));
+    assertTrue(Files.notExists(root.resolve(".step-00000004.tmp")));
+  }
+
   private static TrainingOptions withSteps(TrainingOptions o, long steps) {
     return new TrainingOptions(
         steps,

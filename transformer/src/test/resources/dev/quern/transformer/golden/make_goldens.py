@@ -20,9 +20,7 @@ same kind of processor give the same bytes, others give other, equally valid, mo
 
 import json
 import os
-import shutil
 import sys
-from pathlib import Path
 
 sys.dont_write_bytecode = True  # the folder holds test resources
 
@@ -31,46 +29,15 @@ import torch
 import transformers
 from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter, LlamaFileType
 from gguf.quants import dequantize, quantize
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from block_formats import quantize_q4_k, quantize_q6_k
 from exact_llama import forward as exact_llama_forward
+from golden_files import HERE, fresh_folder, randomise, save_weights, write_cases, write_json, write_safetensors, write_tokenizer
 from golden_tokenizers import VOCAB, tokenizer_cases, train_byte_level, train_sentencepiece_style, train_word_piece
 
-HERE = Path(__file__).resolve().parent
 CORPUS = (HERE / "corpus.txt").read_text(encoding="utf-8").splitlines()
 SEED = 2025
-
-# ---------------------------------------------------------------------------------------------
-# files
-
-
-def fresh_folder(name):
-    folder = HERE / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
-def write_json(path, value):
-    path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-
-
-def write_cases(path, cases):
-    """One case per line, so that a difference can be read."""
-    lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
-    path.write_text("[\n" + lines + "\n]\n", encoding="utf-8")
-
-
-def write_safetensors(state, path):
-    save_file(state, path, metadata={"format": "pt"})
-    path.chmod(0o644)  # the library makes it unreadable for others
-
-
-def write_tokenizer(tokenizer, folder):
-    """tokenizer.json without the blanks and line ends that `Tokenizer.save` puts in."""
-    write_json(folder / "tokenizer.json", json.loads(tokenizer.to_str()))
-
 
 # ---------------------------------------------------------------------------------------------
 # llama
@@ -341,26 +308,6 @@ def make_llama():
 
 # ---------------------------------------------------------------------------------------------
 # gpt2 and bert
-
-
-def randomise(model, seed):
-    """Gaussian matrices, norm weights 1 +- 0.1, biases +- 0.1, all from one seed."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.dim() == 1 and name.endswith("bias"):
-                value = 0.1 * noise
-            elif parameter.dim() == 1:
-                value = 1 + 0.1 * noise
-            else:
-                value = noise * (0.5 if "embed" in name or ".wte." in name or ".wpe." in name else 0.2)
-            parameter.copy_(value.half())  # stored as F16, computed with in float64
-
-
-def save_weights(model, path, tied):
-    state = {k: v.half().contiguous() for k, v in model.state_dict().items() if k not in tied}
-    write_safetensors(state, path)
 
 
 def make_gpt2():

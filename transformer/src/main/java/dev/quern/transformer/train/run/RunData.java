@@ -97,10 +97,17 @@ record RunData(
     return Dataset.of(starts).map(at -> tokens.read(at, at + length));
   }
 
-  /** A text in each row: each token from those before it. */
+  /** A text in each row, blank ones left out: each token from those before it. */
   static RunData texts(Dataset<String> rows, Tokenizer tokenizer, Shape s, boolean checkLeaks) {
     int end = end(tokenizer);
-    Split<Dataset<String>> split = Splits.random(rows, s.ratio, s.seed);
+    List<Long> written = new ArrayList<>();
+    for (long i = 0; i < rows.size(); i++) {
+      if (!rows.get(i).isBlank()) {
+        written.add(i);
+      }
+    }
+    Dataset<String> texts = rows.select(written.size(), i -> written.get(Math.toIntExact(i)));
+    Split<Dataset<String>> split = Splits.random(texts, s.ratio, s.seed);
     check(split, text -> text, checkLeaks);
     return of(
         map(split, text -> ended(tokenizer.encode(text, EncodeOptions.ADD_SPECIAL), end)),

@@ -36,6 +36,8 @@ public final class TrainingKeys {
 
   private static void general(ConfigSchema.Builder s) {
     s.key("name", ConfigType.text(), "run", "What logs and the report call the run.")
+        .optional("licence", ConfigType.text(), "The model's, for its card.")
+        .key("limits", ConfigType.text(), "", "What the model can't do, for its card.")
         .required("output", ConfigType.text(), "The run's folder; it is created.")
         .required("steps", countOrNone(), "Updates in the whole run.")
         .key(
@@ -54,7 +56,11 @@ public final class TrainingKeys {
 
   private static void model(ConfigSchema.Builder s) {
     s.section("model", "What is trained: a model there is (from), or a new one.")
-        .optional("model.from", ConfigType.text(), "A Hugging Face folder to go on from.")
+        .optional(
+            "model.from",
+            ConfigType.text(),
+            "A Hugging Face folder to go on from; the keys of a new model's size are not looked at"
+                + " then.")
         .key(
             "model.family",
             ConfigType.text().oneOf("llama", "gpt2", "bert"),
@@ -230,7 +236,7 @@ public final class TrainingKeys {
         .key("checkpoint.keep", count(), 2, "How many stay.")
         .key("checkpoint.keep_best", ConfigType.flag(), true, "Whether the best one stays too.");
     s.section("log", "What is told of the run.")
-        .key("log.csv", ConfigType.flag(), true, "log.csv, a row a step.")
+        .key("log.csv", ConfigType.flag(), true, "steps.csv and evaluations.csv, a row each.")
         .key("log.json", ConfigType.flag(), true, "log.jsonl, an object a step.")
         .key("log.tensorboard", ConfigType.flag(), true, "Event files for TensorBoard.")
         .key("log.report", ConfigType.flag(), true, "report.html at the end.")

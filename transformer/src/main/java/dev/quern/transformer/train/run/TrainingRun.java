@@ -9,10 +9,12 @@ import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.families.ModelShape;
 import dev.quern.transformer.families.NewModel;
 import dev.quern.transformer.families.WeightInitializer;
+import dev.quern.transformer.model.ModelCard;
 import dev.quern.transformer.tokenizer.DecodeOptions;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import dev.quern.transformer.tokenizer.Tokenizers;
 import dev.quern.transformer.train.ClassificationEvaluation;
+import dev.quern.transformer.train.Crc;
 import dev.quern.transformer.train.Evaluation;
 import dev.quern.transformer.train.Evaluator;
 import dev.quern.transformer.train.FamilyModel;
@@ -89,11 +91,12 @@ public final class TrainingRun {
   /**
    * Trains to the end.
    *
-   * @param resume whether to go on from the latest checkpoint; else the folder must hold none
+   * @param resume whether to go on from the latest checkpoint, if there is one; else the folder
+   *     must hold none
    * @param warnings is told of damaged checkpoints that are passed over
    * @return how it ended
-   * @throws TrainingException if the folder holds a run already, another process trains in it,
-   *     there is nothing to go on from, or the configuration is another one
+   * @throws TrainingException if the folder holds a run already, another process trains in it, or
+   *     the run began with another configuration or other data
    */
   public RunEnd run(boolean resume, Consumer<String> warnings) {
     try {
@@ -193,7 +196,7 @@ public final class TrainingRun {
             "[data.split] leaves nothing for " + split + "; evaluate another part");
       }
       try (FamilyModel model = FamilyModel.open(engine, trained, _ -> false);
-          Evaluator evaluator = new Evaluator(engine, model, loss(), evaluation(tokenizer))) {
+          Evaluator evaluator = new Evaluator(engine, model, loss(0), evaluation(tokenizer))) {
         return evaluator.judge(part, split);
       }
     }
@@ -215,6 +218,7 @@ public final class TrainingRun {
   private Tokenizer begin(Engine engine, RunFiles files) {
     write(folder.resolve(CONFIG), config.toYaml());
     try {
+      RunCheckpoints.remove(start());
       Files.createDirectories(start());
     } catch (IOException e) {
       throw new UncheckedIOException("cannot create " + start() + ": " + e.getMessage(), e);
@@ -261,8 +265,23 @@ public final class TrainingRun {
     } catch (PatternSyntaxException e) {
       throw new TrainingException("[model.train] is no regular expression: " + e.getMessage(), e);
     }
-    return FamilyModel.open(
-        engine, saved == null ? start() : saved.folder(), name -> trained.matcher(name).matches());
+    FamilyModel model =
+        FamilyModel.open(
+            engine,
+            saved == null ? start() : saved.folder(),
+            name -> trained.matcher(name).matches());
+    List<String> labels = config.texts("objective.labels");
+    if (config.text("objective.name").equals("classification") && !model.labels().equals(labels)) {
+      List<String> own = model.labels();
+      model.close();
+      throw new TrainingException(
+          "[objective.labels] are "
+              + labels
+              + ", and the model's are "
+              + own
+              + "; make them equal");
+    }
+    return model;
   }
 
   private RunEnd train(
@@ -282,7 +301,7 @@ public final class TrainingRun {
       trainer.listen(
           Listeners.of(logs, listener), config.text("name"), config.toYaml(), describe());
       if (data.validation() != null) {
-        trainer.evaluate(data.validation(), evaluation(tokenizer));
+        trainer.evaluate(data.validation(), evaluation(tokenizer), loss(0));
       }
       if (ema != null) {
         trainer.average(ema);
@@ -293,8 +312,9 @@ public final class TrainingRun {
       if (saved != null) {
         trainer.resume(saved);
       }
+      long begin = System.nanoTime();
       RunEnd end = trainer.run();
-      saveModel(trainer);
+      saveModel(trainer, RunCard.of(config, end, (System.nanoTime() - begin) / 1e9));
       return end;
     }
   }
@@ -320,13 +340,14 @@ public final class TrainingRun {
     return all;
   }
 
-  private void saveModel(Trainer trainer) {
+  private void saveModel(Trainer trainer, ModelCard card) {
     Path target = folder.resolve(MODEL);
     Path temporary = folder.resolve("." + MODEL + ".tmp");
     try {
       RunCheckpoints.remove(temporary);
       Files.createDirectory(temporary);
       trainer.saveModel(temporary);
+      write(temporary.resolve(ModelCard.FILE_NAME), card.toJson() + "\n");
       RunCheckpoints.remove(target);
       Files.move(temporary, target);
     } catch (IOException e) {
@@ -345,6 +366,9 @@ public final class TrainingRun {
                     : ParameterGroup.usual())
             .clipping(clipping())
             .skippingNonFinite();
+    if (!Double.isNaN(schedule().momentum(0))) {
+      builder.movingMomentum();
+    }
     return (config.number("optimizer.loss_scale") > 0 ? builder.lossScaling() : builder).build();
   }
 
@@ -365,9 +389,11 @@ public final class TrainingRun {
   }
 
   private Loss loss() {
-    CrossEntropy each =
-        new CrossEntropy(
-            CrossEntropy.IGNORE, config.number("objective.label_smoothing"), Reduction.MEAN, null);
+    return loss(config.number("objective.label_smoothing"));
+  }
+
+  private static Loss loss(double smoothing) {
+    CrossEntropy each = new CrossEntropy(CrossEntropy.IGNORE, smoothing, Reduction.MEAN, null);
     return each.on(TrainableModel.LOGITS, Batch.LABELS);
   }
 
@@ -406,8 +432,9 @@ public final class TrainingRun {
   }
 
   /**
-   * The configuration that the run began with, by its hash. A run goes on only with the same one,
-   * but for where it lies, how it is told of, and how many threads compute it.
+   * The configuration that the run began with, by its hash, and the data by checksums. A run goes
+   * on only with the same one, but for where it lies, how it is told of, and how many threads
+   * compute it.
    */
   private String identity() {
     Config first = Config.read(folder.resolve(CONFIG), TrainingKeys.schema(), List.of());
@@ -423,7 +450,15 @@ public final class TrainingRun {
               + String.join(", ", changed)
               + " (see its config.yaml); go on with those, or give another 'output'");
     }
-    return first.hash();
+    StringBuilder all = new StringBuilder(first.hash());
+    for (String file : config.texts("data.files")) {
+      try {
+        all.append(" %08x".formatted(Crc.of(Path.of(file))));
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot read " + file + ": " + e.getMessage(), e);
+      }
+    }
+    return all.toString();
   }
 
   private String describe() {

@@ -1,0 +1,72 @@
+package dev.quern.transformer.train.run;
+
+import dev.quern.transformer.model.ModelCard;
+import dev.quern.transformer.model.Task;
+import dev.quern.transformer.train.config.Config;
+import dev.quern.transformer.train.log.RunEnd;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/** The model card of a trained model: what it learnt from, how, and how well. */
+final class RunCard {
+  private static final String FIRST = "1.0.0";
+
+  private RunCard() {}
+
+  /**
+   * A card.
+   *
+   * @param config of the run
+   * @param end how the run ended
+   * @param seconds how long this process trained
+   */
+  static ModelCard of(Config config, RunEnd end, double seconds) {
+    boolean classes = config.text("objective.name").equals("classification");
+    boolean masked = config.text("objective.name").equals("masked_lm");
+    Task task =
+        classes ? Task.TEXT_CLASSIFICATION : masked ? Task.MASK_FILLING : Task.TEXT_GENERATION;
+    String files =
+        config.texts("data.files").stream()
+            .map(f -> String.valueOf(Path.of(f).getFileName()))
+            .collect(Collectors.joining(", "));
+    Map<String, Double> metrics = new TreeMap<>(end.metrics());
+    metrics.values().removeIf(v -> !Double.isFinite(v));
+    Map<String, String> details = new TreeMap<>();
+    details.put(
+        "training",
+        String.format(
+            Locale.ROOT,
+            "%d steps of %d x %d tokens, %s, peak rate %s, seed %d, precision %s; %.0f s",
+            end.step(),
+            config.integer("batch.size") * config.integer("batch.accumulate"),
+            config.integer("batch.context"),
+            config.text("optimizer.name"),
+            config.number("schedule.peak"),
+            config.integer("seed"),
+            config.text("precision"),
+            seconds));
+    details.put(
+        "split",
+        "training, validation, test: "
+            + config.numbers("data.split").stream().map(String::valueOf).toList());
+    details.put("configuration", config.toYaml());
+    boolean from = config.has("model.from");
+    if (!config.text("limits").isBlank()) {
+      details.put("limits", config.text("limits"));
+    }
+    return new ModelCard(
+        config.text("name"),
+        FIRST,
+        from ? "llama" : config.text("model.family"),
+        task,
+        config.has("licence") ? config.text("licence") : null,
+        files,
+        metrics,
+        new ModelCard.Lineage(from ? config.text("model.from") : null, List.of(), null),
+        details);
+  }
+}
