@@ -17,6 +17,11 @@ import dev.quern.core.type.Precision;
 import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.families.BertClassifier;
+import dev.quern.transformer.families.ModelShape;
+import dev.quern.transformer.families.NewModel;
+import dev.quern.transformer.families.WeightInitializer;
+import dev.quern.transformer.layers.TrainingMode;
+import dev.quern.transformer.train.FamilyModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -211,5 +216,42 @@ class TextClassifierTest {
     Path several = changed(folder, c -> c.put("problem_type", "multi_label_classification"));
     var many = assertThrows(NotSupportedException.class, () -> Models.open(several));
     assertTrue(many.getMessage().contains("multi_label"), many.getMessage());
+  }
+
+  @Test
+  void aNewClassifierIsTrainedAndOpened(@TempDir Path folder) {
+    ModelShape shape =
+        new ModelShape(
+            40, 16, 2, 2, 2, 32, 24, true, ModelShape.Head.CLASSES, List.of("a", "b", "c"));
+    try (Engine engine = Engines.of("reference", Precision.EXACT)) {
+      NewModel.write(engine, folder, "bert", shape, WeightInitializer.normal(0.02, 4), 7);
+      int[] ids = {1, 5, 9, 2, 1, 7, 2, 0};
+      float[] trained;
+      try (FamilyModel own = FamilyModel.open(engine, folder);
+          TensorScope _ = TensorScope.open()) {
+        assertTrue(own.parameters().containsKey("classifier.weight"));
+        assertTrue(own.parameters().containsKey("bert.pooler.dense.bias"));
+        Map<String, Tensor> batch =
+            Map.of(
+                "input_ids",
+                engine.tensor(ids, 2, 4),
+                "attention_mask",
+                engine.tensor(new int[] {1, 1, 1, 1, 1, 1, 1, 0}, 2, 4));
+        Tensor logits = own.forward(batch, TrainingMode.NONE).get("logits");
+        assertEquals("[2, 3]", logits.shape().toString());
+        trained = logits.toFloats();
+        Tensor seed = engine.tensor(new long[] {3, 0});
+        Tensor dropped = own.forward(batch, TrainingMode.dropout(0.5, seed)).get("logits");
+        assertTrue(Golden.maxError(dropped.toFloats(), trained) > 1e-3);
+      }
+      try (Model open = Models.open(folder, ModelOptions.of(engine).withoutTokenizer());
+          TensorScope _ = TensorScope.open()) {
+        Map<String, Tensor> inputs =
+            Map.of("tokens", engine.tensor(ids, 2, 4), "lengths", engine.tensor(new int[] {4, 3}));
+        float[] logits = open.infer(inputs).get("logits").toFloats();
+        assertTrue(Golden.maxError(logits, trained) < 1e-6, Arrays.toString(logits));
+        assertEquals(List.of("a", "b", "c"), ((ClassifierModel) open).classifier().labels());
+      }
+    }
   }
 }
