@@ -15,19 +15,56 @@ import java.util.Set;
 public final class SentimentSentences {
   private static final List<String> THINGS =
       List.of(
-          "the film", "this book", "the meal", "our hotel", "the concert", "that phone", "the service",
-          "my new bike", "the museum", "the train ride", "this software", "the garden", "her speech",
-          "the coffee", "the game", "this song", "the hotel room", "their answer", "the weather",
+          "the film",
+          "this book",
+          "the meal",
+          "our hotel",
+          "the concert",
+          "that phone",
+          "the service",
+          "my new bike",
+          "the museum",
+          "the train ride",
+          "this software",
+          "the garden",
+          "her speech",
+          "the coffee",
+          "the game",
+          "this song",
+          "the hotel room",
+          "their answer",
+          "the weather",
           "the lecture");
   private static final List<String> GOOD =
       List.of(
-          "good", "great", "wonderful", "lovely", "excellent", "delightful", "pleasant", "brilliant",
-          "amazing", "charming", "superb", "enjoyable");
+          "good",
+          "great",
+          "wonderful",
+          "lovely",
+          "excellent",
+          "delightful",
+          "pleasant",
+          "brilliant",
+          "amazing",
+          "charming",
+          "superb",
+          "enjoyable");
   private static final List<String> BAD =
       List.of(
-          "bad", "terrible", "awful", "boring", "dreadful", "disappointing", "poor", "horrible",
-          "annoying", "dull", "unpleasant", "useless");
-  private static final List<String> STRONG = List.of("", "", "very ", "really ", "quite ", "truly ");
+          "bad",
+          "terrible",
+          "awful",
+          "boring",
+          "dreadful",
+          "disappointing",
+          "poor",
+          "horrible",
+          "annoying",
+          "dull",
+          "unpleasant",
+          "useless");
+  private static final List<String> STRONG =
+      List.of("", "", "very ", "really ", "quite ", "truly ");
   private static final List<String> BEGIN =
       List.of("", "", "i think ", "honestly, ", "to be fair, ", "my friends say ", "we all felt ");
   private static final List<String> END =
@@ -59,19 +96,25 @@ public final class SentimentSentences {
     if (random.nextInt(3) == 0) {
       text =
           random.nextBoolean()
-              ? pick(BEGIN) + pick(THINGS) + " was " + opinion(!positive) + ", but it was "
+              ? pick(BEGIN)
+                  + pick(THINGS)
+                  + " was "
+                  + opinion(!positive)
+                  + ", but it was "
                   + opinion(positive)
               : text + " and " + opinion(positive);
     }
-    return "{\"text\": \"" + text + pick(END) + "\", \"label\": \""
-        + (positive ? "positive" : "negative") + "\"}";
+    return "{\"text\": \""
+        + text
+        + pick(END)
+        + "\", \"label\": \""
+        + (positive ? "positive" : "negative")
+        + "\"}";
   }
 
   private String opinion(boolean positive) {
     boolean negated = random.nextInt(3) == 0;
     String word = pick(positive != negated ? GOOD : BAD);
-    return negated
-        ? (random.nextBoolean() ? "not " : "never ") + word
-        : pick(STRONG) + word;
+    return negated ? (random.nextBoolean() ? "not " : "never ") + word : pick(STRONG) + word;
   }
 }

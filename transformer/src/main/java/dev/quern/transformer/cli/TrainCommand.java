@@ -108,8 +108,8 @@ final class TrainCommand implements Callable<Integer> {
       RunCheckpoints.remove(folder);
     }
   }
-  /** The overrides; a run's folder is where it lies now, wherever it began. */
 
+  /** The overrides; a run's folder is where it lies now, wherever it began. */
   private List<String> settings(Path path) {
     List<String> all = new ArrayList<>();
     if (Files.isDirectory(path)) {

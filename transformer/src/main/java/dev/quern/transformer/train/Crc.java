@@ -13,6 +13,7 @@ public final class Crc {
   private static final long PIECE_BYTES = 1 << 26;
 
   private Crc() {}
+
   /**
    * The checksum of a file.
    *
@@ -20,7 +21,6 @@ public final class Crc {
    * @return 0 to 2³² − 1
    * @throws IOException if it can't be read
    */
-
   public static long of(Path file) throws IOException {
     CRC32C crc = new CRC32C();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);

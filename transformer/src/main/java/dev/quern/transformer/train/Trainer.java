@@ -315,8 +315,8 @@ public final class Trainer implements AutoCloseable {
       model.parameters().forEach((n, b) -> listener.values(step, n, b.value().toFloats()));
     }
   }
-  /** The next batch from which something can be learnt. */
 
+  /** The next batch from which something can be learnt. */
   private Batch next(Loader<Batch> loader) {
     for (int i = 0; i < MOST_EMPTY; i++) {
       Batch batch = loader.next();
