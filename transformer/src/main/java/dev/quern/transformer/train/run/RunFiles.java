@@ -17,6 +17,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -203,8 +204,7 @@ final class RunFiles implements AutoCloseable {
     if (tokens != null) {
       return tokens;
     }
-    return TokenSequence.of(
-        texts().flatMapToInt(t -> java.util.Arrays.stream(tokenizer.encode(t))).toArray());
+    return TokenSequence.of(tokenizer.encode(texts().collect(Collectors.joining("\n"))));
   }
 
   @Override

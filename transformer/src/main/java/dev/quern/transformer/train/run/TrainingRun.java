@@ -51,6 +51,7 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -343,13 +344,18 @@ public final class TrainingRun {
   private void saveModel(Trainer trainer, ModelCard card) {
     Path target = folder.resolve(MODEL);
     Path temporary = folder.resolve("." + MODEL + ".tmp");
+    Path old = folder.resolve("." + MODEL + ".old");
     try {
       RunCheckpoints.remove(temporary);
+      RunCheckpoints.remove(old);
       Files.createDirectory(temporary);
       trainer.saveModel(temporary);
       write(temporary.resolve(ModelCard.FILE_NAME), card.toJson() + "\n");
-      RunCheckpoints.remove(target);
-      Files.move(temporary, target);
+      if (Files.exists(target)) {
+        Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+      }
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      RunCheckpoints.remove(old);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);
     }

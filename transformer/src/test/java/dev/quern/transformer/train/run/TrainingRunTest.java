@@ -1,0 +1,190 @@
+package dev.quern.transformer.train.run;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quern.transformer.evaluate.Bootstrap;
+import dev.quern.transformer.evaluate.ConfidenceInterval;
+import dev.quern.transformer.model.Model;
+import dev.quern.transformer.model.Models;
+import dev.quern.transformer.model.Task;
+import dev.quern.transformer.train.Evaluation;
+import dev.quern.transformer.train.TrainingException;
+import dev.quern.transformer.train.config.Config;
+import dev.quern.transformer.train.log.RunEnd;
+import dev.quern.transformer.train.log.TrainingListener;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Whole runs from configurations: every objective, format, optimiser and schedule there is. */
+class TrainingRunTest {
+  private static final String GENERAL =
+      """
+      output: %s
+      steps: 4
+      data: {files: [%s], format: %s}
+      batch: {size: 4, context: 16}
+      log: {progress: false, tensorboard: false}
+      """;
+
+  @TempDir private Path folder;
+  private Path text;
+  private Path rows;
+
+  @BeforeEach
+  void data() throws IOException {
+    StringBuilder corpus = new StringBuilder();
+    StringBuilder json = new StringBuilder();
+    for (int i = 0; i < 80; i++) {
+      corpus.append("line ").append(i).append(" of ").append(i * i % 97).append("\n");
+      json.append("{\"text\": \"what is ").append(i).append("?\", \"answer\": \"it is ");
+      json.append(i * 7 % 100).append("\", \"label\": \"").append(i % 3 == 0 ? "yes" : "no");
+      json.append("\"}\n");
+    }
+    text = Files.writeString(folder.resolve("corpus.txt"), corpus);
+    rows = Files.writeString(folder.resolve("rows.jsonl"), json);
+  }
+
+  private Config config(String name, Path data, String format, String more, String... overrides)
+      throws IOException {
+    Path file = folder.resolve(name + ".yaml");
+    Files.writeString(file, GENERAL.formatted(folder.resolve(name), data, format) + more);
+    return Config.read(file, TrainingKeys.schema(), List.of(overrides));
+  }
+
+  private static RunEnd run(Config config, boolean resume) {
+    List<String> warnings = new ArrayList<>();
+    RunEnd end = new TrainingRun(config, new TrainingListener() {}).run(resume, warnings::add);
+    assertEquals(List.of(), warnings);
+    return end;
+  }
+
+  private void assertTrained(String name, RunEnd end, Task task) {
+    assertEquals(4, end.step());
+    assertTrue(Double.isFinite(end.metrics().get("loss")), end.metrics().toString());
+    try (Model model = Models.open(folder.resolve(name).resolve("model"))) {
+      assertEquals(task, model.card().task());
+      assertTrue(model.card().metrics().containsKey("loss"));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"text", "lines"})
+  void languageModels(String format) throws IOException {
+    Files.writeString(text, Files.readString(text).replace("line 4 ", "\n\nline 4 "));
+    Config c =
+        config(
+            format,
+            text,
+            format,
+            """
+            model: {family: llama, layers: 1, dim: 32, heads: 2, kv_heads: 1}
+            tokenizer: {size: 300}
+            """);
+    assertTrained(format, run(c, false), Task.TEXT_GENERATION);
+  }
+
+  @Test
+  void answers() throws IOException {
+    Config c =
+        config(
+            "answers",
+            rows,
+            "json_lines",
+            """
+            model: {family: gpt2, layers: 1, dim: 32, heads: 2}
+            tokenizer: {size: 300}
+            objective: {name: answers, label_smoothing: 0.1}
+            """);
+    assertTrained("answers", run(c, false), Task.TEXT_GENERATION);
+  }
+
+  @Test
+  void maskedWords() throws IOException {
+    Config c =
+        config(
+            "masked",
+            text,
+            "text",
+            """
+            model: {family: bert, layers: 1, dim: 32, heads: 2}
+            tokenizer: {size: 300}
+            objective: {name: masked_lm, whole_words: true}
+            """);
+    assertTrained("masked", run(c, false), Task.MASK_FILLING);
+  }
+
+  @Test
+  void classifiers() throws IOException {
+    String more =
+        """
+        model: {family: bert, layers: 1, dim: 32, heads: 2}
+        tokenizer: {size: 300}
+        objective: {name: classification, labels: [no, yes]}
+        """;
+    Config c = config("classes", rows, "json_lines", more, "batch.buckets=2");
+    assertTrained("classes", run(c, false), Task.TEXT_CLASSIFICATION);
+    Evaluation.Tally tally = new TrainingRun(c, new TrainingListener() {}).evaluate("validation");
+    ConfidenceInterval accuracy = tally.intervals(Bootstrap.DEFAULT).get("accuracy");
+    assertEquals(tally.report(4, "validation").metrics().get("accuracy"), accuracy.estimate());
+    Config other =
+        config(
+            "other",
+            rows,
+            "json_lines",
+            more,
+            "model.from=" + folder.resolve("classes/model"),
+            "objective.labels=[yes, no]");
+    TrainingException e = assertThrows(TrainingException.class, () -> run(other, false));
+    assertTrue(e.getMessage().contains("[no, yes]"), e.getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"sgd", "adam", "adamw", "adagrad", "rmsprop", "adafactor", "lion", "one_cycle"})
+  void optimisersAndAMovingMomentum(String name) throws IOException {
+    boolean cycle = name.equals("one_cycle");
+    Config c =
+        config(
+            name,
+            text,
+            "text",
+            """
+            model: {family: gpt2, layers: 1, dim: 16, heads: 2}
+            tokenizer: {kind: characters}
+            """,
+            "optimizer.name=" + (cycle ? "adamw" : name),
+            "schedule.name=" + (cycle ? name : "linear"));
+    assertTrained(name, run(c, false), Task.TEXT_GENERATION);
+  }
+
+  @Test
+  void aRunGoesOnOnlyAsWhatItWas() throws IOException {
+    String more =
+        """
+        model: {family: gpt2, layers: 1, dim: 16, heads: 2}
+        tokenizer: {kind: characters}
+        """;
+    run(config("same", text, "text", more), false);
+    TrainingException again =
+        assertThrows(TrainingException.class, () -> run(config("same", text, "text", more), false));
+    assertTrue(again.getMessage().contains("--resume"), again.getMessage());
+    assertEquals(4, run(config("same", text, "text", more, "threads=1"), true).step());
+    TrainingException changed =
+        assertThrows(
+            TrainingException.class,
+            () -> run(config("same", text, "text", more, "batch.size=5"), true));
+    assertTrue(changed.getMessage().contains("batch.size"), changed.getMessage());
+    Files.writeString(text, Files.readString(text) + "line 1 of some\n");
+    assertThrows(TrainingException.class, () -> run(config("same", text, "text", more), true));
+  }
+}
