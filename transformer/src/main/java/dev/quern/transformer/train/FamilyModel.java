@@ -51,12 +51,15 @@ public final class FamilyModel implements TrainableModel {
   private final Map<String, Buffer> parameters = new LinkedHashMap<>();
   private final Map<String, byte[]> descriptions; // the folder may be gone when the model is saved
   private final List<String> labels;
+  private final String family;
 
   private FamilyModel(Checkpoint checkpoint, Weights weights) {
     this.checkpoint = checkpoint;
     this.weights = weights;
     this.descriptions = descriptions(checkpoint.path());
-    this.labels = Families.load(weights) instanceof Classifier c ? c.labels() : List.of();
+    Family loaded = Families.load(weights);
+    this.labels = loaded instanceof Classifier c ? c.labels() : List.of();
+    this.family = loaded.family();
     weights.trained().forEach(w -> parameters.put(w.name(), w.buffer()));
   }
 
@@ -98,6 +101,15 @@ public final class FamilyModel implements TrainableModel {
       checkpoint.close();
       throw e;
     }
+  }
+
+  /**
+   * Which family it is of.
+   *
+   * @return its name, such as {@code llama}
+   */
+  public String family() {
+    return family;
   }
 
   /**

@@ -76,6 +76,7 @@ public final class Trainer implements AutoCloseable {
   private Map<String, Double> metrics = Map.of();
   private LoaderState data;
   private long step;
+  private long stateBytes; // of parameters and what is saved with them; 0 until asked for
 
   /**
    * A run from its first step.
@@ -414,15 +415,16 @@ public final class Trainer implements AutoCloseable {
    * @return bytes
    */
   public long memoryBytes() {
-    long bytes = training.memoryBytes();
-    bytes += evaluator == null ? 0 : evaluator.workspaceBytes();
-    for (Buffer b : model.parameters().values()) {
-      bytes += b.spec().byteSize();
+    if (stateBytes == 0) {
+      stateBytes = bytes(model.parameters()) + bytes(savedBuffers());
     }
-    for (Buffer b : savedBuffers().values()) {
-      bytes += b.spec().byteSize();
-    }
-    return bytes;
+    return stateBytes
+        + training.memoryBytes()
+        + (evaluator == null ? 0 : evaluator.workspaceBytes());
+  }
+
+  private static long bytes(Map<String, Buffer> buffers) {
+    return buffers.values().stream().mapToLong(b -> b.spec().byteSize()).sum();
   }
 
   /**

@@ -63,26 +63,27 @@ public record TrainingOptions(
   }
 
   /**
+   * With another length.
+   *
+   * @param count how many updates the run makes
+   * @return new options
+   */
+  public TrainingOptions withSteps(long count) {
+    Draft d = new Draft(this);
+    d.steps = count;
+    return d.options();
+  }
+
+  /**
    * With other evaluations.
    *
    * @param every steps between evaluations, 0 for only the last
    * @return new options
    */
   public TrainingOptions withEvaluateEvery(long every) {
-    return new TrainingOptions(
-        steps,
-        seed,
-        accumulate,
-        dropout,
-        recompute,
-        every,
-        evaluateFirst,
-        checkpointEvery,
-        keepLast,
-        keepBest,
-        patience,
-        histogramsEvery,
-        ahead);
+    Draft d = new Draft(this);
+    d.evaluateEvery = every;
+    return d.options();
   }
 
   /**
@@ -93,20 +94,10 @@ public record TrainingOptions(
    * @return new options
    */
   public TrainingOptions withCheckpointEvery(long every, int last) {
-    return new TrainingOptions(
-        steps,
-        seed,
-        accumulate,
-        dropout,
-        recompute,
-        evaluateEvery,
-        evaluateFirst,
-        every,
-        last,
-        keepBest,
-        patience,
-        histogramsEvery,
-        ahead);
+    Draft d = new Draft(this);
+    d.checkpointEvery = every;
+    d.keepLast = last;
+    return d.options();
   }
 
   /**
@@ -117,20 +108,10 @@ public record TrainingOptions(
    * @return new options
    */
   public TrainingOptions withDropout(double share, long dropoutSeed) {
-    return new TrainingOptions(
-        steps,
-        dropoutSeed,
-        accumulate,
-        share,
-        recompute,
-        evaluateEvery,
-        evaluateFirst,
-        checkpointEvery,
-        keepLast,
-        keepBest,
-        patience,
-        histogramsEvery,
-        ahead);
+    Draft d = new Draft(this);
+    d.dropout = share;
+    d.seed = dropoutSeed;
+    return d.options();
   }
 
   /**
@@ -140,20 +121,21 @@ public record TrainingOptions(
    * @return new options
    */
   public TrainingOptions withAccumulate(int batches) {
-    return new TrainingOptions(
-        steps,
-        seed,
-        batches,
-        dropout,
-        recompute,
-        evaluateEvery,
-        evaluateFirst,
-        checkpointEvery,
-        keepLast,
-        keepBest,
-        patience,
-        histogramsEvery,
-        ahead);
+    Draft d = new Draft(this);
+    d.accumulate = batches;
+    return d.options();
+  }
+
+  /**
+   * With layers that keep only their inputs for the backward pass, or all.
+   *
+   * @param only whether they keep only those
+   * @return new options
+   */
+  public TrainingOptions withRecompute(boolean only) {
+    Draft d = new Draft(this);
+    d.recompute = only;
+    return d.options();
   }
 
   /**
@@ -163,20 +145,59 @@ public record TrainingOptions(
    * @return new options
    */
   public TrainingOptions withPatience(int evaluations) {
-    return new TrainingOptions(
-        steps,
-        seed,
-        accumulate,
-        dropout,
-        recompute,
-        evaluateEvery,
-        evaluateFirst,
-        checkpointEvery,
-        keepLast,
-        keepBest,
-        evaluations,
-        histogramsEvery,
-        ahead);
+    Draft d = new Draft(this);
+    d.patience = evaluations;
+    return d.options();
+  }
+
+  /** Options while some of them are changed. */
+  private static final class Draft {
+    long steps;
+    long seed;
+    int accumulate;
+    double dropout;
+    boolean recompute;
+    long evaluateEvery;
+    boolean evaluateFirst;
+    long checkpointEvery;
+    int keepLast;
+    boolean keepBest;
+    int patience;
+    long histogramsEvery;
+    int ahead;
+
+    Draft(TrainingOptions o) {
+      steps = o.steps;
+      seed = o.seed;
+      accumulate = o.accumulate;
+      dropout = o.dropout;
+      recompute = o.recompute;
+      evaluateEvery = o.evaluateEvery;
+      evaluateFirst = o.evaluateFirst;
+      checkpointEvery = o.checkpointEvery;
+      keepLast = o.keepLast;
+      keepBest = o.keepBest;
+      patience = o.patience;
+      histogramsEvery = o.histogramsEvery;
+      ahead = o.ahead;
+    }
+
+    TrainingOptions options() {
+      return new TrainingOptions(
+          steps,
+          seed,
+          accumulate,
+          dropout,
+          recompute,
+          evaluateEvery,
+          evaluateFirst,
+          checkpointEvery,
+          keepLast,
+          keepBest,
+          patience,
+          histogramsEvery,
+          ahead);
+    }
   }
 
   private static void atLeast(String name, long value, long least) {

@@ -159,7 +159,7 @@ class TrainerTest {
       Path from = model(engine, "gpt2");
       TrainingOptions all = new TrainingOptions(12).withDropout(0.1, 9).withCheckpointEvery(5, 3);
       Outcome whole = run(engine, from, all, folder.resolve("whole"));
-      run(engine, from, withSteps(all, 7), folder.resolve("parts"));
+      run(engine, from, all.withSteps(7), folder.resolve("parts"));
       Path saved = folder.resolve("parts/step-00000007");
       Outcome rest = run(engine, saved, all, folder.resolve("parts"));
       assertSame(whole.weights, rest.weights);
@@ -174,7 +174,7 @@ class TrainerTest {
       Path from = model(engine, "gpt2");
       TrainingOptions all = new TrainingOptions(8).withCheckpointEvery(1, 1);
       Outcome whole = run(engine, from, all, folder.resolve("whole"));
-      run(engine, from, withSteps(all, 3), folder.resolve("parts"));
+      run(engine, from, all.withSteps(3), folder.resolve("parts"));
       Path saved = folder.resolve("parts/step-00000003");
       Outcome rest = run(engine, saved, all, folder.resolve("parts"));
       assertSame(whole.weights, rest.weights);
@@ -212,23 +212,6 @@ class TrainerTest {
     assertTrue(Files.notExists(root.resolve(".step-00000004.tmp")));
   }
 
-  private static TrainingOptions withSteps(TrainingOptions o, long steps) {
-    return new TrainingOptions(
-        steps,
-        o.seed(),
-        o.accumulate(),
-        o.dropout(),
-        o.recompute(),
-        o.evaluateEvery(),
-        o.evaluateFirst(),
-        o.checkpointEvery(),
-        o.keepLast(),
-        o.keepBest(),
-        o.patience(),
-        o.histogramsEvery(),
-        o.ahead());
-  }
-
   @Test
   void aCheckpointIsAModel() {
     try (Engine engine = Engine.create()) {
@@ -247,8 +230,7 @@ class TrainerTest {
     try (Engine engine = Engine.create()) {
       Path from = model(engine, "llama");
       TrainingOptions plain = new TrainingOptions(4).withDropout(0.2, 1);
-      TrainingOptions again =
-          new TrainingOptions(4, 1, 1, 0.2, true, 0, false, 0, 1, true, 0, 0, 4);
+      TrainingOptions again = plain.withRecompute(true);
       assertSame(
           run(engine, from, plain, folder.resolve("plain")).weights,
           run(engine, from, again, folder.resolve("again")).weights);

@@ -21,10 +21,11 @@ final class RunCard {
    * A card.
    *
    * @param config of the run
+   * @param family of the model
    * @param end how the run ended
    * @param seconds how long this process trained
    */
-  static ModelCard of(Config config, RunEnd end, double seconds) {
+  static ModelCard of(Config config, String family, RunEnd end, double seconds) {
     boolean classes = config.text("objective.name").equals("classification");
     boolean masked = config.text("objective.name").equals("masked_lm");
     Task task =
@@ -61,7 +62,7 @@ final class RunCard {
     return new ModelCard(
         config.text("name"),
         FIRST,
-        from ? "llama" : config.text("model.family"),
+        family,
         task,
         config.has("licence") ? config.text("licence") : null,
         files,

@@ -9,6 +9,7 @@ import dev.quern.transformer.tokenizer.BpeTrainer;
 import dev.quern.transformer.tokenizer.BpeTrainingOptions;
 import dev.quern.transformer.tokenizer.CharacterVocabulary;
 import dev.quern.transformer.tokenizer.Tokenizer;
+import dev.quern.transformer.tokenizer.TokenizerSettings;
 import dev.quern.transformer.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -21,11 +22,6 @@ import java.util.stream.Stream;
 
 /** The tokenizer of a run: learnt from its texts, or one there is. */
 final class RunTokenizer {
-  /** Special tokens of encoders, with what {@code tokenizer_config.json} calls their roles. */
-  private static final Map<String, String> ENCODER_ROLES =
-      Map.of(
-          "[PAD]", "pad_token", "[CLS]", "cls_token", "[SEP]", "sep_token", "[MASK]", "mask_token");
-
   private static final List<String> ENCODER_TOKENS = List.of("[PAD]", "[CLS]", "[SEP]", "[MASK]");
   private static final String END = "<|endoftext|>";
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
@@ -87,23 +83,21 @@ final class RunTokenizer {
   private static void write(Path folder, String json, boolean encoder, List<String> special) {
     try {
       ObjectNode root = (ObjectNode) MAPPER.readTree(json);
-      ObjectNode config = MAPPER.createObjectNode();
-      config.put("tokenizer_class", "PreTrainedTokenizerFast");
       if (encoder) {
         root.set("post_processor", template(special));
-        ENCODER_ROLES.forEach((token, role) -> config.put(role, token));
-      } else {
-        config.put("bos_token", END).put("eos_token", END);
       }
-      write(folder.resolve("tokenizer.json"), root);
-      write(folder.resolve("tokenizer_config.json"), config);
+      write(folder.resolve("tokenizer.json"), root.toPrettyString());
+      // It reads the tokenizer, and finds the roles of tokens by how they are spelled.
+      write(
+          folder.resolve("tokenizer_config.json"),
+          TokenizerSettings.of(folder, Map.of(), 0, !encoder).toJson());
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("a tree is always read", e);
     }
   }
 
-  private static void write(Path file, ObjectNode json) {
-    byte[] bytes = json.toPrettyString().getBytes(StandardCharsets.UTF_8);
+  private static void write(Path file, String json) {
+    byte[] bytes = json.getBytes(StandardCharsets.UTF_8);
     AtomicFile.write(file, sink -> sink.write(bytes));
   }
 

@@ -144,7 +144,7 @@ public final class TrainingRun {
       try (RunFiles files = new RunFiles(config)) {
         tokenizer = saved == null ? begin(engine, files) : Tokenizers.fromFolder(start());
         RunData data = files.batches(tokenizer);
-        try (TrainableModel model = model(engine, saved)) {
+        try (FamilyModel model = model(engine, saved)) {
           return train(engine, model, data, tokenizer, checkpoints, saved);
         }
       }
@@ -163,7 +163,7 @@ public final class TrainingRun {
         RunFiles files = new RunFiles(config)) {
       Files.createDirectories(folder);
       RunData data = files.batches(begin(engine, files));
-      try (TrainableModel model = model(engine, null);
+      try (FamilyModel model = model(engine, null);
           ParameterUpdates updates = updates(engine, model.parameters());
           Trainer trainer =
               new Trainer(engine, model, loss(), updates, schedule(), data.train(), options())) {
@@ -259,7 +259,7 @@ public final class TrainingRun {
     return tokenizer;
   }
 
-  private TrainableModel model(Engine engine, RunCheckpoints.@Nullable Saved saved) {
+  private FamilyModel model(Engine engine, RunCheckpoints.@Nullable Saved saved) {
     Pattern trained;
     try {
       trained = Pattern.compile(config.text("model.train"));
@@ -287,7 +287,7 @@ public final class TrainingRun {
 
   private RunEnd train(
       Engine engine,
-      TrainableModel model,
+      FamilyModel model,
       RunData data,
       Tokenizer tokenizer,
       RunCheckpoints checkpoints,
@@ -315,7 +315,8 @@ public final class TrainingRun {
       }
       long begin = System.nanoTime();
       RunEnd end = trainer.run();
-      saveModel(trainer, RunCard.of(config, end, (System.nanoTime() - begin) / 1e9));
+      saveModel(
+          trainer, RunCard.of(config, model.family(), end, (System.nanoTime() - begin) / 1e9));
       return end;
     }
   }

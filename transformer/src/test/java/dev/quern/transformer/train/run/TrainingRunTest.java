@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.quern.transformer.evaluate.Bootstrap;
 import dev.quern.transformer.evaluate.ConfidenceInterval;
 import dev.quern.transformer.model.Model;
+import dev.quern.transformer.model.ModelCard;
 import dev.quern.transformer.model.Models;
 import dev.quern.transformer.model.Task;
 import dev.quern.transformer.train.Evaluation;
@@ -146,6 +147,17 @@ class TrainingRunTest {
             "objective.labels=[yes, no]");
     TrainingException e = assertThrows(TrainingException.class, () -> run(other, false));
     assertTrue(e.getMessage().contains("[no, yes]"), e.getMessage());
+    Config further =
+        config(
+            "further",
+            rows,
+            "json_lines",
+            more,
+            "model.from=" + folder.resolve("classes/model"),
+            "model.family=llama");
+    assertTrained("further", run(further, false), Task.TEXT_CLASSIFICATION);
+    String card = Files.readString(folder.resolve("further/model/model_card.json"));
+    assertEquals("bert", ModelCard.fromJson(card).family());
   }
 
   @ParameterizedTest
