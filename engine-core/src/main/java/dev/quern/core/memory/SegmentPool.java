@@ -14,9 +14,11 @@ import org.jspecify.annotations.Nullable;
  * Recycled segments by size class, so that results neither pay for zero-filling nor for page faults
  * again.
  *
- * <p>Classes are quarter steps between powers of two (at most 25% waste). Segments come from
- * automatic arenas: whatever is not given back is freed by the garbage collector, so a lost segment
- * costs memory for a while and nothing worse.
+ * <p>Classes are quarter steps between powers of two (at most 25% waste), from {@value
+ * #FINE_CLASS_MIN_BYTES} bytes on steps of a thirty-second (at most 3%): there are few of that
+ * size, and what a plan says that it takes should be what it takes. Segments come from automatic
+ * arenas: whatever is not given back is freed by the garbage collector, so a lost segment costs
+ * memory for a while and nothing worse.
  *
  * <p>What was not reused for a minute or two is let go: once a minute, as segments come back, each
  * class drops as many as lay untouched since the last time. {@link #trim} drops all. What is
@@ -28,6 +30,9 @@ public final class SegmentPool {
 
   private static final long SLAB_BYTES = 1L << 20;
   private static final long SLAB_CLASS_MAX_BYTES = 1L << 16;
+  private static final long FINE_CLASS_MIN_BYTES = 1L << 24;
+  private static final int QUARTER = 2;
+  private static final int THIRTY_SECOND = 5;
   private static final long PERIOD_NANOS = 60_000_000_000L;
   private static volatile @Nullable SegmentPool shared;
 
@@ -92,7 +97,8 @@ public final class SegmentPool {
       return ALIGNMENT_BYTES;
     }
     long top = Long.highestOneBit(bytes - 1);
-    long step = Math.max(ALIGNMENT_BYTES, top >> 2);
+    long step =
+        Math.max(ALIGNMENT_BYTES, top >> (top < FINE_CLASS_MIN_BYTES ? QUARTER : THIRTY_SECOND));
     return Math.ceilDiv(bytes, step) * step;
   }
 
@@ -120,11 +126,12 @@ public final class SegmentPool {
           : Arena.ofAuto().allocate(size, ALIGNMENT_BYTES);
     } catch (OutOfMemoryError e) {
       throw new DeviceException(
-          "cpu: no memory for "
-              + size
-              + " bytes ("
-              + cachedBytes
-              + " bytes are cached for reuse); close scopes earlier or lower the batch",
+          "cpu: no memory for %d bytes (%d bytes are cached for reuse); close scopes earlier, lower the"
+                  .formatted(size, cachedBytes)
+              + " batch, or let the JVM use more memory outside its heap:"
+              + " -XX:MaxDirectMemorySize=N,"
+              + " which is the heap's limit unless given (%d bytes)"
+                  .formatted(Runtime.getRuntime().maxMemory()),
           e);
     }
   }

@@ -10,6 +10,7 @@ import net.jqwik.api.constraints.LongRange;
 class SizeClassPropertiesTest {
   private static final String SEED = "20250101";
   private static final long MOST = 1L << 50;
+  private static final long FINE = 1L << 24;
 
   @Property(seed = SEED)
   void aClassHoldsItsRequestsAndWastesAQuarterAtMost(@ForAll @LongRange(max = MOST) long bytes) {
@@ -29,8 +30,16 @@ class SizeClassPropertiesTest {
   }
 
   @Property(seed = SEED)
-  void aDoublingHasFourClasses(@ForAll @LongRange(min = 256, max = MOST) long bytes) {
-    long step = Long.highestOneBit(bytes - 1) / 4;
+  void aDoublingHasFourClassesAndOfLargeOnesThirtyTwo(
+      @ForAll @LongRange(min = 256, max = MOST) long bytes) {
+    long top = Long.highestOneBit(bytes - 1);
+    long step = top / (top < FINE ? 4 : 32);
     assertEquals(0, SegmentPool.sizeClass(bytes) % Math.max(step, 64));
+  }
+
+  @Property(seed = SEED)
+  void largeClassesWasteAThirtySecondAtMost(
+      @ForAll @LongRange(min = FINE + 1, max = MOST) long bytes) {
+    assertTrue(SegmentPool.sizeClass(bytes) - bytes <= bytes / 32);
   }
 }
