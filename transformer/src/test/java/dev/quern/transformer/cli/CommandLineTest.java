@@ -63,6 +63,12 @@ class CommandLineTest {
   }
 
   @Test
+  void tellsTheVersionThatTheBuildWroteIntoIt() {
+    String out = done("--version").out;
+    assertTrue(out.matches("(?s)quern \\d+\\.\\d+.*"), out);
+  }
+
+  @Test
   void generatePrintsTheContinuationAloneAndTimingsBeside() throws Exception {
     JsonNode cases = JSON.readTree(Golden.of("llama/greedy.json").toFile());
     assertTrue(cases.size() > 2, cases.toString());
