@@ -163,61 +163,6 @@ static float *random_floats(int64_t n, float scale) {
     return x;
 }
 
-#if defined(__x86_64__)
-typedef void gemm_fn(const float *, int64_t, int64_t, const void *, int64_t, int64_t, float *, int64_t, int64_t, int64_t, int64_t,
-                     int64_t, void *);
-
-/*
- * Products of a backward pass, b brought into tiles first: a (m, k) as it is (gradients of activations), or as the transpose of a
- * (k, m) matrix (gradients of weights).
- */
-static void bench_gemm(const char *name, gemm_fn *run, void (*cut)(const void *, int64_t, void *, int64_t, int64_t, int64_t),
-                       int64_t element_bytes, const int64_t *shape) {
-    if (skip(name, QUERN_CAP_AMX)) {
-        return;
-    }
-    const int64_t m = shape[0];
-    const int64_t n = shape[1];
-    const int64_t k = shape[2];
-    const int beside = shape[3] != 0;
-    const int64_t bytes = (k + 31) / 32 * 32 * element_bytes;
-    float *a = random_floats(m * k, 1.0f);
-    float *b = random_floats(k * n, 1.0f);
-    float *y = memory(m * n * 4);
-    uint8_t *tiles = memory((n + 31) / 32 * 32 * bytes);
-    void *scratch = memory(quern_scratch_bytes(k));
-    double best = 1e9;
-    double best_cut = 1e9;
-    for (const double until = seconds() + 0.3; seconds() < until;) {
-        const double t = seconds();
-        cut(b, n * 4, tiles, bytes, n, k);
-        const double half = seconds() - t;
-        run(a, beside ? 1 : k, beside ? m : 1, tiles, 0, bytes, y, n, m, 0, n, k, scratch);
-        const double whole = seconds() - t;
-        best = whole < best ? whole : best;
-        best_cut = half < best_cut ? half : best_cut;
-    }
-    printf("%-24s %5lld x %5lld x %5lld %-10s  %8.1f GFLOP/s, %4.1f%% of the time for b\n", name, (long long)m, (long long)n,
-           (long long)k, beside ? "transposed" : "", 2e-9 * (double)m * (double)n * (double)k / best, 100 * best_cut / best);
-    free(a);
-    free(b);
-    free(y);
-    free(tiles);
-    free(scratch);
-}
-
-static void bench_gemms(void) {
-    static const int64_t shapes[][4] = { /* m, n, k, transposed */
-        {768, 128, 512, 0},   {768, 128, 65, 0},    {512, 128, 768, 1},   {128, 128, 768, 1}, {4096, 384, 1152, 0},
-        {4096, 384, 1536, 0}, {384, 384, 4096, 1}, {1536, 384, 4096, 1},
-    };
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        bench_gemm("gemm_bf16_f32_amx", quern_gemm_bf16_f32_amx, quern_gemm_columns_bf16_amx, 2, shapes[i]);
-        bench_gemm("gemm_bf16x3_f32_amx", quern_gemm_bf16x3_f32_amx, quern_gemm_columns_f32_amx, 6, shapes[i]);
-    }
-}
-#endif
-
 /* attention_step in the place of attention; one query. */
 #define STEP(t)                                                                                                         \
     static void step_##t(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,         \
@@ -449,7 +394,6 @@ int main(int count, char **arguments) {
     }
 #if defined(__x86_64__)
     bench_gated();
-    bench_gemms();
 #endif
     bench_attention();
 #if defined(__x86_64__)

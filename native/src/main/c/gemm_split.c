@@ -78,21 +78,18 @@ GEMM(gemm_bf16x3_f32_across, 1)
  * columns and rows is zero; a right half without any column is left alone.
  */
 void QN(gemm_columns_f32)(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t columns, int64_t k) {
-    for (int64_t c = 0; c < columns; c += PAIR) {
-        uint8_t *out = (uint8_t *)y + c * ldy;
-        for (int64_t p = 0; p < k; p += TILE_K, out += 3 * 2 * TILE_SIZE) {
-            for (int64_t half = 0; half < PAIR && c + half < columns; half += TILE) {
-                const uint8_t *in = (const uint8_t *)x + p * ldx + (c + half) * (int64_t)sizeof(float);
-                const int64_t width = columns - c - half;
-                for (int64_t j = 0; j < TILE; j++) {
-                    const float *first = (const float *)(const void *)(in + j * ldx);
-                    const float *second = (const float *)(const void *)(in + (j + TILE) * ldx);
-                    const vf a = p + j < k ? v_load_upto(first, width) : v_zero();
-                    const vf b = p + j + TILE < k ? v_load_upto(second, width) : v_zero();
-                    const split_row s = split_right(3, a, b);
-                    for (int t = 0; t < 3; t++) {
-                        _mm512_storeu_si512(out + (2 * t + half / TILE) * TILE_SIZE + j * TILE_BYTES, s.term[t]);
-                    }
+    for (int64_t p = 0; p < k; p += TILE_K) {
+        for (int64_t j = 0; j < TILE; j++) { /* two rows of x from end to end */
+            const float *first = (const float *)(const void *)((const uint8_t *)x + (p + j) * ldx);
+            const float *second = (const float *)(const void *)((const uint8_t *)x + (p + j + TILE) * ldx);
+            uint8_t *out = (uint8_t *)y + p / TILE_K * 3 * 2 * TILE_SIZE + j * TILE_BYTES;
+            for (int64_t c = 0; c < columns; c += TILE) {
+                const vf a = p + j < k ? v_load_upto(first + c, columns - c) : v_zero();
+                const vf b = p + j + TILE < k ? v_load_upto(second + c, columns - c) : v_zero();
+                const split_row s = split_right(3, a, b);
+                uint8_t *tile = out + c / PAIR * PAIR * ldy + c % PAIR / TILE * TILE_SIZE;
+                for (int t = 0; t < 3; t++) {
+                    _mm512_storeu_si512(tile + 2 * t * TILE_SIZE, s.term[t]);
                 }
             }
         }

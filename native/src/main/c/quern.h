@@ -56,7 +56,7 @@
 #define QUERN_API __attribute__((visibility("default")))
 
 /* Raised whenever a signature or a meaning changes; the binding refuses another one. */
-enum { QUERN_ABI_VERSION = 8 };
+enum { QUERN_ABI_VERSION = 9 };
 
 /* Formats of plain elements. */
 enum { QUERN_F32 = 0, QUERN_F16 = 1, QUERN_BF16 = 2 };
@@ -331,10 +331,17 @@ QUERN_CONVERT(quern_gemm_columns_f32_amx)
 QUERN_GEMM_TILES(quern_gemm_bf16x3_f32_amx)
 QUERN_GEMM_TILES(quern_gemm_bf16x3_f32_across_amx)
 
-/* The same rounded to BF16: gemm_bf16.c. */
+/* The same rounded to BF16, with bias and residual or null: gemm_bf16.c; b of these: gemm_tiles.c. */
+#define QUERN_GEMM_ROUNDED(name)                                                                                            \
+    QUERN_API void name(const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_column, float *y, int64_t ldy, \
+                        int64_t m, int64_t n0, int64_t n1, int64_t k, const float *bias, const float *residual,             \
+                        void *scratch);
+
 QUERN_CONVERT(quern_gemm_columns_bf16_amx)
-QUERN_GEMM_TILES(quern_gemm_bf16_f32_amx)
-QUERN_GEMM_TILES(quern_gemm_bf16_f32_across_amx)
+QUERN_CONVERT(quern_gemm_left_columns_bf16_amx)
+QUERN_CONVERT(quern_gemm_left_rows_bf16_amx)
+QUERN_GEMM_ROUNDED(quern_gemm_bf16_f32_amx)
+QUERN_GEMM_ROUNDED(quern_gemm_bf16_f32_across_amx)
 
 /* Rounds values and exponentials to BF16: attention_amx.c. */
 QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,

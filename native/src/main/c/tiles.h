@@ -39,11 +39,21 @@ QUERN_INLINE void configure_rows(int64_t upper, int64_t lower) {
     _tile_loadconfig(&config);
 }
 
-static void configure(void) { configure_rows(TILE, TILE); }
+QUERN_INLINE void configure(void) { configure_rows(TILE, TILE); }
 
 /* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
 QUERN_INLINE void fence(void) { __asm__ volatile("" : : : "memory"); }
 
 QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+/* Two rows of 16 as pairs of BF16: lane i holds the first's element i, then the second's. */
+QUERN_INLINE __m512i narrow_rows(vf first, vf second) {
+    const __m512i turns = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20,
+                                           4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(turns, narrow_pair(first, second));
+}
+
+/* n floats, at most 16; none below 1. */
+QUERN_INLINE vf load_some(const float *x, int64_t n) { return n >= VL ? v_load(x) : n > 0 ? v_load_upto(x, n) : v_zero(); }
 
 #endif

@@ -45,8 +45,70 @@ typedef void f64_fn(const double *, int64_t, int64_t, const double *, int64_t, i
 
 IN_TILES(split_f32, quern_gemm_bf16x3_f32_amx, 0, quern_gemm_columns_f32_amx, quern_convert_f32_bf16x3_tiles_amx, 6, 1)
 IN_TILES(split_across, quern_gemm_bf16x3_f32_across_amx, 1, quern_gemm_columns_f32_amx, quern_convert_f32_bf16x3_tiles_amx, 6, 0)
-IN_TILES(bf16_f32, quern_gemm_bf16_f32_amx, 0, quern_gemm_columns_bf16_amx, quern_convert_f32_bf16_tiles_amx, 2, 0)
-IN_TILES(bf16_across, quern_gemm_bf16_f32_across_amx, 1, quern_gemm_columns_bf16_amx, quern_convert_f32_bf16_tiles_amx, 2, 0)
+
+/* The rounded ones, whose b is on the left where a's rows lie side by side. */
+static uint8_t *rounded_tiles(const float *b, int64_t b_k, int64_t b_column, int64_t n, int64_t k, int beside) {
+    const int64_t bytes = (k + 31) / 32 * 32 * 2;
+    uint8_t *tiles = guarded((n + 31) / 32 * 32 * bytes, 1);
+    if (b_column == 1) {
+        (beside ? quern_gemm_left_columns_bf16_amx : quern_gemm_columns_bf16_amx)(b, b_k * 4, tiles, bytes, n, k);
+    } else {
+        (beside ? quern_gemm_left_rows_bf16_amx : quern_convert_f32_bf16_tiles_amx)(b, b_column * 4, tiles, bytes, n, k);
+    }
+    return tiles;
+}
+
+static void bf16_f32(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k, int64_t b_column, float *y,
+                     int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {
+    const uint8_t *tiles = rounded_tiles(b + n0 * b_column, b_k, b_column, n1 - n0, k, a_k != 1);
+    quern_gemm_bf16_f32_amx(a, a_row, a_k, tiles, (k + 31) / 32 * 64, y + n0, ldy, m, 0, n1 - n0, k, NULL, NULL, scratch);
+}
+
+static void bf16_across(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k, int64_t b_column, float *y,
+                        int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {
+    const int64_t n = n1 - n0;
+    const uint8_t *tiles = rounded_tiles(b + n0 * b_column, b_k, b_column, n, k, a_k != 1);
+    float *turned = guarded(n * m * 4, 1);
+    quern_gemm_bf16_f32_across_amx(a, a_row, a_k, tiles, (k + 31) / 32 * 64, turned, m, m, 0, n, k, NULL, NULL, scratch);
+    for (int64_t i = 0; i < m * n; i++) {
+        y[i / n * ldy + n0 + i % n] = turned[i % n * m + i / n];
+    }
+}
+
+/* Bias and residual are added to the finished sum, in this order; columns from a multiple of 32 on; both orders of a. */
+static void check_linear(int64_t m, int64_t n, int64_t k, int beside) {
+    random_source r = {(uint64_t)(m + n + k)};
+    const int64_t row = beside ? 1 : k;
+    const int64_t step = beside ? m : 1;
+    const int64_t bytes = (k + 31) / 32 * 64;
+    float *a = guarded(m * k * 4, 1);
+    float *b = guarded(n * k * 4, 1);
+    float *bias = guarded(n * 4, 1);
+    float *residual = guarded(m * n * 4, 1);
+    float *plain = guarded(m * n * 4, 1);
+    float *y = guarded(m * n * 4, 1);
+    void *scratch = scratch_memory(quern_scratch_bytes(k));
+    fill_floats(&r, a, m * k);
+    fill_floats(&r, b, n * k);
+    fill_floats(&r, bias, n);
+    fill_floats(&r, residual, m * n);
+    const uint8_t *tiles = rounded_tiles(b, 1, k, n, k, beside);
+    for (int with = 0; with < 4; with++) {
+        const float *add = with & 1 ? bias : NULL;
+        const float *rows = with & 2 ? residual : NULL;
+        for (int64_t n0 = 0; n0 < n; n0 += 64) {
+            const int64_t n1 = n0 + 64 < n ? n0 + 64 : n;
+            quern_gemm_bf16_f32_amx(a, row, step, tiles, bytes, with ? y : plain, n, m, n0, n1, k, add, rows, scratch);
+        }
+        for (int64_t i = 0; with && i < m * n; i++) {
+            const float sum = plain[i] + (add ? bias[i % n] : 0.0f);
+            const float expected = sum + (rows ? residual[i] : 0.0f);
+            CHECK(y[i] == expected, "linear %lldx%lldx%lld beside %d with %d: %g, not %g", (long long)m, (long long)n,
+                  (long long)k, beside, with, (double)y[i], (double)expected);
+        }
+    }
+    release_guarded();
+}
 #endif
 
 static const struct tier {
@@ -134,7 +196,7 @@ static void check_case(const struct tier *t, int64_t m, int64_t n, int64_t k, in
 
 int main(void) {
     static const int64_t sizes[][3] = {{1, 1, 1},   {1, 17, 3},   {3, 15, 16},  {12, 32, 64},  {13, 33, 65}, {31, 31, 31},
-                                       {5, 63, 127}, {33, 257, 17}, {24, 96, 257}, {2, 300, 520}, {7, 5, 0},   {65, 16, 255}, {289, 33, 270}, {40, 530, 300}};
+                                       {5, 63, 127}, {33, 257, 17}, {24, 96, 257}, {2, 300, 520}, {7, 5, 0},   {65, 16, 255}, {289, 33, 270}, {40, 530, 300}, {300, 70, 800}, {520, 96, 384}};
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
         for (size_t s = 0; has(tiers[i].cap) && s < sizeof sizes / sizeof *sizes; s++) {
@@ -144,5 +206,12 @@ int main(void) {
             }
         }
     }
+#if defined(__x86_64__)
+    for (size_t s = 0; has(QUERN_CAP_AMX) && s < sizeof sizes / sizeof *sizes; s++) {
+        check_linear(sizes[s][0], sizes[s][1], sizes[s][2], 0);
+        check_linear(sizes[s][0], sizes[s][1], sizes[s][2], 1);
+        cases += 2;
+    }
+#endif
     return finished("gemm", cases);
 }

@@ -168,6 +168,31 @@ final class Calls {
     }
   }
 
+  /** {@code quern_gemm_bf16_...}; bias and residual may be {@link MemorySegment#NULL}. */
+  static void gemmRounded(
+      MemorySegment function,
+      MemorySegment a,
+      long aRow,
+      long aK,
+      MemorySegment b,
+      long bColumn,
+      MemorySegment y,
+      long ldy,
+      long m,
+      long n0,
+      long n1,
+      long k,
+      MemorySegment bias,
+      MemorySegment residual,
+      MemorySegment scratch) {
+    try {
+      Handles.GemmRounded.HANDLE.invokeExact(
+          function, a, aRow, aK, b, bColumn, y, ldy, m, n0, n1, k, bias, residual, scratch);
+    } catch (Throwable t) {
+      throw failed(t);
+    }
+  }
+
   /** {@code quern_attention_...}; mask and lse may be {@link MemorySegment#NULL}. */
   static void attention(
       MemorySegment function,

@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
  */
 final class Functions {
   /** The version of {@code quern.h} that {@link Calls} is written for. */
-  static final int VERSION = 8;
+  static final int VERSION = 9;
 
   /**
    * A kernel in a tier.

@@ -19,9 +19,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@link FusedOp}s of products. They take the same kernels and cuts as their parts, so the bits are
- * the same; what is saved: activations are converted once for all products that read them, the
- * threads wait for each other less often, residuals are added while a slice is in the cache, and
- * between the halves of a feed-forward layer nothing goes through memory as F32.
+ * the same; what is saved: activations are converted once for all products that read them (but
+ * those of {@link TileGemm}, which rounds them while it multiplies), the threads wait for each
+ * other less often, residuals are added while a slice is in the cache, and between the halves of a
+ * feed-forward layer nothing goes through memory as F32.
  */
 final class FusedKernel implements Kernel {
   private final Functions functions;
@@ -75,13 +76,19 @@ final class FusedKernel implements Kernel {
     TensorView x = in.getFirst();
     long m = rows(x);
     Map<Activation, Long> converted = new EnumMap<>(Activation.class);
-    List<TensorView> readers =
-        op instanceof FusedOp.GatedFeedForward ? in.subList(1, 2) : in.subList(1, 1 + weights(op));
+    boolean gated = op instanceof FusedOp.GatedFeedForward;
+    List<TensorView> readers = gated ? in.subList(1, 2) : in.subList(1, 1 + weights(op));
+    long bytes = 0;
     for (TensorView w : readers) {
-      Activation a = path(w, m).activation();
-      converted.put(a, aligned(Activations.bytes(a, 1, m, x.shape().dim(-1))));
+      TileOperands o = gated ? null : inTiles(x, w);
+      if (o != null) {
+        bytes += TileGemm.scratchBytes(o, precision); // whole tiles
+      } else {
+        Activation a = path(w, m).activation();
+        converted.put(a, aligned(Activations.bytes(a, 1, m, x.shape().dim(-1))));
+      }
     }
-    long bytes = converted.values().stream().mapToLong(Long::longValue).sum();
+    bytes += converted.values().stream().mapToLong(Long::longValue).sum();
     if (op instanceof FusedOp.GatedFeedForward) {
       long n = in.get(1).shape().dim(0);
       ProductPath gate = path(in.get(1), m);
@@ -102,6 +109,12 @@ final class FusedKernel implements Kernel {
     return tiles
         ? functions.find("matmul_gated_bf16_" + Weights.symbol(gate.dtype())).orElse(null)
         : null;
+  }
+
+  /** F32 operands to be rounded on their way into tiles, or null. */
+  private @Nullable TileOperands inTiles(TensorView x, TensorView w) {
+    TileOperands o = w.dtype() == ScalarType.F32 ? TileOperands.linear(x, w) : null;
+    return o != null && TileGemm.takesLinear(functions, o, precision) ? o : null;
   }
 
   private static long aligned(long bytes) {
@@ -128,38 +141,66 @@ final class FusedKernel implements Kernel {
   }
 
   private Runnable linears(KernelArgs args, int count, boolean bias) {
-    Activations.Rows x = rowsOf(args.input(0));
-    Map<Activation, Activations> converted = new EnumMap<>(Activation.class);
-    List<Product> products = new ArrayList<>();
-    long at = 0;
+    var maps = new Maps(args);
     for (int i = 0; i < count; i++) {
-      ProductPath path = path(args.input(1 + i), x.m());
+      MemorySegment added = bias ? args.input(1 + count + i).base() : null;
+      maps.add(args.input(1 + i), args.outputs().get(i).base(), added, null);
+    }
+    return maps.call();
+  }
+
+  private Runnable linearAdd(KernelArgs args, boolean bias) {
+    var maps = new Maps(args);
+    MemorySegment added = bias ? args.input(2).base() : null;
+    MemorySegment residual = args.inputs().getLast().base();
+    maps.add(args.input(1), args.output().base(), added, residual);
+    return maps.call();
+  }
+
+  /** Linear maps of the first input: what is converted, then the products. */
+  private final class Maps {
+    private final KernelArgs args;
+    private final Activations.Rows x;
+    private final Map<Activation, Activations> converted = new EnumMap<>(Activation.class);
+    private final List<Part> first = new ArrayList<>();
+    private final List<Part> products = new ArrayList<>();
+    private long at; // in scratch
+
+    Maps(KernelArgs args) {
+      this.args = args;
+      this.x = rowsOf(args.input(0));
+    }
+
+    void add(
+        TensorView w,
+        MemorySegment y,
+        @Nullable MemorySegment bias,
+        @Nullable MemorySegment residual) {
+      TileOperands o = inTiles(args.input(0), w);
+      if (o != null) {
+        var result = TileGemm.Result.of(y).plus(bias, residual);
+        var product =
+            new TileGemm(functions, o, precision, result, Segments.from(args.scratch(), at));
+        at += TileGemm.scratchBytes(o, precision);
+        first.add(product.cutting());
+        products.add(product.multiplying());
+        return;
+      }
+      ProductPath path = path(w, x.m());
       Activations a = converted.get(path.activation());
       if (a == null) {
         a = Activations.of(x, path, Segments.from(args.scratch(), at));
         at += aligned(Activations.bytes(path.activation(), 1, x.m(), x.k()));
         converted.put(path.activation(), a);
+        first.add(a);
       }
-      var result =
-          Product.Result.floats(
-              args.outputs().get(i).base(), bias ? args.input(1 + count + i).base() : null, null);
-      products.add(new Product(functions, path, a, weight(args.input(1 + i)), result));
+      var result = Product.Result.floats(y, bias, residual);
+      products.add(new Product(functions, path, a, weight(w), result));
     }
-    return new Stages(
-        args.pool(), functions.fetch(), List.of(List.copyOf(converted.values()), products));
-  }
 
-  private Runnable linearAdd(KernelArgs args, boolean bias) {
-    Activations.Rows x = rowsOf(args.input(0));
-    ProductPath path = path(args.input(1), x.m());
-    Activations a = Activations.of(x, path, args.scratch());
-    var result =
-        Product.Result.floats(
-            args.output().base(),
-            bias ? args.input(2).base() : null,
-            args.inputs().getLast().base());
-    Product product = new Product(functions, path, a, weight(args.input(1)), result);
-    return new Stages(args.pool(), functions.fetch(), List.of(List.of(a), List.of(product)));
+    Stages call() {
+      return new Stages(args.pool(), functions.fetch(), List.of(first, products));
+    }
   }
 
   private Runnable feedForward(KernelArgs args, BinaryOp op, boolean residual) {

@@ -53,20 +53,21 @@ final class GemmKernel implements Kernel {
 
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
-    TensorView y = out.getFirst();
-    TensorView a = in.get(0);
-    TensorView b = in.get(1);
-    return inTiles(a, b, y) ? TileGemm.scratchBytes(a, b, y, precision) : 0;
+    TileOperands o = TileOperands.matMul(in.get(0), in.get(1), out.getFirst());
+    return inTiles(o) ? TileGemm.scratchBytes(o, precision) : 0;
   }
 
-  private boolean inTiles(TensorView a, TensorView b, TensorView y) {
-    return !wide && TileGemm.takes(functions, a, b, y, precision);
+  private boolean inTiles(TileOperands o) {
+    return !wide && TileGemm.takes(functions, o, precision);
   }
 
   @Override
   public Runnable bind(KernelArgs args) {
-    if (inTiles(args.input(0), args.input(1), args.output())) {
-      return new TileGemm(functions, args);
+    TileOperands o = TileOperands.matMul(args.input(0), args.input(1), args.output());
+    if (inTiles(o)) {
+      var result = TileGemm.Result.of(args.output().base());
+      return new TileGemm(functions, o, precision, result, args.scratch())
+          .alone(functions, args.pool());
     }
     return new Call(functions, function, wide, args);
   }

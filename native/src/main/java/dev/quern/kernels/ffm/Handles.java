@@ -48,6 +48,10 @@ final class Handles {
     static final MethodHandle HANDLE = handle(procedure("pllpllplllllp"));
   }
 
+  static final class GemmRounded {
+    static final MethodHandle HANDLE = handle(procedure("pllplplllllppp"));
+  }
+
   static final class Attention {
     static final MethodHandle HANDLE = handle(procedure("pppppppp"));
   }

@@ -102,8 +102,19 @@ final class ProductKernel implements Kernel {
     return new Extents(s.slice(0, s.rank() - 2).elements(), s.dim(-2), n, k);
   }
 
+  /** F32 operands to be rounded on their way into tiles, many rows of them; null if not so. */
+  private @Nullable TileOperands inTiles(TensorView x, TensorView w) {
+    boolean floats = activation == ScalarType.F32 && weight == ScalarType.F32;
+    TileOperands o = linear && floats ? TileOperands.linear(x, w) : null;
+    return o != null && TileGemm.takesLinear(functions, o, precision) ? o : null;
+  }
+
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
+    TileOperands o = inTiles(in.get(0), in.get(1));
+    if (o != null) {
+      return TileGemm.scratchBytes(o, precision);
+    }
     Extents e = extents(in.get(0), in.get(1), out.getFirst());
     ProductPath path = path(e.m());
     return Activations.bytes(path.activation(), e.batches(), e.m(), e.k());
@@ -114,6 +125,13 @@ final class ProductKernel implements Kernel {
     TensorView x = args.input(0);
     TensorView w = args.input(1);
     TensorView y = args.output();
+    MemorySegment bias = args.inputs().size() > 2 ? args.input(2).base() : null;
+    TileOperands o = inTiles(x, w);
+    if (o != null) {
+      var result = TileGemm.Result.of(y.base()).plus(bias, null);
+      return new TileGemm(functions, o, precision, result, args.scratch())
+          .alone(functions, args.pool());
+    }
     Extents e = extents(x, w, y);
     ProductPath path = path(e.m());
     boolean one = e.batches() == 1;
@@ -132,7 +150,6 @@ final class ProductKernel implements Kernel {
             e.n() > 1 ? w.strideBytes(wRows) : w.dtype().bytes(e.k()),
             e.n(),
             one ? new long[1] : Batches.offsets(batch, w));
-    MemorySegment bias = args.inputs().size() > 2 ? args.input(2).base() : null;
     Activations a = Activations.of(rows, path, args.scratch());
     var result = new Product.Result(y.base(), y.dtype().bytes(1), bias, null);
     var product = new Product(functions, path, a, weight, result);
