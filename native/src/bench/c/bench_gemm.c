@@ -47,8 +47,8 @@ static int by_size(const void *a, const void *b) {
     return d < 0 ? -1 : d > 0;
 }
 
-/* Which product of a linear map: its result, the gradient of its input, that of its weight, that one across. */
-enum { FORWARD, INPUT, WEIGHT, WEIGHT_ACROSS };
+/* Which product of a linear map: its result, the gradient of its input, that of its weight, that one across, or in ranges of k. */
+enum { FORWARD, INPUT, WEIGHT, WEIGHT_ACROSS, OUTER };
 
 typedef struct shape {
     int kind;
@@ -58,9 +58,9 @@ typedef struct shape {
 } shape;
 
 static void bench(const shape *s, int rounded, int warm, const char *wanted) {
-    static const char *const kinds[] = {"x w^T", "g w", "g^T x", "x^T g"};
+    static const char *const kinds[] = {"x w^T", "g w", "g^T x", "x^T g", "outer"};
     const char *name = rounded ? "gemm_bf16_f32" : "gemm_bf16x3_f32";
-    if (!strstr(name, wanted)) {
+    if (!strstr(name, wanted) || (s->kind == OUTER && !rounded)) {
         return;
     }
     const int64_t m = s->m;
@@ -76,6 +76,7 @@ static void bench(const shape *s, int rounded, int warm, const char *wanted) {
     float *y[MOST_SETS];
     uint8_t *tiles = memory((n + 31) / 32 * 32 * bytes);
     void *scratch = memory(quern_scratch_bytes(k));
+    float *sums = memory(s->kind == OUTER ? 2 * (m + 31) * (n + 31) * 4 + 65536 : 64);
     for (int64_t i = 0; i < sets; i++) {
         a[i] = random_floats(m * k);
         b[i] = random_floats(n * k);
@@ -91,6 +92,27 @@ static void bench(const shape *s, int rounded, int warm, const char *wanted) {
     for (int64_t r = 0; r < RUNS; r++) {
         const int64_t i = r % sets;
         const double t = seconds();
+        if (s->kind == OUTER) {
+            enum { RANGES = 2, SIDE = 768 };
+            const int64_t range = (k / RANGES + 31) / 32 * 32;
+            const int64_t wide = (n + 31) / 32 * 4096;
+            const int64_t whole = (m + 31) / 32 * wide;
+            for (int64_t p = 0; p < k; p += range) {
+                for (int64_t j = 0; j < m * n; j += SIDE * n) {
+                    const int64_t h = m - j / n < SIDE ? m - j / n : SIDE;
+                    quern_gemm_outer_bf16_amx(a[i] + p * m + j / n, m, b[i] + p * n, n,
+                                              (float *)(void *)((uint8_t *)sums + p / range * whole + j / n / 32 * wide), wide, h, n,
+                                              k - p < range ? k - p : range, scratch);
+                }
+            }
+            cut[r] = 0;
+            for (int64_t j = 0; j < m; j += 32) {
+                quern_gemm_outer_sums_amx((const float *)(const void *)((uint8_t *)sums + j / 32 * wide), whole, RANGES, y[i] + j * n, n,
+                                          m - j < 32 ? m - j : 32, n);
+            }
+            time[r] = seconds() - t;
+            continue;
+        }
         (s->kind == FORWARD ? rows : columns)(b[i], s->kind == FORWARD ? k * 4 : n * 4, tiles, bytes, n, k);
         cut[r] = seconds() - t;
         const int64_t slice = beside ? SLICE_BESIDE : SLICE;
@@ -119,6 +141,7 @@ static void bench(const shape *s, int rounded, int warm, const char *wanted) {
     }
     free(tiles);
     free(scratch);
+    free(sums);
 }
 
 int main(int count, char **arguments) {
@@ -126,6 +149,7 @@ int main(int count, char **arguments) {
         {FORWARD, 4096, 384, 384}, {FORWARD, 4096, 1536, 384}, {FORWARD, 4096, 384, 1536}, {FORWARD, 4096, 65, 384},
         {INPUT, 4096, 384, 384},   {INPUT, 4096, 1536, 384},   {INPUT, 4096, 384, 1536},   {INPUT, 4096, 384, 65},
         {WEIGHT, 384, 384, 4096},  {WEIGHT, 1536, 384, 4096},  {WEIGHT_ACROSS, 1536, 384, 4096}, {WEIGHT_ACROSS, 384, 65, 4096},
+        {OUTER, 384, 384, 4096},   {OUTER, 1536, 384, 4096},   {OUTER, 128, 128, 768},     {OUTER, 512, 128, 768},
         {FORWARD, 768, 128, 128},  {FORWARD, 768, 512, 128},   {FORWARD, 768, 128, 512},   {INPUT, 768, 128, 512},
         {WEIGHT, 128, 128, 768},   {WEIGHT, 512, 128, 768},    {FORWARD, 1024, 1024, 1024}, {FORWARD, 2048, 2048, 2048},
     };

@@ -9,10 +9,12 @@
  *   gemm_left_rows_bf16      x (columns, k)    left tiles: pieces of x as they are
  * The fourth, right tiles of (columns, k), is quern_convert_f32_bf16_tiles.
  *
- * x comes from memory: its rows are read from end to end, two or 32 at a time, for the hardware's prefetcher.
+ * x comes from memory: its rows are read from end to end, two or 32 at a time; the next ones are fetched meanwhile.
  */
 #include "quern.h"
 #include "tiles.h"
+
+enum { AHEAD = 8 }; /* rows */
 
 /* Where the tile of column c (a multiple of 16) starts, k from p on. */
 QUERN_INLINE uint8_t *tile_at(void *y, int64_t ldy, int64_t c, int64_t p) {
@@ -28,6 +30,8 @@ void QN(gemm_columns_bf16)(const void *x, int64_t ldx, void *y, int64_t ldy, int
             for (int64_t c = 0; c < columns; c += TILE) {
                 const vf first = load_some(in + c, q < k ? columns - c : 0);
                 const vf second = load_some(in + ld + c, q + 1 < k ? columns - c : 0);
+                _mm_prefetch((const char *)(in + AHEAD * ld + c), _MM_HINT_T0);
+                _mm_prefetch((const char *)(in + (AHEAD + 1) * ld + c), _MM_HINT_T0);
                 _mm512_storeu_si512(tile_at(y, ldy, c, p) + j * TILE_BYTES, narrow_rows(first, second));
             }
         }
@@ -44,6 +48,8 @@ void QN(gemm_left_columns_bf16)(const void *x, int64_t ldx, void *y, int64_t ldy
                 const float *in = (const float *)x + q * ld + c;
                 const vf first = load_some(in, q < k ? columns - c : 0);
                 const vf second = load_some(in + ld, q + 1 < k ? columns - c : 0);
+                _mm_prefetch((const char *)(in + TILE_K * ld), _MM_HINT_T1);
+                _mm_prefetch((const char *)(in + (TILE_K + 1) * ld), _MM_HINT_T1);
                 t[j] = _mm512_castsi512_ps(narrow_rows(first, second));
             }
             v_transpose(t);

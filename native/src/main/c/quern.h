@@ -343,6 +343,12 @@ QUERN_CONVERT(quern_gemm_left_rows_bf16_amx)
 QUERN_GEMM_ROUNDED(quern_gemm_bf16_f32_amx)
 QUERN_GEMM_ROUNDED(quern_gemm_bf16_f32_across_amx)
 
+/* A range of a long k, and the sum of ranges: gemm_outer.c. */
+QUERN_API void quern_gemm_outer_bf16_amx(const float *a, int64_t lda, const float *b, int64_t ldb, float *sums, int64_t group,
+                                         int64_t m, int64_t n, int64_t k, void *scratch);
+QUERN_API void quern_gemm_outer_sums_amx(const float *sums, int64_t range, int64_t ranges, float *y, int64_t ldy, int64_t m,
+                                         int64_t n);
+
 /* Rounds values and exponentials to BF16: attention_amx.c. */
 QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,
                                    float *lse, const quern_attention_args *args, void *scratch);

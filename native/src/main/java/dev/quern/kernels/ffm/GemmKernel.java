@@ -54,6 +54,9 @@ final class GemmKernel implements Kernel {
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
     TileOperands o = TileOperands.matMul(in.get(0), in.get(1), out.getFirst());
+    if (inRanges(o)) {
+      return RangeGemm.scratchBytes(o);
+    }
     return inTiles(o) ? TileGemm.scratchBytes(o, precision) : 0;
   }
 
@@ -61,9 +64,16 @@ final class GemmKernel implements Kernel {
     return !wide && TileGemm.takes(functions, o, precision);
   }
 
+  private boolean inRanges(TileOperands o) {
+    return inTiles(o) && RangeGemm.takes(functions, o, precision);
+  }
+
   @Override
   public Runnable bind(KernelArgs args) {
     TileOperands o = TileOperands.matMul(args.input(0), args.input(1), args.output());
+    if (inRanges(o)) {
+      return new RangeGemm(functions, o, args.output().base(), args.scratch()).call(args.pool());
+    }
     if (inTiles(o)) {
       var result = TileGemm.Result.of(args.output().base());
       return new TileGemm(functions, o, precision, result, args.scratch())

@@ -52,6 +52,14 @@ final class Handles {
     static final MethodHandle HANDLE = handle(procedure("pllplplllllppp"));
   }
 
+  static final class Outer {
+    static final MethodHandle HANDLE = handle(procedure("plplpllllp"));
+  }
+
+  static final class OuterSums {
+    static final MethodHandle HANDLE = handle(procedure("pllplll"));
+  }
+
   static final class Attention {
     static final MethodHandle HANDLE = handle(procedure("pppppppp"));
   }

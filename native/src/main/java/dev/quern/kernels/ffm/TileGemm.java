@@ -30,7 +30,7 @@ final class TileGemm {
   private static final long ROWS_EXACT = 256;
   private static final long COLUMNS = 512;
   private static final long SHARES = 8;
-  private static final long CUT_ELEMENTS = 32 * 1024;
+  private static final long CUT_ELEMENTS = 16 * 1024;
 
   /** Elements along k that a rounded product needs no waiting sums for, as in C. */
   private static final long PIECE = 384;
