@@ -12,6 +12,12 @@ typedef void f32_fn(const float *, int64_t, int64_t, const float *, int64_t, int
 typedef void f64_fn(const double *, int64_t, int64_t, const double *, int64_t, int64_t, double *, int64_t, int64_t,
                     int64_t, int64_t, int64_t, void *);
 
+static float rounded(float x, int to_bf16) {
+    const uint32_t bits = (uint32_t)bf16_of(x) << 16;
+    memcpy(&x, &bits, to_bf16 ? sizeof x : 0);
+    return x;
+}
+
 #if defined(__x86_64__)
 /*
  * Products in tiles as the others are called: b is cut on the way, its columns as they are contiguous. across: the kernel stores
@@ -109,6 +115,43 @@ static void check_linear(int64_t m, int64_t n, int64_t k, int beside) {
     }
     release_guarded();
 }
+
+/* a^T b of ranges of k, added in order: as the F64 sums of rounded operands, and within guard pages. */
+static void check_outer(int64_t m, int64_t n, int64_t k, int64_t range) {
+    random_source r = {(uint64_t)(m + n + k)};
+    const int64_t group = (n + 31) / 32 * 4096;
+    const int64_t whole = (m + 31) / 32 * group;
+    const int64_t ranges = (k + range - 1) / range;
+    float *a = guarded(m * k * 4, 1);
+    float *b = guarded(n * k * 4, 1);
+    float *y = guarded(m * n * 4, 1);
+    float *sums = scratch_memory(ranges * whole);
+    void *scratch = scratch_memory(quern_scratch_bytes(range));
+    fill_floats(&r, a, m * k);
+    fill_floats(&r, b, n * k);
+    for (int64_t p = 0; p < k; p += range) {
+        quern_gemm_outer_bf16_amx(a + p * m, m, b + p * n, n, (float *)(void *)((uint8_t *)sums + p / range * whole), group, m, n,
+                                  k - p < range ? k - p : range, scratch);
+    }
+    for (int64_t i = 0; i < m; i += 32) {
+        quern_gemm_outer_sums_amx((const float *)(const void *)((const uint8_t *)sums + i / 32 * group), whole, ranges, y + i * n, n,
+                                  m - i < 32 ? m - i : 32, n);
+    }
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0;
+            double size = 1e-30;
+            for (int64_t p = 0; p < k; p++) {
+                const double v = (double)rounded(a[p * m + i], 1) * (double)rounded(b[p * n + j], 1);
+                sum += v;
+                size += fabs(v);
+            }
+            CHECK(fabs(y[i * n + j] - sum) <= 2e-6 * size, "outer %lldx%lldx%lld: %g, not %g", (long long)m, (long long)n,
+                  (long long)k, (double)y[i * n + j], sum);
+        }
+    }
+    release_guarded();
+}
 #endif
 
 static const struct tier {
@@ -134,12 +177,6 @@ static void strides(int layout, int64_t rows, int64_t columns, int64_t *row, int
     *row = layout == 0 ? columns : layout == 1 ? 1 : 6 * columns;
     *column = layout == 0 ? 1 : layout == 1 ? rows : 3;
     *extent = rows && columns ? (rows - 1) * *row + (columns - 1) * *column + 1 : 0;
-}
-
-static float rounded(float x, int to_bf16) {
-    const uint32_t bits = (uint32_t)bf16_of(x) << 16;
-    memcpy(&x, &bits, to_bf16 ? sizeof x : 0);
-    return x;
 }
 
 static void check_case(const struct tier *t, int64_t m, int64_t n, int64_t k, int la, int lb, int at_end) {
@@ -211,6 +248,11 @@ int main(void) {
         check_linear(sizes[s][0], sizes[s][1], sizes[s][2], 0);
         check_linear(sizes[s][0], sizes[s][1], sizes[s][2], 1);
         cases += 2;
+    }
+    static const int64_t outer[][4] = {{32, 32, 512, 128}, {65, 384, 520, 160}, {33, 17, 1000, 256}, {1, 47, 300, 96}, {130, 70, 513, 288}};
+    for (size_t s = 0; has(QUERN_CAP_AMX) && s < sizeof outer / sizeof *outer; s++) {
+        check_outer(outer[s][0], outer[s][1], outer[s][2], outer[s][3]);
+        cases++;
     }
 #endif
     return finished("gemm", cases);

@@ -21,7 +21,7 @@ final class RangeGemm {
   private static final long GROUP = 32;
   private static final long LEAST_DEPTH = 512;
 
-  private static final int RANGES = Integer.getInteger("rg.ranges", 4);
+  private static final long RANGES = 4;
 
   private static final long GROUP_BYTES = GROUP * GROUP * Float.BYTES; // of sums
 

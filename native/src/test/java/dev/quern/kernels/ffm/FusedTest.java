@@ -91,5 +91,6 @@ class FusedTest {
   void moreRowsThanASlice() {
     check(Harness.tiers().getLast(), BlockType.Q8_0, Precision.FAST, 600, 0);
     check(Harness.tiers().getLast(), ScalarType.F32, Precision.EXACT, 600, 0);
+    check(Harness.tiers().getLast(), ScalarType.F32, Precision.BF16, 600, 0);
   }
 }

@@ -95,6 +95,53 @@ class ProductTest {
     }
   }
 
+  /** Rows enough for {@link TileGemm}, whose bits are those of the kernel for fewer rows. */
+  @Test
+  void linearMapsOfManyRowsUnderBf16() {
+    Random random = new Random(9);
+    Functions best = Harness.tiers().getLast();
+    for (int[] s : new int[][] {{300, 65, 384}, {256, 96, 33}, {520, 40, 1600}}) {
+      TensorView x = Harness.floats(random, 2, s[0] / 2, s[2]);
+      TensorView w = Harness.floats(random, s[1], s[2]);
+      TensorView bias = Harness.floats(random, s[1]);
+      double[] e =
+          expected(Harness.values(x), Harness.values(w), Harness.values(bias), s[0], s[1], s[2]);
+      var op = new MatMulOp.Linear(true);
+      TensorView y = Harness.run(best, op, false, Precision.BF16, List.of(x, w, bias)).getFirst();
+      check(ScalarType.F32, Precision.BF16, y, e, "many rows " + s[0]);
+      int few = 40;
+      TensorView some = Harness.view(x, x.layout().slice(0, 0, 1, 1).slice(1, 0, few, 1));
+      TensorView first =
+          Harness.run(best, op, false, Precision.BF16, List.of(some, w, bias)).getFirst();
+      long bytes = (long) few * s[1] * Float.BYTES;
+      assertEquals(-1, y.segment().asSlice(0, bytes).mismatch(first.segment().asSlice(0, bytes)));
+    }
+  }
+
+  /** Gradients of weights under BF16: a long sum, in ranges where the result is small. */
+  @Test
+  void longSumsOfTransposedOperands() {
+    Random random = new Random(10);
+    Functions best = Harness.tiers().getLast();
+    for (int[] s : new int[][] {{65, 96, 700}, {128, 33, 1024}, {700, 40, 520}, {40, 600, 900}}) {
+      TensorView g = Harness.floats(random, s[2], s[0]);
+      TensorView x = Harness.floats(random, s[2], s[1]);
+      TensorView left = Harness.view(g, g.layout().permute(List.of(1, 0)));
+      TensorView y =
+          Harness.run(best, new MatMulOp.MatMul(), false, Precision.BF16, List.of(left, x))
+              .getFirst();
+      double[] gv = Harness.values(g);
+      double[] xv = Harness.values(x);
+      double[] e = new double[s[0] * s[1]];
+      for (int p = 0; p < s[2]; p++) {
+        for (int i = 0; i < e.length; i++) {
+          e[i] += gv[p * s[0] + i / s[1]] * xv[p * s[1] + i % s[1]];
+        }
+      }
+      check(ScalarType.F32, Precision.BF16, y, e, "long sum " + s[0]);
+    }
+  }
+
   @Test
   void activationsAndResultsInBf16() {
     Random random = new Random(5);
