@@ -12,7 +12,7 @@
  * Operands of a training step come from memory and results go there: 12 GB/s a core, for which the tiles would not wait if
  * somebody fetched ahead. So all else is done in small parts between the tiles' products, which leave the core idle: 32 rows of a
  * are brought into tiles while the 32 before them are multiplied, and finished sums leave for y, whose lines were fetched. Rows of
- * a are read from end to end and the hardware fetches them: whole ones of 1,536 take 6.5 ms instead of 8.5 in pieces of 384
+ * a are read from end to end and the hardware fetches them: whole ones of 1,536 take 7.0 ms instead of 8.6 in pieces of 384
  * fetched here (4,096 rows, 384 columns, one core, everything in memory). Rows side by side it does not follow; those are.
  *
  * Loops: k by PIECE; a by 32 rows, a panel (up to 96 KiB of tiles); b by 32 columns, both streamed from the second-level cache:

@@ -32,7 +32,7 @@ final class TileGemm {
   private static final long SHARES = 8;
   private static final long CUT_ELEMENTS = 16 * 1024;
 
-  /** Elements along k that a rounded product needs no waiting sums for, as in C. */
+  /** Elements along k that a rounded product needs no waiting sums for in either order of a. */
   private static final long PIECE = 384;
 
   private static final long NEAR_BYTES = 1280 << 10;
