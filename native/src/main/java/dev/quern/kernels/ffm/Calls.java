@@ -193,43 +193,6 @@ final class Calls {
     }
   }
 
-  /** {@code quern_gemm_outer_bf16}. */
-  static void outer(
-      MemorySegment function,
-      MemorySegment a,
-      long lda,
-      MemorySegment b,
-      long ldb,
-      MemorySegment sums,
-      long group,
-      long m,
-      long n,
-      long k,
-      MemorySegment scratch) {
-    try {
-      Handles.Outer.HANDLE.invokeExact(function, a, lda, b, ldb, sums, group, m, n, k, scratch);
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
-  /** {@code quern_gemm_outer_sums}. */
-  static void outerSums(
-      MemorySegment function,
-      MemorySegment sums,
-      long range,
-      long ranges,
-      MemorySegment y,
-      long ldy,
-      long m,
-      long n) {
-    try {
-      Handles.OuterSums.HANDLE.invokeExact(function, sums, range, ranges, y, ldy, m, n);
-    } catch (Throwable t) {
-      throw failed(t);
-    }
-  }
-
   /** {@code quern_attention_...}; mask and lse may be {@link MemorySegment#NULL}. */
   static void attention(
       MemorySegment function,

@@ -8,6 +8,45 @@ import java.lang.foreign.MemorySegment;
 final class GradientCalls {
   private GradientCalls() {}
 
+  /**
+   * {@code quern_gemm_outer_bf16}: sums of a range of k; a: (k, m), b: (k, n), strides in elements.
+   */
+  static void outer(
+      MemorySegment function,
+      MemorySegment a,
+      long lda,
+      MemorySegment b,
+      long ldb,
+      MemorySegment sums,
+      long group,
+      long m,
+      long n,
+      long k,
+      MemorySegment scratch) {
+    try {
+      Handles.Outer.HANDLE.invokeExact(function, a, lda, b, ldb, sums, group, m, n, k, scratch);
+    } catch (Throwable t) {
+      throw Calls.failed(t);
+    }
+  }
+
+  /** {@code quern_gemm_outer_sums}: the ranges added in order, as rows. */
+  static void outerSums(
+      MemorySegment function,
+      MemorySegment sums,
+      long range,
+      long ranges,
+      MemorySegment y,
+      long ldy,
+      long m,
+      long n) {
+    try {
+      Handles.OuterSums.HANDLE.invokeExact(function, sums, range, ranges, y, ldy, m, n);
+    } catch (Throwable t) {
+      throw Calls.failed(t);
+    }
+  }
+
   /** {@code quern_cross_entropy_...}: rows of v logits; lse may be {@link MemorySegment#NULL}. */
   static void crossEntropy(
       MemorySegment function,

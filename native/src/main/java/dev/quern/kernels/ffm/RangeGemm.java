@@ -111,7 +111,7 @@ final class RangeGemm {
       public void run(int slice) {
         long p = slice * depth;
         MemorySegment scratch = Scratch.take(scratchBytes);
-        Calls.outer(
+        GradientCalls.outer(
             product,
             Segments.from(left, p * leftStride * Float.BYTES),
             leftStride,
@@ -138,7 +138,7 @@ final class RangeGemm {
       @Override
       public void run(int slice) {
         long row = slice * GROUP;
-        Calls.outerSums(
+        GradientCalls.outerSums(
             add,
             Segments.from(sums, slice * rowBytes),
             rangeBytes,
