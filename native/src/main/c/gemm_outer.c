@@ -8,8 +8,9 @@
  *
  * Both operands come from memory, and row by row, or its prefetcher does not follow: hence k by DEPTH, a and b of this k brought
  * into tiles (384 KiB of 384 rows and columns), then all their products, whose sums wait in the second-level cache (576 KiB).
- * Slices take ranges of k as well as of columns, each with sums of its own:
- * gemm_outer_sums adds those of all ranges in their order and stores them as rows.
+ * Slices take ranges of k, each with sums of its own: gemm_outer_sums adds those of all ranges in their order and stores them as
+ * rows. 384 x 384 of k 4,096 take 2.3 to 2.7 ms of a core instead of gemm_bf16.c's 3.1, everything in memory. Fetching the next
+ * DEPTH while tiles multiply loses: 2.8 ms against 2.3 without, in a loop of such products.
  *
  * An element's bits depend on its row, its column, k and the ranges only. Denormal inputs count as zero (tdpbf16ps).
  */
