@@ -34,7 +34,8 @@ public final class NonFiniteLossException extends TrainingException {
   /**
    * Where the first value was that is not finite.
    *
-   * @return a weight, a layer such as {@code blocks.3}, the loss, or a weight's gradient
+   * @return a weight, a layer such as {@code blocks.3}, the outputs, the loss, or the gradient of a
+   *     layer or a weight
    */
   public String place() {
     return place;

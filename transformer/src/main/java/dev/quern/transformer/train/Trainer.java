@@ -303,7 +303,7 @@ public final class Trainer implements AutoCloseable {
     }
     TrainingStep.Result result = training.run(own, step, settings);
     if (!result.isFinite()) {
-      skipOrStop(own.getLast(), result.loss());
+      skipOrStop(own, result.loss(), settings);
     } else if (lossScale != null) {
       lossScale = lossScale.next(true);
     }
@@ -338,25 +338,24 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** A loss scale that is too high is lowered; without one, such a value ends the run. */
-  private void skipOrStop(Batch batch, double value) {
+  private void skipOrStop(List<Batch> own, double value, StepSettings settings) {
     if (lossScale == null || lossScale.shrink() == 1 || !Double.isFinite(value)) {
-      throw nonFinite(batch, value);
+      throw nonFinite(own, value, settings);
     }
     lossScale = lossScale.next(false);
     numbers.merge(SKIPPED, 1.0, Double::sum);
   }
 
-  private NonFiniteLossException nonFinite(Batch batch, double value) {
-    String place = NonFinite.place(engine, model, batch);
-    if (place.equals("the loss") && Double.isFinite(value)) {
-      place = "a gradient";
-    }
+  private NonFiniteLossException nonFinite(List<Batch> own, double value, StepSettings settings) {
+    NonFinite.Place place = training.diagnose(own, step, settings);
+    String batch =
+        own.size() == 1 ? "" : " of batch " + (place.batch() + 1) + " of " + own.size();
     RunCheckpoints.Saved last = checkpoints == null ? null : checkpoints.latest(_ -> {});
     return new NonFiniteLossException(
         step + 1,
-        place,
-        "[train] step %d: the loss is %s; the first value that is not finite is in %s. "
-                .formatted(step + 1, value, place)
+        place.name(),
+        "[train] step %d: the loss is %s; the first value that is not finite is in %s%s. "
+                .formatted(step + 1, value, place.name(), batch)
             + (last == null
                 ? "There is no checkpoint. "
                 : "The last good checkpoint is " + last.folder() + ". ")

@@ -2,6 +2,7 @@ package dev.quern.transformer.train;
 
 import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
+import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Buffer;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
@@ -46,8 +47,8 @@ final class TrainingStep implements AutoCloseable {
   /**
    * What a step found.
    *
-   * @param loss mean of the batches' losses
-   * @param norm of the gradients, before clipping
+   * @param loss mean of the batches' losses; the first that is not finite, if there is one
+   * @param norm of the gradients, before clipping; not a number if the loss is not finite
    */
   record Result(double loss, double norm) {
     boolean isFinite() {
@@ -103,7 +104,12 @@ final class TrainingStep implements AutoCloseable {
         prepare(plan, settings);
       }
       plan.run();
-      sum += plan.output(LOSS).item() / batches.size();
+      double own = plan.output(LOSS).item();
+      if (!Double.isFinite(own)) {
+        forget();
+        return new Result(own, Double.NaN);
+      }
+      sum += own / batches.size();
       norm = sums == null ? plan.output(NORM).item() : norm;
     }
     if (sums != null) {
@@ -113,6 +119,35 @@ final class TrainingStep implements AutoCloseable {
       norm = plan.output(NORM).item();
     }
     return new Result(sum, norm);
+  }
+
+  /** Makes the sums zero when their update is not to come. */
+  private void forget() {
+    if (sums != null) {
+      try (TensorScope _ = TensorScope.open("forget")) {
+        sums.clear();
+      }
+    }
+  }
+
+  /** Where the first value of a step was that is not finite. */
+  NonFinite.Place diagnose(List<Batch> batches, long step, StepSettings settings) {
+    double scale = settings.lossScale() / batches.size();
+    return new NonFinite(
+            engine,
+            model,
+            loss,
+            scale,
+            (i, observer) -> {
+              long[] seed = {0, Chance.derive(options.seed(), step, i)};
+              return new TrainingMode(
+                  options.dropout(),
+                  options.dropout() > 0 ? engine.tensor(seed) : null,
+                  false,
+                  0,
+                  observer);
+            })
+        .first(batches);
   }
 
   private void prepare(Plan plan, StepSettings settings) {
@@ -141,15 +176,16 @@ final class TrainingStep implements AutoCloseable {
       Map<String, Tensor> gradients = updates.of(tape.backward(scaled));
       recording.output(LOSS, value);
       if (sums == null) {
-        recordUpdate(recording, gradients);
+        recordUpdate(recording, gradients, value);
       } else {
         sums.add(gradients);
       }
     }
   }
 
-  private void recordUpdate(Recording recording, Map<String, Tensor> gradients) {
-    Tensor norm = updates.apply(gradients, recording.slot(NUMBERS, updates.numbers()));
+  private void recordUpdate(
+      Recording recording, Map<String, Tensor> gradients, @Nullable Tensor value) {
+    Tensor norm = updates.apply(gradients, recording.slot(NUMBERS, updates.numbers()), value);
     recording.output(NORM, norm);
     if (ema != null) {
       Tensor weight = recording.slot(AVERAGE, TensorSpec.of(ScalarType.F32));
@@ -164,7 +200,7 @@ final class TrainingStep implements AutoCloseable {
           engine.record(
               "update",
               recording -> {
-                recordUpdate(recording, of.gradients());
+                recordUpdate(recording, of.gradients(), null);
                 of.clear();
               });
     }

@@ -356,9 +356,24 @@ public final class ParameterUpdates implements AutoCloseable {
    * @throws DTypeException if a gradient or the numbers have another dtype
    */
   public Tensor apply(Map<String, Tensor> gradients, Tensor numbers) {
+    return apply(gradients, numbers, null);
+  }
+
+  /**
+   * Updates all parameters as {@link #apply(Map, Tensor)} does, but for a step whose loss is not
+   * finite although its gradients are.
+   *
+   * @param gradients by parameter, of its dtype and shape
+   * @param numbers of spec {@link #numbers()}, holding {@link #numbers(StepSettings)}
+   * @param loss a scalar; where it is not finite, neither is the norm; null for none
+   * @return the norm
+   */
+  public Tensor apply(Map<String, Tensor> gradients, Tensor numbers, @Nullable Tensor loss) {
     check(gradients, numbers);
     Tensor inverse = scales ? numbers.select(0, INVERSE_SCALE) : null;
-    Tensor norm = inverse == null ? norm(gradients) : norm(gradients).mul(inverse);
+    Tensor own = inverse == null ? norm(gradients) : norm(gradients).mul(inverse);
+    // Zero times what is not finite is not a number.
+    Tensor norm = loss == null ? own : own.add(loss.mul(0).cast(wide));
     Tensor applies = skips ? norm.sub(norm).equal(norm.scalarLike(0)) : null;
     Tensor factor = factor(norm, inverse);
     boolean byValue = clipping instanceof GradientClipping.ByValue;
