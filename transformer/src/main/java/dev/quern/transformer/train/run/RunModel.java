@@ -1,0 +1,113 @@
+package dev.quern.transformer.train.run;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.transformer.families.ModelShape;
+import dev.quern.transformer.families.NewModel;
+import dev.quern.transformer.families.WeightInitializer;
+import dev.quern.transformer.tokenizer.Tokenizer;
+import dev.quern.transformer.tokenizer.Tokenizers;
+import dev.quern.transformer.train.FamilyModel;
+import dev.quern.transformer.train.RunCheckpoints;
+import dev.quern.transformer.train.TrainingException;
+import dev.quern.transformer.train.config.Config;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * The model of a run: made, or taken from a folder, and opened.
+ *
+ * @param config of {@link TrainingKeys#schema()}
+ * @param start the folder of the model before its first step
+ */
+record RunModel(Config config, Path start) {
+  private static final String CLASSIFICATION = "classification";
+
+  /** Makes the tokenizer and the model before its first step. */
+  Tokenizer begin(Engine engine, RunFiles files) {
+    try {
+      RunCheckpoints.remove(start);
+      Files.createDirectories(start);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot create " + start + ": " + e.getMessage(), e);
+    }
+    if (config.has("model.from")) {
+      Path from = Path.of(config.text("model.from"));
+      try (FamilyModel m = FamilyModel.open(engine, from, _ -> false)) {
+        m.save(start);
+      }
+      return Tokenizers.fromFolder(start);
+    }
+    Tokenizer tokenizer = files.tokenizer(start);
+    NewModel.write(
+        engine,
+        start,
+        config.text("model.family"),
+        shape(tokenizer.vocabularySize()),
+        WeightInitializer.normal(
+            config.number("model.deviation"), 2 * config.int32("model.layers")),
+        config.integer("seed"));
+    return tokenizer;
+  }
+
+  private ModelShape shape(int vocabulary) {
+    int dim = config.int32("model.dim");
+    int heads = config.int32("model.heads");
+    boolean classes = config.text("objective.name").equals(CLASSIFICATION);
+    return new ModelShape(
+        vocabulary,
+        dim,
+        config.int32("model.layers"),
+        heads,
+        config.has("model.kv_heads") ? config.int32("model.kv_heads") : heads,
+        config.has("model.hidden") ? config.int32("model.hidden") : 4 * dim,
+        config.int32("batch.context"),
+        config.flag("model.tied"),
+        classes ? ModelShape.Head.CLASSES : ModelShape.Head.TOKENS,
+        classes ? config.texts("objective.labels") : List.of());
+  }
+
+  /** Opens a folder of the run, its start or a checkpoint, to train what is to be trained. */
+  FamilyModel open(Engine engine, Path folder) {
+    Pattern trained;
+    try {
+      trained = Pattern.compile(config.text("model.train"));
+    } catch (PatternSyntaxException e) {
+      throw new TrainingException("[model.train] is no regular expression: " + e.getMessage(), e);
+    }
+    FamilyModel model = FamilyModel.open(engine, folder, name -> trained.matcher(name).matches());
+    try {
+      check(model);
+      return model;
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  private void check(FamilyModel model) {
+    List<String> labels = config.texts("objective.labels");
+    if (config.text("objective.name").equals(CLASSIFICATION) && !model.labels().equals(labels)) {
+      throw new TrainingException(
+          "[objective.labels] are "
+              + labels
+              + ", and the model's are "
+              + model.labels()
+              + "; make them equal");
+    }
+  }
+
+  String describe() {
+    return config.has("model.from")
+        ? config.text("model.from")
+        : "%s, %d layers, %d wide"
+            .formatted(
+                config.text("model.family"),
+                config.int32("model.layers"),
+                config.int32("model.dim"));
+  }
+}
