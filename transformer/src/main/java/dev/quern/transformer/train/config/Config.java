@@ -8,10 +8,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -290,23 +287,6 @@ public final class Config {
   }
 
   /**
-   * A digest of all values in force; neither comments nor the order of keys, nor whether a value
-   * was given or is the default, make a difference.
-   *
-   * @return SHA-256 in lower-case hexadecimal
-   */
-  public String hash() {
-    StringBuilder text = new StringBuilder();
-    values().forEach((path, v) -> text.append(path).append(": ").append(v).append('\n'));
-    try {
-      byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
-  }
-
-  /**
    * Where two configurations differ, for a run that is resumed with other settings.
    *
    * @param other of the same schema, or of an older or newer one
@@ -322,8 +302,12 @@ public final class Config {
         .toList();
   }
 
-  /** The values in force as YAML, sorted by path. */
-  private Map<String, String> values() {
+  /**
+   * The values in force, given or default.
+   *
+   * @return path to value as YAML on one line, sorted by path
+   */
+  public Map<String, String> values() {
     Map<String, String> values = new TreeMap<>();
     for (ConfigKey key : schema.keys()) {
       Object value = valueOf(key);

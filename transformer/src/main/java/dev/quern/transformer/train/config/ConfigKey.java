@@ -28,6 +28,15 @@ public record ConfigKey(
     return path.substring(path.lastIndexOf('.') + 1);
   }
 
+  /**
+   * The default as a configuration would have it.
+   *
+   * @return YAML on one line; null if there is none
+   */
+  public @Nullable String defaultText() {
+    return otherwise == null ? null : YamlWriter.inline(otherwise);
+  }
+
   /** Type and default in words: "a number above 0; default 0.001". */
   String facts() {
     Object value = otherwise;

@@ -6,10 +6,31 @@ import dev.quern.transformer.train.optimizer.Optimizers;
 import dev.quern.transformer.train.schedule.Schedules;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** What the configuration of a training run may say. */
 public final class TrainingKeys {
+  private static final Set<String> FREE =
+      Set.of(
+          "name", "licence", "limits", "output", "threads", "model.recompute", "data.files");
+  private static final Set<String> FREE_SECTIONS = Set.of("evaluate", "checkpoint", "log");
+
   private TrainingKeys() {}
+
+  /**
+   * Whether a run that goes on may have another value than it began with: where it lies, how many
+   * threads compute it, what it keeps in memory, when it is judged and saved, how it is told of.
+   * None of these changes a bit of the weights. The files may lie elsewhere, but must hold the same
+   * data; {@code steps} may change too where {@code schedule.settings} has its own, or the schedule
+   * none.
+   *
+   * @param path of a key
+   * @return false if a resumed run is refused with another value
+   */
+  public static boolean mayChange(String path) {
+    int dot = path.indexOf('.');
+    return FREE.contains(path) || (dot > 0 && FREE_SECTIONS.contains(path.substring(0, dot)));
+  }
 
   /**
    * All keys, with types, defaults and descriptions.

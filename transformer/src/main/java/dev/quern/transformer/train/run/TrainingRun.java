@@ -7,7 +7,6 @@ import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.model.ModelCard;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import dev.quern.transformer.tokenizer.Tokenizers;
-import dev.quern.transformer.train.Crc;
 import dev.quern.transformer.train.Evaluation;
 import dev.quern.transformer.train.Evaluator;
 import dev.quern.transformer.train.FamilyModel;
@@ -36,7 +35,6 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +44,6 @@ public final class TrainingRun {
   private static final String CHECKPOINTS = "checkpoints";
   private static final String MODEL = "model";
   private static final String CONFIG = "config.yaml";
-  private static final Set<String> FREE = Set.of("name", "output", "threads");
 
   private final Config config;
   private final RunParts parts;
@@ -119,13 +116,15 @@ public final class TrainingRun {
               + saved.state().step()
               + "; go on with --resume, or give another 'output'");
     }
+    String identity = identity(saved);
     try (Engine engine = parts.engine();
         RunFiles files = new RunFiles(config)) {
       Tokenizer tokenizer =
           saved == null ? begin(engine, files) : Tokenizers.fromFolder(models.start());
       RunData data = files.batches(tokenizer);
       try (FamilyModel model = models.open(engine, saved == null ? models.start() : saved.folder())) {
-        return train(engine, model, data, tokenizer, checkpoints, saved);
+        Trained what = new Trained(engine, model, data, tokenizer);
+        return train(what, checkpoints, saved, identity);
       }
     }
   }
@@ -203,23 +202,27 @@ public final class TrainingRun {
         parts.options());
   }
 
+  /** What is trained, by what, on what. */
+  private record Trained(Engine engine, FamilyModel model, RunData data, Tokenizer tokenizer) {}
+
   private RunEnd train(
-      Engine engine,
-      FamilyModel model,
-      RunData data,
-      Tokenizer tokenizer,
+      Trained what,
       RunCheckpoints checkpoints,
-      RunCheckpoints.@Nullable Saved saved) {
+      RunCheckpoints.@Nullable Saved saved,
+      String identity) {
+    Engine engine = what.engine;
+    FamilyModel model = what.model;
+    RunData data = what.data;
     double decay = config.number("optimizer.average");
     try (TrainingListener logs = Listeners.of(logs());
         ParameterUpdates updates = parts.updates(engine, model.parameters());
         Ema ema = decay == 0 ? null : new Ema(engine, model.parameters(), decay, true);
         Trainer trainer = trainer(engine, model, updates, data)) {
-      trainer.saveTo(checkpoints, identity());
+      trainer.saveTo(checkpoints, identity);
       trainer.listen(
           Listeners.of(logs, listener), config.text("name"), config.toYaml(), models.describe());
       if (data.validation() != null) {
-        trainer.evaluate(data.validation(), evaluation(tokenizer), RunParts.judgedLoss());
+        trainer.evaluate(data.validation(), evaluation(what.tokenizer), RunParts.judgedLoss());
       }
       if (ema != null) {
         trainer.average(ema);
@@ -279,34 +282,16 @@ public final class TrainingRun {
     }
   }
 
-  /**
-   * The configuration that the run began with, by its hash, and the data by checksums. A run goes
-   * on only with the same one, but for where it lies, how it is told of, and how many threads
-   * compute it.
-   */
-  private String identity() {
-    Config first = Config.read(folder.resolve(CONFIG), TrainingKeys.schema(), List.of());
-    List<String> changed =
-        first.differences(config).stream()
-            .filter(key -> !key.startsWith("log.") && !key.startsWith("checkpoint."))
-            .filter(key -> !FREE.contains(key))
-            .toList();
-    if (!changed.isEmpty()) {
-      throw new TrainingException(
-          folder
-              + ": the run began with other settings of "
-              + String.join(", ", changed)
-              + " (see its config.yaml); go on with those, or give another 'output'");
+  /** What the run is, in the words that it began with. */
+  private String identity(RunCheckpoints.@Nullable Saved saved) {
+    RunIdentity now = RunIdentity.of(config);
+    if (saved == null) {
+      return now.toJson();
     }
-    StringBuilder all = new StringBuilder(first.hash());
-    for (String file : config.texts("data.files")) {
-      try {
-        all.append(" %08x".formatted(Crc.of(Path.of(file))));
-      } catch (IOException e) {
-        throw new UncheckedIOException("cannot read " + file + ": " + e.getMessage(), e);
-      }
-    }
-    return all.toString();
+    String first = saved.state().run();
+    now.requireSame(folder, first, config.texts("data.files"));
+    write(folder.resolve(CONFIG), config.toYaml()); // what may change has changed
+    return first;
   }
 
   private static void write(Path file, String text) {

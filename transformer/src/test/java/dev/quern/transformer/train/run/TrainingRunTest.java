@@ -185,6 +185,7 @@ class TrainingRunTest {
         """
         model: {family: gpt2, layers: 1, dim: 16, heads: 2}
         tokenizer: {kind: characters}
+        schedule: {name: constant}
         """;
     run(config("same", text, "text", more), false);
     TrainingException again =
@@ -196,7 +197,14 @@ class TrainingRunTest {
             TrainingException.class,
             () -> run(config("same", text, "text", more, "batch.size=5"), true));
     assertTrue(changed.getMessage().contains("batch.size"), changed.getMessage());
+    assertEquals(6, run(config("same", text, "text", more, "steps=6"), true).step());
+    String written = Files.readString(folder.resolve("same/config.yaml"));
+    assertTrue(written.contains("\nsteps: 6\n"), written);
     Files.writeString(text, Files.readString(text) + "line 1 of some\n");
-    assertThrows(TrainingException.class, () -> run(config("same", text, "text", more), true));
+    TrainingException data =
+        assertThrows(
+            TrainingException.class,
+            () -> run(config("same", text, "text", more, "steps=6"), true));
+    assertTrue(data.getMessage().contains("corpus.txt"), data.getMessage());
   }
 }
