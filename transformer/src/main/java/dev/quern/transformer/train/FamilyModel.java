@@ -24,6 +24,7 @@ import dev.quern.transformer.families.Weights;
 import dev.quern.transformer.layers.AttentionContext;
 import dev.quern.transformer.layers.TrainingMode;
 import dev.quern.transformer.model.ModelCard;
+import dev.quern.transformer.model.Task;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -52,6 +53,8 @@ public final class FamilyModel implements TrainableModel {
   private final Map<String, byte[]> descriptions; // the folder may be gone when the model is saved
   private final List<String> labels;
   private final String family;
+  private final Task task;
+  private final int contextLength;
 
   private FamilyModel(Checkpoint checkpoint, Weights weights) {
     this.checkpoint = checkpoint;
@@ -60,6 +63,20 @@ public final class FamilyModel implements TrainableModel {
     Family loaded = Families.load(weights);
     this.labels = loaded instanceof Classifier c ? c.labels() : List.of();
     this.family = loaded.family();
+    this.task =
+        switch (loaded) {
+          case Decoder _ -> Task.TEXT_GENERATION;
+          case Classifier _ -> Task.TEXT_CLASSIFICATION;
+          case Encoder e when e.hasLogits() -> Task.MASK_FILLING;
+          default -> Task.TEXT_EMBEDDING;
+        };
+    this.contextLength =
+        switch (loaded) {
+          case Decoder d -> d.dimensions().contextLength();
+          case Classifier c -> c.dimensions().contextLength();
+          case Encoder e -> e.dimensions().contextLength();
+          default -> Integer.MAX_VALUE;
+        };
     weights.trained().forEach(w -> parameters.put(w.name(), w.buffer()));
   }
 
@@ -110,6 +127,24 @@ public final class FamilyModel implements TrainableModel {
    */
   public String family() {
     return family;
+  }
+
+  /**
+   * What its outputs are for.
+   *
+   * @return {@link Task#TEXT_EMBEDDING} for an encoder without a head, which has no logits
+   */
+  public Task task() {
+    return task;
+  }
+
+  /**
+   * How many tokens a sequence may have.
+   *
+   * @return at least 1
+   */
+  public int contextLength() {
+    return contextLength;
   }
 
   /**

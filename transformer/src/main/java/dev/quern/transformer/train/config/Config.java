@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -283,7 +284,17 @@ public final class Config {
    * @return YAML
    */
   public String toYaml() {
-    return YamlWriter.write(schema, given);
+    return toYaml(Set.of());
+  }
+
+  /**
+   * The configuration in force, but for keys that say nothing in it.
+   *
+   * @param without paths of keys that are left without a value, in comments
+   * @return YAML
+   */
+  public String toYaml(Set<String> without) {
+    return YamlWriter.write(schema, given, without);
   }
 
   /**

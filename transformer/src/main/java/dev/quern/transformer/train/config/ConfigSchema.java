@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -75,7 +76,7 @@ public final class ConfigSchema {
    * @return YAML; what must be given has no value
    */
   public String template() {
-    return YamlWriter.write(this, Map.of());
+    return YamlWriter.write(this, Map.of(), Set.of());
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.quern.transformer.train.config;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -12,16 +13,18 @@ final class YamlWriter {
 
   private final ConfigSchema schema;
   private final Map<String, Object> values;
+  private final Set<String> without;
   private final StringBuilder out = new StringBuilder();
 
-  private YamlWriter(ConfigSchema schema, Map<String, Object> values) {
+  private YamlWriter(ConfigSchema schema, Map<String, Object> values, Set<String> without) {
     this.schema = schema;
     this.values = values;
+    this.without = without;
   }
 
-  /** All keys, with the values given, else the defaults. */
-  static String write(ConfigSchema schema, Map<String, Object> values) {
-    YamlWriter writer = new YamlWriter(schema, values);
+  /** All keys, with the values given, else the defaults; some are left without one. */
+  static String write(ConfigSchema schema, Map<String, Object> values, Set<String> without) {
+    YamlWriter writer = new YamlWriter(schema, values, without);
     writer.section("", "");
     return writer.out.toString();
   }
@@ -43,7 +46,7 @@ final class YamlWriter {
 
   private void key(ConfigKey key, String indent) {
     Object value = values.getOrDefault(key.path(), key.otherwise());
-    if (value == null) {
+    if (value == null || without.contains(key.path())) {
       // A comment keeps a key unset; a required one without a value is refused when it is read.
       out.append(indent).append(key.required() ? "" : "# ").append(key.name()).append(":\n");
     } else if (value instanceof Map<?, ?> map && !map.isEmpty()) {

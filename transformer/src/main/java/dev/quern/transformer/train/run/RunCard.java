@@ -26,10 +26,7 @@ final class RunCard {
    * @param seconds how long this process trained
    */
   static ModelCard of(Config config, String family, RunEnd end, double seconds) {
-    boolean classes = config.text("objective.name").equals("classification");
-    boolean masked = config.text("objective.name").equals("masked_lm");
-    Task task =
-        classes ? Task.TEXT_CLASSIFICATION : masked ? Task.MASK_FILLING : Task.TEXT_GENERATION;
+    Task task = RunModel.task(config.text("objective.name"));
     String files =
         config.texts("data.files").stream()
             .map(f -> String.valueOf(Path.of(f).getFileName()))
@@ -54,7 +51,7 @@ final class RunCard {
         "split",
         "training, validation, test: "
             + config.numbers("data.split").stream().map(String::valueOf).toList());
-    details.put("configuration", config.toYaml());
+    details.put("configuration", TrainingKeys.yaml(config));
     boolean from = config.has("model.from");
     if (!config.text("limits").isBlank()) {
       details.put("limits", config.text("limits"));

@@ -4,6 +4,7 @@ import dev.quern.core.engine.Engine;
 import dev.quern.transformer.families.ModelShape;
 import dev.quern.transformer.families.NewModel;
 import dev.quern.transformer.families.WeightInitializer;
+import dev.quern.transformer.model.Task;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import dev.quern.transformer.tokenizer.Tokenizers;
 import dev.quern.transformer.train.FamilyModel;
@@ -27,8 +28,30 @@ import java.util.regex.PatternSyntaxException;
 record RunModel(Config config, Path start) {
   private static final String CLASSIFICATION = "classification";
 
+  /** Refuses keys of a new model where there is one already. */
+  private void checkKeys() {
+    List<String> given =
+        TrainingKeys.ofNewModels().stream()
+            .filter(config::isGiven)
+            .filter(key -> !(key.equals("tokenizer.kind") && config.text(key).equals("model")))
+            .toList();
+    if (!given.isEmpty()) {
+      throw new TrainingException(
+          "["
+              + given.getFirst()
+              + "] model.from takes the model and its tokenizer as they are in "
+              + config.text("model.from")
+              + "; leave out "
+              + String.join(", ", given)
+              + ", or leave out model.from for a new model");
+    }
+  }
+
   /** Makes the tokenizer and the model before its first step. */
   Tokenizer begin(Engine engine, RunFiles files) {
+    if (config.has("model.from")) {
+      checkKeys();
+    }
     try {
       RunCheckpoints.remove(start);
       Files.createDirectories(start);
@@ -90,8 +113,31 @@ record RunModel(Config config, Path start) {
   }
 
   private void check(FamilyModel model) {
+    String objective = config.text("objective.name");
+    Task wanted = task(objective);
+    if (model.task() != wanted) {
+      throw new TrainingException(
+          "[objective.name] "
+              + objective
+              + " trains models for "
+              + wanted.jsonName()
+              + ", and this "
+              + model.family()
+              + " is for "
+              + model.task().jsonName()
+              + "; take another objective or another model");
+    }
+    int context = config.int32("batch.context");
+    if (context > model.contextLength()) {
+      throw new TrainingException(
+          "[batch.context] is "
+              + context
+              + " tokens, and the model's context "
+              + model.contextLength()
+              + "; take at most that");
+    }
     List<String> labels = config.texts("objective.labels");
-    if (config.text("objective.name").equals(CLASSIFICATION) && !model.labels().equals(labels)) {
+    if (objective.equals(CLASSIFICATION) && !model.labels().equals(labels)) {
       throw new TrainingException(
           "[objective.labels] are "
               + labels
@@ -99,6 +145,15 @@ record RunModel(Config config, Path start) {
               + model.labels()
               + "; make them equal");
     }
+  }
+
+  /** What a model that an objective trains is for. */
+  static Task task(String objective) {
+    return switch (objective) {
+      case CLASSIFICATION -> Task.TEXT_CLASSIFICATION;
+      case "masked_lm" -> Task.MASK_FILLING;
+      default -> Task.TEXT_GENERATION;
+    };
   }
 
   String describe() {

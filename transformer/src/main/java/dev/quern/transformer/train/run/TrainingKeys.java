@@ -1,5 +1,6 @@
 package dev.quern.transformer.train.run;
 
+import dev.quern.transformer.train.config.Config;
 import dev.quern.transformer.train.config.ConfigSchema;
 import dev.quern.transformer.train.config.ConfigType;
 import dev.quern.transformer.train.optimizer.Optimizers;
@@ -15,7 +16,31 @@ public final class TrainingKeys {
           "name", "licence", "limits", "output", "threads", "model.recompute", "data.files");
   private static final Set<String> FREE_SECTIONS = Set.of("evaluate", "checkpoint", "log");
 
+  private static final List<String> OF_NEW_MODELS =
+      List.of(
+          "model.family",
+          "model.layers",
+          "model.dim",
+          "model.heads",
+          "model.kv_heads",
+          "model.hidden",
+          "model.tied",
+          "model.deviation",
+          "tokenizer.kind",
+          "tokenizer.size",
+          "tokenizer.file");
+
   private TrainingKeys() {}
+
+  /** The keys that describe a new model and its tokenizer, and say nothing of one there is. */
+  static List<String> ofNewModels() {
+    return OF_NEW_MODELS;
+  }
+
+  /** A configuration as YAML, without the keys that say nothing in it. */
+  static String yaml(Config config) {
+    return config.toYaml(config.has("model.from") ? Set.copyOf(OF_NEW_MODELS) : Set.of());
+  }
 
   /**
    * Whether a run that goes on may have another value than it began with: where it lies, how many
@@ -80,25 +105,38 @@ public final class TrainingKeys {
         .optional(
             "model.from",
             ConfigType.text(),
-            "A Hugging Face folder to go on from; the keys of a new model's size are not looked at"
-                + " then.")
+            "A Hugging Face folder to go on from, with its tokenizer; the keys of a new model and"
+                + " its tokenizer are refused then.")
         .key(
             "model.family",
             ConfigType.text().oneOf("llama", "gpt2", "bert"),
             "llama",
             "Of a new model.")
-        .key("model.layers", count(), 4, "Blocks.")
-        .key("model.dim", count(), 128, "Extent of the hidden states, a multiple of heads.")
-        .key("model.heads", count(), 4, "Query heads.")
+        .key("model.layers", count(), 4, "Blocks of a new model.")
+        .key(
+            "model.dim",
+            count(),
+            128,
+            "Extent of a new model's hidden states, a multiple of heads.")
+        .key("model.heads", count(), 4, "Query heads of a new model.")
         .optional(
-            "model.kv_heads", count(), "Key/value heads, a divisor of heads (default: heads).")
-        .optional("model.hidden", count(), "Inside the feed-forward layers (default: 4 * dim).")
-        .key("model.tied", ConfigType.flag(), true, "Whether the output map is the embedding.")
+            "model.kv_heads",
+            count(),
+            "Key/value heads of a new model, a divisor of heads (default: heads).")
+        .optional(
+            "model.hidden",
+            count(),
+            "Inside the feed-forward layers of a new model (default: 4 * dim).")
+        .key(
+            "model.tied",
+            ConfigType.flag(),
+            true,
+            "Whether a new model's output map is the embedding.")
         .key(
             "model.deviation",
             ConfigType.number().above(0),
             0.02,
-            "Standard deviation of new weights; maps to the residual stream get it over sqrt(2 *"
+            "Standard deviation of a new model's weights; maps to the residual stream get it over sqrt(2 *"
                 + " layers).")
         .key(
             "model.train",
@@ -123,7 +161,7 @@ public final class TrainingKeys {
             ConfigType.text().oneOf("bpe", "characters", "file", "model"),
             "bpe",
             "bpe and characters are learnt from the data; file is tokenizer.file; model is"
-                + " model.from's.")
+                + " model.from's, which it always has.")
         .key("tokenizer.size", count(), 2048, "Tokens of a bpe.")
         .optional("tokenizer.file", ConfigType.text(), "A tokenizer.json, or its folder.");
   }

@@ -130,8 +130,9 @@ public final class TrainingRun {
   }
 
   private Tokenizer begin(Engine engine, RunFiles files) {
-    write(folder.resolve(CONFIG), config.toYaml());
-    return models.begin(engine, files);
+    Tokenizer tokenizer = models.begin(engine, files);
+    write(folder.resolve(CONFIG), TrainingKeys.yaml(config));
+    return tokenizer;
   }
 
   /**
@@ -220,7 +221,10 @@ public final class TrainingRun {
         Trainer trainer = trainer(engine, model, updates, data)) {
       trainer.saveTo(checkpoints, identity);
       trainer.listen(
-          Listeners.of(logs, listener), config.text("name"), config.toYaml(), models.describe());
+          Listeners.of(logs, listener),
+          config.text("name"),
+          TrainingKeys.yaml(config),
+          models.describe());
       if (data.validation() != null) {
         trainer.evaluate(data.validation(), evaluation(what.tokenizer), RunParts.judgedLoss());
       }
@@ -290,7 +294,7 @@ public final class TrainingRun {
     }
     String first = saved.state().run();
     now.requireSame(folder, first, config.texts("data.files"));
-    write(folder.resolve(CONFIG), config.toYaml()); // what may change has changed
+    write(folder.resolve(CONFIG), TrainingKeys.yaml(config)); // what may change has changed
     return first;
   }
 

@@ -126,13 +126,13 @@ class TrainingRunTest {
 
   @Test
   void classifiers() throws IOException {
-    String more =
+    String made =
         """
         model: {family: bert, layers: 1, dim: 32, heads: 2}
         tokenizer: {size: 300}
-        objective: {name: classification, labels: [no, yes]}
         """;
-    Config c = config("classes", rows, "json_lines", more, "batch.buckets=2");
+    String more = "objective: {name: classification, labels: [no, yes]}\n";
+    Config c = config("classes", rows, "json_lines", made + more, "batch.buckets=2");
     assertTrained("classes", run(c, false), Task.TEXT_CLASSIFICATION);
     Evaluation.Tally tally = new TrainingRun(c, new TrainingListener() {}).evaluate("validation");
     ConfidenceInterval accuracy = tally.intervals(Bootstrap.DEFAULT).get("accuracy");
@@ -154,10 +154,54 @@ class TrainingRunTest {
             "json_lines",
             more,
             "model.from=" + folder.resolve("classes/model"),
-            "model.family=llama");
+            "tokenizer.kind=model");
     assertTrained("further", run(further, false), Task.TEXT_CLASSIFICATION);
     String card = Files.readString(folder.resolve("further/model/model_card.json"));
     assertEquals("bert", ModelCard.fromJson(card).family());
+  }
+
+  @Test
+  void keysThatWouldSayNothingAreRefused() throws IOException {
+    String more =
+        """
+        model: {family: gpt2, layers: 1, dim: 16, heads: 2}
+        tokenizer: {kind: characters}
+        """;
+    run(config("base", text, "text", more), false);
+    String from = "model.from=" + folder.resolve("base/model");
+    TrainingException e =
+        assertThrows(
+            TrainingException.class, () -> run(config("sized", text, "text", more, from), false));
+    assertTrue(e.getMessage().startsWith("[model.family]"), e.getMessage());
+    assertTrue(e.getMessage().contains("model.layers, model.dim"), e.getMessage());
+    assertTrue(e.getMessage().contains("tokenizer.kind"), e.getMessage());
+    TrainingException context =
+        assertThrows(
+            TrainingException.class,
+            () -> run(config("long", text, "text", "", from, "batch.context=17"), false));
+    assertTrue(context.getMessage().contains("the model's context 16"), context.getMessage());
+    TrainingException task =
+        assertThrows(
+            TrainingException.class,
+            () ->
+                run(
+                    config(
+                        "wrong",
+                        text,
+                        "text",
+                        """
+                        model: {family: bert, layers: 1, dim: 16, heads: 2}
+                        tokenizer: {size: 300}
+                        """),
+                    false));
+    assertTrue(task.getMessage().contains("mask-filling"), task.getMessage());
+    // What a run wrote of itself can be read again, and its model gone on from.
+    Config further = config("tuned", text, "text", "", from);
+    assertTrained("tuned", run(further, false), Task.TEXT_GENERATION);
+    Config again =
+        Config.read(folder.resolve("tuned/config.yaml"), TrainingKeys.schema(), List.of());
+    assertEquals(again, further);
+    assertTrained("tuned", run(again, true), Task.TEXT_GENERATION);
   }
 
   @ParameterizedTest
