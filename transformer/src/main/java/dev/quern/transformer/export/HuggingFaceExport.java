@@ -18,6 +18,7 @@ import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.families.Encoder;
 import dev.quern.transformer.families.Families;
 import dev.quern.transformer.families.Family;
+import dev.quern.transformer.families.TorchType;
 import dev.quern.transformer.families.Weights;
 import dev.quern.transformer.model.ModelCard;
 import dev.quern.transformer.tokenizer.SpecialRole;
@@ -184,7 +185,7 @@ public record HuggingFaceExport(@Nullable DType type) {
     TensorFile file = from.tensors();
     for (String name : file.names()) {
       TensorSpec spec = file.spec(name);
-      DType target = type == null || !spec.dtype().isFloating() ? spec.dtype() : type;
+      DType target = target(spec.dtype());
       writer.tensor(
           name,
           new TensorSpec(target, spec.shape()),
@@ -202,6 +203,10 @@ public record HuggingFaceExport(@Nullable DType type) {
     return writer;
   }
 
+  private DType target(DType own) {
+    return type == null || !own.isFloating() ? own : type;
+  }
+
   /** The folder's settings, and what Transformers would guess wrongly without being told. */
   private String config(Checkpoint from, Family family, Map<SpecialRole, Integer> roles)
       throws IOException {
@@ -212,15 +217,11 @@ public record HuggingFaceExport(@Nullable DType type) {
     if (!config.hasNonNull("architectures")) {
       config.putArray("architectures").add(className(from, family));
     }
-    String main = type == null ? from.mainType() : type.name();
-    config.put(
-        "torch_dtype",
-        switch (main) {
-          case "F16" -> "float16";
-          case "BF16" -> "bfloat16";
-          case "F64" -> "float64";
-          default -> "float32";
-        });
+    TensorFile weights = from.tensors();
+    TorchType.write(
+        config,
+        TorchType.of(
+            weights.names().stream().map(n -> target(weights.spec(n).dtype())).toList()));
     // A class's own defaults are ids of another vocabulary.
     ID_KEYS.forEach(
         (role, key) -> {

@@ -1,5 +1,7 @@
 package dev.quern.transformer.train;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.AtomicFile;
 import dev.quern.core.io.TensorFile;
@@ -9,6 +11,7 @@ import dev.quern.core.memory.TensorScope;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Buffer;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
@@ -19,6 +22,7 @@ import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.families.Encoder;
 import dev.quern.transformer.families.Families;
 import dev.quern.transformer.families.Family;
+import dev.quern.transformer.families.TorchType;
 import dev.quern.transformer.families.TrainedWeight;
 import dev.quern.transformer.families.Weights;
 import dev.quern.transformer.layers.AttentionContext;
@@ -28,8 +32,10 @@ import dev.quern.transformer.model.Task;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -47,6 +53,9 @@ import org.jspecify.annotations.Nullable;
  * that a gradient tape sees the views of weights that a family makes.
  */
 public final class FamilyModel implements TrainableModel {
+  private static final String SETTINGS = "config.json";
+  private static final JsonMapper MAPPER = JsonMapper.builder().build();
+
   private final Checkpoint checkpoint;
   private final Weights weights;
   private final Map<String, Buffer> parameters = new LinkedHashMap<>();
@@ -211,7 +220,8 @@ public final class FamilyModel implements TrainableModel {
 
   /**
    * Writes a Hugging Face folder: {@code model.safetensors} with the trained weights in F32 and the
-   * others as they were, and the files of settings and tokenizer.
+   * others as they were, and the files of settings, which name the type of the weights, and
+   * tokenizer.
    */
   @Override
   public void save(Path folder) {
@@ -220,21 +230,41 @@ public final class FamilyModel implements TrainableModel {
     TensorFile file = checkpoint.tensors();
     try (TensorScope _ = TensorScope.open("save")) {
       SafetensorsWriter writer = new SafetensorsWriter().put("format", "pt");
+      List<DType> types = new ArrayList<>();
       for (String name : file.names()) {
         TrainedWeight w = trained.get(name);
         if (w == null) {
           TensorSpec spec = file.spec(name);
+          types.add(spec.dtype());
           writer.tensor(name, spec, file.storage(name).segment().asSlice(0, spec.byteSize()));
         } else {
           Tensor value = w.buffer().value();
           value = w.transposed() ? value.transpose().contiguous() : value;
+          types.add(value.dtype());
           writer.tensor(name, value.spec(), bytes(value));
         }
       }
       writer.write(folder.resolve(SafetensorsFolder.SINGLE));
+      descriptions.forEach(
+          (name, bytes) -> {
+            byte[] now = name.equals(SETTINGS) ? named(bytes, TorchType.of(types)) : bytes;
+            AtomicFile.write(folder.resolve(name), sink -> sink.write(now));
+          });
     }
-    descriptions.forEach(
-        (name, bytes) -> AtomicFile.write(folder.resolve(name), sink -> sink.write(bytes)));
+  }
+
+  /** The settings with the element type that the weights have now. */
+  private static byte[] named(byte[] settings, ScalarType type) {
+    try {
+      if (MAPPER.readTree(settings) instanceof ObjectNode config
+          && TorchType.differs(config, type)) {
+        TorchType.write(config, type);
+        return (config.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
+      }
+      return settings;
+    } catch (IOException e) {
+      throw new UncheckedIOException(SETTINGS + " was readable before: " + e.getMessage(), e);
+    }
   }
 
   private static Map<String, byte[]> descriptions(Path folder) {
