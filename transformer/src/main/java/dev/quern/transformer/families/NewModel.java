@@ -84,12 +84,12 @@ public final class NewModel {
     }
   }
 
-  private static MemorySegment bytes(Tensor t) {
+  static MemorySegment bytes(Tensor t) {
     return t.storage().segment().asSlice(0, t.spec().byteSize());
   }
 
   /** A seed for a weight that doesn't depend on how many others there are. */
-  private static long seedOf(long seed, String name) {
+  static long seedOf(long seed, String name) {
     long h = seed;
     for (int i = 0; i < name.length(); i++) {
       h = (h ^ name.charAt(i)) * 0x9E3779B97F4A7C15L;

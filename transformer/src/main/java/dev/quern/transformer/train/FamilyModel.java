@@ -22,6 +22,7 @@ import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.families.Encoder;
 import dev.quern.transformer.families.Families;
 import dev.quern.transformer.families.Family;
+import dev.quern.transformer.families.NewClassifier;
 import dev.quern.transformer.families.TorchType;
 import dev.quern.transformer.families.TrainedWeight;
 import dev.quern.transformer.families.Weights;
@@ -251,6 +252,27 @@ public final class FamilyModel implements TrainableModel {
             AtomicFile.write(folder.resolve(name), sink -> sink.write(now));
           });
     }
+  }
+
+  /**
+   * Writes the folder of a classifier of sequences on this encoder, whose head is yet to be
+   * trained; weights are as they were opened.
+   *
+   * @param folder exists, and is empty
+   * @param names of the classes, at least 2
+   * @param seed of the new weights
+   * @return the names of the weights that are new
+   * @throws NotSupportedException if it is no BERT
+   */
+  public List<String> saveAsClassifier(Path folder, List<String> names, long seed) {
+    List<String> made = NewClassifier.write(weights.engine(), checkpoint, folder, names, seed);
+    descriptions.forEach(
+        (name, bytes) -> {
+          if (!name.equals(SETTINGS)) {
+            AtomicFile.write(folder.resolve(name), sink -> sink.write(bytes));
+          }
+        });
+    return made;
   }
 
   /** The settings with the element type that the weights have now. */

@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -48,7 +49,7 @@ record RunModel(Config config, Path start) {
   }
 
   /** Makes the tokenizer and the model before its first step. */
-  Tokenizer begin(Engine engine, RunFiles files) {
+  Tokenizer begin(Engine engine, RunFiles files, Consumer<String> notices) {
     if (config.has("model.from")) {
       checkKeys();
     }
@@ -59,10 +60,7 @@ record RunModel(Config config, Path start) {
       throw new UncheckedIOException("cannot create " + start + ": " + e.getMessage(), e);
     }
     if (config.has("model.from")) {
-      Path from = Path.of(config.text("model.from"));
-      try (FamilyModel m = FamilyModel.open(engine, from, _ -> false)) {
-        m.save(start);
-      }
+      take(engine, Path.of(config.text("model.from")), notices);
       return Tokenizers.fromFolder(start);
     }
     Tokenizer tokenizer = files.tokenizer(start);
@@ -75,6 +73,25 @@ record RunModel(Config config, Path start) {
             config.number("model.deviation"), 2 * config.int32("model.layers")),
         config.integer("seed"));
     return tokenizer;
+  }
+
+  /** Copies a model there is; an encoder that is to classify gets a classifier. */
+  private void take(Engine engine, Path from, Consumer<String> notices) {
+    try (FamilyModel m = FamilyModel.open(engine, from, _ -> false)) {
+      boolean classifies = config.text("objective.name").equals(CLASSIFICATION);
+      boolean isEncoder = m.task() == Task.MASK_FILLING || m.task() == Task.TEXT_EMBEDDING;
+      if (!classifies || !isEncoder) {
+        m.save(start);
+        return;
+      }
+      List<String> labels = config.texts("objective.labels");
+      List<String> made = m.saveAsClassifier(start, labels, config.integer("seed"));
+      notices.accept(
+          from
+              + " has no classifier of sequences: "
+              + String.join(", ", made)
+              + " are new, and know nothing before they are trained");
+    }
   }
 
   private ModelShape shape(int vocabulary) {

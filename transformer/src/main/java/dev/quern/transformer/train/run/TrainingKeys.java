@@ -106,7 +106,8 @@ public final class TrainingKeys {
             "model.from",
             ConfigType.text(),
             "A Hugging Face folder to go on from, with its tokenizer; the keys of a new model and"
-                + " its tokenizer are refused then.")
+                + " its tokenizer are refused then. An encoder that is to classify gets a new"
+                + " classifier, and a new pooler if it has none.")
         .key(
             "model.family",
             ConfigType.text().oneOf("llama", "gpt2", "bert"),

@@ -71,19 +71,20 @@ public final class TrainingRun {
    *
    * @param resume whether to go on from the latest checkpoint, if there is one; else the folder
    *     must hold none
-   * @param warnings is told of damaged checkpoints that are passed over
+   * @param notices is told what a person should know: damaged checkpoints that are passed over,
+   *     weights that are new in a model there was
    * @return how it ended
    * @throws TrainingException if the folder holds a run already, another process trains in it, or
    *     the run began with another configuration or other data
    */
-  public RunEnd run(boolean resume, Consumer<String> warnings) {
+  public RunEnd run(boolean resume, Consumer<String> notices) {
     try {
       Files.createDirectories(folder);
       try (FileChannel channel =
               FileChannel.open(
                   folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
           FileLock _ = lock(channel)) {
-        return locked(resume, warnings);
+        return locked(resume, notices);
       }
     } catch (IOException e) {
       throw new UncheckedIOException("cannot train in " + folder + ": " + e.getMessage(), e);
@@ -106,9 +107,9 @@ public final class TrainingRun {
     return lock;
   }
 
-  private RunEnd locked(boolean resume, Consumer<String> warnings) {
+  private RunEnd locked(boolean resume, Consumer<String> notices) {
     RunCheckpoints checkpoints = new RunCheckpoints(folder.resolve(CHECKPOINTS));
-    RunCheckpoints.Saved saved = checkpoints.latest(warnings);
+    RunCheckpoints.Saved saved = checkpoints.latest(notices);
     if (saved != null && !resume) {
       throw new TrainingException(
           folder
@@ -120,7 +121,7 @@ public final class TrainingRun {
     try (Engine engine = parts.engine();
         RunFiles files = new RunFiles(config)) {
       Tokenizer tokenizer =
-          saved == null ? begin(engine, files) : Tokenizers.fromFolder(models.start());
+          saved == null ? begin(engine, files, notices) : Tokenizers.fromFolder(models.start());
       RunData data = files.batches(tokenizer);
       try (FamilyModel model = models.open(engine, saved == null ? models.start() : saved.folder())) {
         Trained what = new Trained(engine, model, data, tokenizer);
@@ -129,8 +130,8 @@ public final class TrainingRun {
     }
   }
 
-  private Tokenizer begin(Engine engine, RunFiles files) {
-    Tokenizer tokenizer = models.begin(engine, files);
+  private Tokenizer begin(Engine engine, RunFiles files, Consumer<String> notices) {
+    Tokenizer tokenizer = models.begin(engine, files, notices);
     write(folder.resolve(CONFIG), TrainingKeys.yaml(config));
     return tokenizer;
   }
@@ -146,7 +147,7 @@ public final class TrainingRun {
     try (Engine engine = parts.engine();
         RunFiles files = new RunFiles(config)) {
       Files.createDirectories(folder);
-      RunData data = files.batches(begin(engine, files));
+      RunData data = files.batches(begin(engine, files, _ -> {}));
       try (FamilyModel model = models.open(engine, models.start());
           ParameterUpdates updates = parts.updates(engine, model.parameters());
           Trainer trainer = trainer(engine, model, updates, data)) {

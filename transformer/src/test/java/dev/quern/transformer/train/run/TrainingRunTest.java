@@ -161,6 +161,39 @@ class TrainingRunTest {
   }
 
   @Test
+  void anEncoderGetsAClassifier() throws IOException {
+    Config base =
+        config(
+            "encoder",
+            text,
+            "text",
+            """
+            model: {family: bert, layers: 1, dim: 32, heads: 2}
+            tokenizer: {size: 300}
+            objective: {name: masked_lm}
+            """);
+    run(base, false);
+    Config c =
+        config(
+            "tuned",
+            rows,
+            "json_lines",
+            "objective: {name: classification, labels: [no, yes]}\n",
+            "model.from=" + folder.resolve("encoder/model"));
+    List<String> notices = new ArrayList<>();
+    RunEnd end = new TrainingRun(c, new TrainingListener() {}).run(false, notices::add);
+    assertTrained("tuned", end, Task.TEXT_CLASSIFICATION);
+    assertEquals(1, notices.size(), notices.toString());
+    assertTrue(
+        notices
+            .getFirst()
+            .contains(
+                "bert.pooler.dense.weight, bert.pooler.dense.bias, classifier.weight,"
+                    + " classifier.bias are new"),
+        notices.getFirst());
+  }
+
+  @Test
   void keysThatWouldSayNothingAreRefused() throws IOException {
     String more =
         """
