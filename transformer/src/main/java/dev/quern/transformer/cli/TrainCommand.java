@@ -4,8 +4,8 @@ import dev.quern.transformer.train.RunCheckpoints;
 import dev.quern.transformer.train.config.Config;
 import dev.quern.transformer.train.config.ConfigException;
 import dev.quern.transformer.train.log.ProgressLine;
-import dev.quern.transformer.train.log.RunEnd;
 import dev.quern.transformer.train.log.TrainingListener;
+import dev.quern.transformer.train.run.RunResult;
 import dev.quern.transformer.train.run.TrainingKeys;
 import dev.quern.transformer.train.run.TrainingRun;
 import java.io.IOException;
@@ -82,17 +82,24 @@ final class TrainCommand implements Callable<Integer> {
     Config config = read(file, settings(file));
     try (TrainingListener progress = progress(config)) {
       TrainingRun run = new TrainingRun(config, progress);
-      RunEnd end = run.run(resume, warning -> spec.commandLine().getErr().println(warning));
-      spec.commandLine()
-          .getErr()
-          .printf(
-              Locale.ROOT,
-              "%s after step %d: %s%n",
-              end.reason(),
-              end.step(),
-              Path.of(config.text("output"), "model"));
+      PrintWriter err = spec.commandLine().getErr();
+      err.println(ending(run.run(resume, err::println)));
     }
     return 0;
+  }
+
+  /** How the run ended, and which model it left. */
+  private static String ending(RunResult r) {
+    String which =
+        !r.best()
+            ? "the last"
+            : String.format(
+                Locale.ROOT,
+                "%s lowest validation loss, %.4f",
+                r.step() == r.end().step() ? "the last, and the" : "the",
+                r.metrics().getOrDefault("loss", Double.NaN));
+    return "%s after step %d; %s holds the model of step %d (%s)"
+        .formatted(r.end().reason(), r.end().step(), r.model(), r.step(), which);
   }
 
   private void printProfile(Path path) throws IOException {

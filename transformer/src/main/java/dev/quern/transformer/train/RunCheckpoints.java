@@ -1,6 +1,8 @@
 package dev.quern.transformer.train;
 
+import dev.quern.core.engine.Engine;
 import dev.quern.core.io.AtomicFile;
+import dev.quern.core.op.Buffer;
 import dev.quern.core.type.FormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -69,7 +71,19 @@ public final class RunCheckpoints {
    * @param folder with the model and the optimiser's state
    * @param state of the run
    */
-  public record Saved(Path folder, RunState state) {}
+  public record Saved(Path folder, RunState state) {
+    /**
+     * Fills buffers from the checkpoint: of the optimiser's state and of averages, but not of the
+     * model, which is opened from the folder.
+     *
+     * @param engine of the buffers
+     * @param state by the names that they were saved with
+     * @throws FormatException if the checkpoint lacks one, or has another of its name
+     */
+    public void restore(Engine engine, Map<String, Buffer> state) {
+      StateFile.read(engine, folder.resolve(StateFile.NAME), state, false);
+    }
+  }
 
   /**
    * Writes a checkpoint. A run is reproducible to the bit, so one of the same step that is whole
@@ -113,17 +127,32 @@ public final class RunCheckpoints {
   public @Nullable Saved latest(Consumer<String> damaged) {
     List<Long> steps = steps();
     for (int i = steps.size() - 1; i >= 0; i--) {
-      Path folder = folder(steps.get(i));
-      String fault = fault(folder);
-      if (fault == null) {
-        try {
-          return new Saved(folder, RunState.fromJson(Files.readString(folder.resolve(STATE))));
-        } catch (IOException | FormatException e) {
-          fault = e.getMessage();
-        }
+      Saved saved = at(steps.get(i), damaged);
+      if (saved != null) {
+        return saved;
       }
-      damaged.accept(folder + " is damaged and passed over: " + fault);
     }
+    return null;
+  }
+
+  /**
+   * The checkpoint of a step.
+   *
+   * @param step any
+   * @param damaged is told if it is not whole
+   * @return null if there is none that is whole
+   */
+  public @Nullable Saved at(long step, Consumer<String> damaged) {
+    Path folder = folder(step);
+    String fault = fault(folder);
+    if (fault == null) {
+      try {
+        return new Saved(folder, RunState.fromJson(Files.readString(folder.resolve(STATE))));
+      } catch (IOException | FormatException e) {
+        fault = e.getMessage();
+      }
+    }
+    damaged.accept(folder + " is damaged and passed over: " + fault);
     return null;
   }
 

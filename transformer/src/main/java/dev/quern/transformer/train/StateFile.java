@@ -11,6 +11,9 @@ import java.util.Map;
 
 /** Buffers as a safetensors file: the optimiser's state in a checkpoint. */
 final class StateFile {
+  /** Its name in a checkpoint. */
+  static final String NAME = "optimizer.safetensors";
+
   private StateFile() {}
 
   static void write(Path file, Map<String, Buffer> state) {
@@ -19,10 +22,15 @@ final class StateFile {
     writer.write(file);
   }
 
-  static void read(Engine engine, Path file, Map<String, Buffer> state) {
+  /** Fills buffers from a file, which may hold others too if it need not be whole. */
+  static void read(Engine engine, Path file, Map<String, Buffer> state, boolean whole) {
     try (SafetensorsFile tensors = SafetensorsFile.open(file);
         TensorScope _ = TensorScope.open("state")) {
-      if (!tensors.names().equals(state.keySet())) {
+      boolean fits =
+          whole
+              ? tensors.names().equals(state.keySet())
+              : tensors.names().containsAll(state.keySet());
+      if (!fits) {
         throw new FormatException(
             file
                 + ": it holds the state of another optimiser or of other parameters; resume with"

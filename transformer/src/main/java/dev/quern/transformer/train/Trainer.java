@@ -54,7 +54,6 @@ public final class Trainer implements AutoCloseable {
   private static final String BEST = "best_loss";
   private static final String BEST_STEP = "best_step";
   private static final String WAITED = "waited";
-  private static final String STATE = "optimizer.safetensors";
 
   private final Engine engine;
   private final TrainableModel model;
@@ -197,7 +196,7 @@ public final class Trainer implements AutoCloseable {
               + " belongs to a run with other settings; resume with the configuration it began"
               + " with, or train into another folder");
     }
-    StateFile.read(engine, saved.folder().resolve(STATE), savedBuffers());
+    StateFile.read(engine, saved.folder().resolve(StateFile.NAME), savedBuffers(), true);
     step = state.step();
     data = state.data().expect(identity);
     numbers.putAll(state.numbers());
@@ -397,15 +396,10 @@ public final class Trainer implements AutoCloseable {
         new RunState(step, data, identity, numbers, metrics),
         folder -> {
           model.save(folder);
-          StateFile.write(folder.resolve(STATE), savedBuffers());
+          StateFile.write(folder.resolve(StateFile.NAME), savedBuffers());
         });
-    Double best = numbers.get(BEST_STEP);
     checkpoints.keep(
-        step,
-        options.keepLast(),
-        options.keepBest() && best != null
-            ? OptionalLong.of(best.longValue())
-            : OptionalLong.empty());
+        step, options.keepLast(), options.keepBest() ? bestStep() : OptionalLong.empty());
   }
 
   /**
@@ -433,6 +427,25 @@ public final class Trainer implements AutoCloseable {
    */
   public long step() {
     return step;
+  }
+
+  /**
+   * After which step the validation loss was lowest.
+   *
+   * @return 0 for before the first one; none without an evaluation
+   */
+  public OptionalLong bestStep() {
+    Double best = numbers.get(BEST_STEP);
+    return best == null ? OptionalLong.empty() : OptionalLong.of(best.longValue());
+  }
+
+  /**
+   * The lowest validation loss.
+   *
+   * @return infinity without an evaluation
+   */
+  public double bestLoss() {
+    return numbers.getOrDefault(BEST, Double.POSITIVE_INFINITY);
   }
 
   /**

@@ -3,7 +3,6 @@ package dev.quern.transformer.train.run;
 import dev.quern.transformer.model.ModelCard;
 import dev.quern.transformer.model.Task;
 import dev.quern.transformer.train.config.Config;
-import dev.quern.transformer.train.log.RunEnd;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -22,16 +21,16 @@ final class RunCard {
    *
    * @param config of the run
    * @param family of the model
-   * @param end how the run ended
+   * @param result what the run left
    * @param seconds how long this process trained
    */
-  static ModelCard of(Config config, String family, RunEnd end, double seconds) {
+  static ModelCard of(Config config, String family, RunResult result, double seconds) {
     Task task = RunModel.task(config.text("objective.name"));
     String files =
         config.texts("data.files").stream()
             .map(f -> String.valueOf(Path.of(f).getFileName()))
             .collect(Collectors.joining(", "));
-    Map<String, Double> metrics = new TreeMap<>(end.metrics());
+    Map<String, Double> metrics = new TreeMap<>(result.metrics());
     metrics.values().removeIf(v -> !Double.isFinite(v));
     Map<String, String> details = new TreeMap<>();
     details.put(
@@ -39,7 +38,7 @@ final class RunCard {
         String.format(
             Locale.ROOT,
             "%d steps of %d x %d tokens, %s, peak rate %s, seed %d, precision %s; %.0f s",
-            end.step(),
+            result.end().step(),
             config.integer("batch.size") * config.integer("batch.accumulate"),
             config.integer("batch.context"),
             config.text("optimizer.name"),
@@ -47,6 +46,11 @@ final class RunCard {
             config.integer("seed"),
             config.text("precision"),
             seconds));
+    if (result.best()) {
+      details.put(
+          "checkpoint",
+          "step " + result.step() + ", which had the lowest validation loss of those evaluated");
+    }
     details.put(
         "split",
         "training, validation, test: "

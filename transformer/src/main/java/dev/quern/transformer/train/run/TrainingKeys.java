@@ -294,7 +294,12 @@ public final class TrainingKeys {
         .key(
             "checkpoint.every", countOrNone(), 0, "Steps between checkpoints; 0 for only the last.")
         .key("checkpoint.keep", count(), 2, "How many stay.")
-        .key("checkpoint.keep_best", ConfigType.flag(), true, "Whether the best one stays too.");
+        .key("checkpoint.keep_best", ConfigType.flag(), true, "Whether the best one stays too.")
+        .optional(
+            "checkpoint.model",
+            ConfigType.text().oneOf("best", "last"),
+            "Which one becomes the run's model: the one with the lowest validation loss, or the last"
+                + " (default: best if it stays and there is a validation part, else last).");
     s.section("log", "What is told of the run.")
         .key("log.csv", ConfigType.flag(), true, "steps.csv and evaluations.csv, a row each.")
         .key("log.json", ConfigType.flag(), true, "log.jsonl, an object a step.")

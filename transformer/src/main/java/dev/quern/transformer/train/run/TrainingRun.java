@@ -4,7 +4,6 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.io.AtomicFile;
 import dev.quern.transformer.data.Batch;
 import dev.quern.transformer.data.Dataset;
-import dev.quern.transformer.model.ModelCard;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import dev.quern.transformer.tokenizer.Tokenizers;
 import dev.quern.transformer.train.Evaluation;
@@ -31,7 +30,6 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,11 +71,11 @@ public final class TrainingRun {
    *     must hold none
    * @param notices is told what a person should know: damaged checkpoints that are passed over,
    *     weights that are new in a model there was
-   * @return how it ended
+   * @return what it left
    * @throws TrainingException if the folder holds a run already, another process trains in it, or
    *     the run began with another configuration or other data
    */
-  public RunEnd run(boolean resume, Consumer<String> notices) {
+  public RunResult run(boolean resume, Consumer<String> notices) {
     try {
       Files.createDirectories(folder);
       try (FileChannel channel =
@@ -107,7 +105,7 @@ public final class TrainingRun {
     return lock;
   }
 
-  private RunEnd locked(boolean resume, Consumer<String> notices) {
+  private RunResult locked(boolean resume, Consumer<String> notices) {
     RunCheckpoints checkpoints = new RunCheckpoints(folder.resolve(CHECKPOINTS));
     RunCheckpoints.Saved saved = checkpoints.latest(notices);
     if (saved != null && !resume) {
@@ -123,10 +121,15 @@ public final class TrainingRun {
       Tokenizer tokenizer =
           saved == null ? begin(engine, files, notices) : Tokenizers.fromFolder(models.start());
       RunData data = files.batches(tokenizer);
-      try (FamilyModel model = models.open(engine, saved == null ? models.start() : saved.folder())) {
+      FinalModel.check(config, data.validation() != null);
+      FinalModel.Course course;
+      Path from = saved == null ? models.start() : saved.folder();
+      try (FamilyModel model = models.open(engine, from)) {
         Trained what = new Trained(engine, model, data, tokenizer);
-        return train(what, checkpoints, saved, identity);
+        course = train(what, checkpoints, saved, identity);
       }
+      return new FinalModel(config, models, checkpoints, folder.resolve(MODEL))
+          .write(engine, course, notices);
     }
   }
 
@@ -207,7 +210,7 @@ public final class TrainingRun {
   /** What is trained, by what, on what. */
   private record Trained(Engine engine, FamilyModel model, RunData data, Tokenizer tokenizer) {}
 
-  private RunEnd train(
+  private FinalModel.Course train(
       Trained what,
       RunCheckpoints checkpoints,
       RunCheckpoints.@Nullable Saved saved,
@@ -240,9 +243,8 @@ public final class TrainingRun {
       }
       long begin = System.nanoTime();
       RunEnd end = trainer.run();
-      saveModel(
-          trainer, RunCard.of(config, model.family(), end, (System.nanoTime() - begin) / 1e9));
-      return end;
+      double seconds = (System.nanoTime() - begin) / 1e9;
+      return new FinalModel.Course(end, trainer.bestStep(), trainer.bestLoss(), seconds);
     }
   }
 
@@ -265,26 +267,6 @@ public final class TrainingRun {
       all.add(new TensorBoardLog(folder));
     }
     return all;
-  }
-
-  private void saveModel(Trainer trainer, ModelCard card) {
-    Path target = folder.resolve(MODEL);
-    Path temporary = folder.resolve("." + MODEL + ".tmp");
-    Path old = folder.resolve("." + MODEL + ".old");
-    try {
-      RunCheckpoints.remove(temporary);
-      RunCheckpoints.remove(old);
-      Files.createDirectory(temporary);
-      trainer.saveModel(temporary);
-      write(temporary.resolve(ModelCard.FILE_NAME), card.toJson() + "\n");
-      if (Files.exists(target)) {
-        Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
-      }
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-      RunCheckpoints.remove(old);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);
-    }
   }
 
   /** What the run is, in the words that it began with. */

@@ -9,13 +9,13 @@
  * config.yaml      what is in force, every key explained
  * start/           the model before its first step, a Hugging Face folder
  * checkpoints/     step-00000200/ and so on, each a Hugging Face folder with the optimiser's state
- * model/           the model after the last step, with its card; checkpoints/ keeps the best one too
+ * model/           the model of the best step, or of the last one (checkpoint.model), with its card
  * steps.csv, evaluations.csv, log.jsonl, events.out.tfevents..., report.html
  * </pre>
  *
  * {@snippet :
  * Config config = Config.read(Path.of("run.yaml"), TrainingKeys.schema(), List.of());
- * RunEnd end = new TrainingRun(config, listener).run(false, System.err::println);
+ * RunResult result = new TrainingRun(config, listener).run(false, System.err::println);
  * }
  *
  * <p>Allowed imports: everything below {@code train} in the module's ladder.

@@ -64,9 +64,9 @@ class TrainingRunTest {
 
   private static RunEnd run(Config config, boolean resume) {
     List<String> warnings = new ArrayList<>();
-    RunEnd end = new TrainingRun(config, new TrainingListener() {}).run(resume, warnings::add);
+    RunResult r = new TrainingRun(config, new TrainingListener() {}).run(resume, warnings::add);
     assertEquals(List.of(), warnings);
-    return end;
+    return r.end();
   }
 
   private void assertTrained(String name, RunEnd end, Task task) {
@@ -181,8 +181,8 @@ class TrainingRunTest {
             "objective: {name: classification, labels: [no, yes]}\n",
             "model.from=" + folder.resolve("encoder/model"));
     List<String> notices = new ArrayList<>();
-    RunEnd end = new TrainingRun(c, new TrainingListener() {}).run(false, notices::add);
-    assertTrained("tuned", end, Task.TEXT_CLASSIFICATION);
+    RunResult r = new TrainingRun(c, new TrainingListener() {}).run(false, notices::add);
+    assertTrained("tuned", r.end(), Task.TEXT_CLASSIFICATION);
     assertEquals(1, notices.size(), notices.toString());
     assertTrue(
         notices
