@@ -2,6 +2,7 @@ package dev.quern.transformer.data;
 
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -52,6 +53,23 @@ public record Batch(Map<String, IntMatrix> fields) {
               + String.join(", ", fields.keySet()));
     }
     return matrix;
+  }
+
+  /**
+   * How many tokens there are, without what rows are filled up with.
+   *
+   * @return the ones of {@link #ATTENTION_MASK}, or the places with a segment; without either, all
+   *     input ids
+   * @throws DataException if there are no input ids
+   */
+  public long tokenCount() {
+    for (String field : List.of(ATTENTION_MASK, SEGMENT_IDS)) {
+      IntMatrix marks = fields.get(field);
+      if (marks != null) {
+        return Arrays.stream(marks.values()).filter(m -> m != 0).count();
+      }
+    }
+    return field(INPUT_IDS).values().length;
   }
 
   /**

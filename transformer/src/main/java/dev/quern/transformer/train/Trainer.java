@@ -54,6 +54,7 @@ public final class Trainer implements AutoCloseable {
   private static final String BEST = "best_loss";
   private static final String BEST_STEP = "best_step";
   private static final String WAITED = "waited";
+  private static final String TOKENS = "tokens";
 
   private final Engine engine;
   private final TrainableModel model;
@@ -298,7 +299,7 @@ public final class Trainer implements AutoCloseable {
     for (int i = 0; i < options.accumulate(); i++) {
       Batch batch = next(loader);
       own.add(batch);
-      tokens += batch.field(Batch.INPUT_IDS).values().length;
+      tokens += batch.tokenCount();
     }
     TrainingStep.Result result = training.run(own, step, settings);
     if (!result.isFinite()) {
@@ -307,6 +308,7 @@ public final class Trainer implements AutoCloseable {
       lossScale = lossScale.next(true);
     }
     step++;
+    numbers.merge(TOKENS, (double) tokens, Double::sum);
     data = loader.state();
     long nanos = System.nanoTime() - begin;
     listener.step(
@@ -347,8 +349,7 @@ public final class Trainer implements AutoCloseable {
 
   private NonFiniteLossException nonFinite(List<Batch> own, double value, StepSettings settings) {
     NonFinite.Place place = training.diagnose(own, step, settings);
-    String batch =
-        own.size() == 1 ? "" : " of batch " + (place.batch() + 1) + " of " + own.size();
+    String batch = own.size() == 1 ? "" : " of batch " + (place.batch() + 1) + " of " + own.size();
     RunCheckpoints.Saved last = checkpoints == null ? null : checkpoints.latest(_ -> {});
     return new NonFiniteLossException(
         step + 1,
@@ -427,6 +428,16 @@ public final class Trainer implements AutoCloseable {
    */
   public long step() {
     return step;
+  }
+
+  /**
+   * How many tokens it learnt from, each as often as it came; what rows are filled up with is not
+   * counted.
+   *
+   * @return 0 before the first step
+   */
+  public long tokens() {
+    return numbers.getOrDefault(TOKENS, 0.0).longValue();
   }
 
   /**

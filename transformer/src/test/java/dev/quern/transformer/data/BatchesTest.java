@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -86,10 +87,12 @@ class BatchesTest {
     assertEquals(
         new IntMatrix(new int[] {2, 3, 4, I, 6, I, I, I}, 2, 4), batch.field(Batch.LABELS));
     assertEquals(4, batch.labelCount());
+    assertEquals(4, batch.tokenCount());
     Batch cut = new Padding(9, 4, 2).collate(samples);
     assertEquals(new IntMatrix(new int[] {1, 2, 5, 9}, 2, 2), cut.field(Batch.INPUT_IDS));
     Batch whole = new Padding(0).collate(List.of(Sample.ofSequence(new int[] {7, 8}, 3)));
     assertEquals(new IntMatrix(new int[] {3}, 1, 1), whole.field(Batch.LABELS));
+    assertEquals(2, new Batch(Map.of(Batch.INPUT_IDS, whole.field(Batch.INPUT_IDS))).tokenCount());
     assertThrows(DataException.class, () -> whole.field("label"));
     assertThrows(
         DataException.class,
@@ -114,6 +117,7 @@ class BatchesTest {
       Dataset<List<Sample>> rows = packing.rows(Dataset.of(samples));
       Batch batch = packing.collate(ExampleSource.drain(rows.inOrder().open(0)));
       assertEquals(tokens, batch.labelCount());
+      assertEquals(tokens, batch.tokenCount());
       assertEquals(batch, packing.collate(ExampleSource.drain(rows.inOrder().open(0))));
       long seen = 0;
       for (long r = 0; r < rows.size(); r++) {

@@ -9,7 +9,8 @@ package dev.quern.transformer.train.log;
  * @param rate learning rate of the step
  * @param gradientNorm Euclidean norm of all gradients together, before clipping; NaN if it was not
  *     computed
- * @param tokens how many tokens, or other examples, the step was made of
+ * @param tokens how many tokens, or other examples, the step was made of, without what rows are
+ *     filled up with
  * @param durationNanos time it took
  * @param memoryBytes memory the training holds
  */

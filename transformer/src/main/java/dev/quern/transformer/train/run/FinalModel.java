@@ -39,9 +39,10 @@ record FinalModel(Config config, RunModel models, RunCheckpoints checkpoints, Pa
    * @param end of it
    * @param best the step with the lowest validation loss, if there was an evaluation
    * @param bestLoss that loss
+   * @param tokens how many the whole run learnt from
    * @param seconds how long this process trained
    */
-  record Course(RunEnd end, OptionalLong best, double bestLoss, double seconds) {}
+  record Course(RunEnd end, OptionalLong best, double bestLoss, long tokens, double seconds) {}
 
   /** Refuses to look for a best checkpoint where nothing tells or keeps it. */
   static void check(Config config, boolean validates) {
@@ -72,7 +73,7 @@ record FinalModel(Config config, RunModel models, RunCheckpoints checkpoints, Pa
       boolean judged = course.best.isPresent();
       Map<String, Double> metrics = judged ? Map.of("loss", course.bestLoss) : Map.of();
       RunResult untrained = new RunResult(end, target, 0, wantsBest && judged, metrics);
-      write(engine, models.start(), null, untrained, course.seconds);
+      write(engine, models.start(), null, untrained, course);
       return untrained;
     }
     RunCheckpoints.Saved saved = wantsBest ? checkpoints.at(step, notices) : null;
@@ -87,7 +88,7 @@ record FinalModel(Config config, RunModel models, RunCheckpoints checkpoints, Pa
     }
     RunResult result =
         new RunResult(end, target, saved.state().step(), isBest, saved.state().metrics());
-    write(engine, saved.folder(), saved, result, course.seconds);
+    write(engine, saved.folder(), saved, result, course);
     return result;
   }
 
@@ -96,7 +97,7 @@ record FinalModel(Config config, RunModel models, RunCheckpoints checkpoints, Pa
       Path from,
       RunCheckpoints.@Nullable Saved saved,
       RunResult result,
-      double seconds) {
+      Course course) {
     double decay = saved == null ? 0 : config.number("optimizer.average");
     Path temporary = target.resolveSibling("." + target.getFileName() + ".tmp");
     Path old = target.resolveSibling("." + target.getFileName() + ".old");
@@ -111,7 +112,7 @@ record FinalModel(Config config, RunModel models, RunCheckpoints checkpoints, Pa
       try (Ema.Swap _ = ema == null ? () -> {} : ema.swapIn()) {
         model.save(temporary);
       }
-      ModelCard card = RunCard.of(config, model.family(), result, seconds);
+      ModelCard card = RunCard.of(config, model.family(), result, course);
       byte[] bytes = (card.toJson() + "\n").getBytes(StandardCharsets.UTF_8);
       AtomicFile.write(temporary.resolve(ModelCard.FILE_NAME), sink -> sink.write(bytes));
       if (Files.exists(target)) {

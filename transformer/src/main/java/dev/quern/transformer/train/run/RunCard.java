@@ -22,9 +22,9 @@ final class RunCard {
    * @param config of the run
    * @param family of the model
    * @param result what the run left
-   * @param seconds how long this process trained
+   * @param course how the training went
    */
-  static ModelCard of(Config config, String family, RunResult result, double seconds) {
+  static ModelCard of(Config config, String family, RunResult result, FinalModel.Course course) {
     Task task = RunModel.task(config.text("objective.name"));
     String files =
         config.texts("data.files").stream()
@@ -37,15 +37,17 @@ final class RunCard {
         "training",
         String.format(
             Locale.ROOT,
-            "%d steps of %d x %d tokens, %s, peak rate %s, seed %d, precision %s; %.0f s",
+            "%d steps of %d sequences of at most %d tokens, %d tokens in all, %s, peak rate %s,"
+                + " seed %d, precision %s; %.0f s",
             result.end().step(),
             config.integer("batch.size") * config.integer("batch.accumulate"),
             config.integer("batch.context"),
+            course.tokens(),
             config.text("optimizer.name"),
             config.number("schedule.peak"),
             config.integer("seed"),
             config.text("precision"),
-            seconds));
+            course.seconds()));
     if (result.best()) {
       details.put(
           "checkpoint",

@@ -244,7 +244,8 @@ public final class TrainingRun {
       long begin = System.nanoTime();
       RunEnd end = trainer.run();
       double seconds = (System.nanoTime() - begin) / 1e9;
-      return new FinalModel.Course(end, trainer.bestStep(), trainer.bestLoss(), seconds);
+      return new FinalModel.Course(
+          end, trainer.bestStep(), trainer.bestLoss(), trainer.tokens(), seconds);
     }
   }
 

@@ -14,6 +14,7 @@ import dev.quern.transformer.train.Evaluation;
 import dev.quern.transformer.train.TrainingException;
 import dev.quern.transformer.train.config.Config;
 import dev.quern.transformer.train.log.RunEnd;
+import dev.quern.transformer.train.log.StepReport;
 import dev.quern.transformer.train.log.TrainingListener;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -158,6 +159,40 @@ class TrainingRunTest {
     assertTrained("further", run(further, false), Task.TEXT_CLASSIFICATION);
     String card = Files.readString(folder.resolve("further/model/model_card.json"));
     assertEquals("bert", ModelCard.fromJson(card).family());
+  }
+
+  @Test
+  void whatIsFilledUpIsNoToken() throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 4; i++) {
+      lines.append("ab").append(i).append("\n12345678").append(i).append("\n");
+    }
+    Files.writeString(text, lines);
+    Config c =
+        config(
+            "counted",
+            text,
+            "lines",
+            """
+            model: {family: gpt2, layers: 1, dim: 16, heads: 2}
+            tokenizer: {kind: characters}
+            """,
+            "batch.size=8",
+            "data.split=[1, 0, 0]");
+    List<Long> tokens = new ArrayList<>();
+    RunResult r =
+        new TrainingRun(
+                c,
+                new TrainingListener() {
+                  @Override
+                  public void step(StepReport step) {
+                    tokens.add(step.tokens());
+                  }
+                })
+            .run(false, _ -> {});
+    assertEquals(List.of(40L, 40L, 40L, 40L), tokens); // 4 of 2 and 4 of 8, filled up to 64
+    String card = Files.readString(r.model().resolve(ModelCard.FILE_NAME));
+    assertTrue(card.contains(", 160 tokens in all,"), card);
   }
 
   @Test
