@@ -28,6 +28,7 @@ import dev.quern.transformer.train.TrainingException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,9 +37,13 @@ import org.jspecify.annotations.Nullable;
  * @param train without end
  * @param validation in a known number; null if the split leaves none
  * @param test in a known number; null if the split leaves none
+ * @param notice of examples that are cut; "" if none is
  */
 record RunData(
-    Dataset<Batch> train, @Nullable Dataset<Batch> validation, @Nullable Dataset<Batch> test) {
+    Dataset<Batch> train,
+    @Nullable Dataset<Batch> validation,
+    @Nullable Dataset<Batch> test,
+    String notice) {
 
   /**
    * How examples become batches.
@@ -57,7 +62,8 @@ record RunData(
     return new RunData(
         new RandomWindows(split.train(), s.context, s.size, s.seed),
         windows(split.validation(), s),
-        windows(split.test(), s));
+        windows(split.test(), s),
+        "");
   }
 
   private static @Nullable Dataset<Batch> windows(TokenSequence tokens, Shape s) {
@@ -114,7 +120,7 @@ record RunData(
         new CausalLm(),
         Math.max(end, 0),
         s,
-        ids -> ids.length);
+        ids -> ids.length - 1);
   }
 
   /** A question and an answer in each row: the answer from all before it. */
@@ -139,7 +145,7 @@ record RunData(
         new AnswersOnly(),
         Math.max(end, 0),
         s,
-        turns -> turns.stream().mapToInt(t -> t.ids().length).sum());
+        turns -> turns.stream().mapToInt(t -> t.ids().length).sum() - 1);
   }
 
   /** A text and its class in each row. */
@@ -188,9 +194,11 @@ record RunData(
       Objective<? super E> objective,
       int padId,
       Shape s,
-      java.util.function.ToIntFunction<E> length) {
+      ToIntFunction<E> length) {
     Padding padding = new Padding(padId, 8, s.context);
     Dataset<E> train = split.train();
+    Lengths lengths = Lengths.of(List.of(train, split.validation(), split.test()), length);
+    int[] own = lengths.first();
     BatchOrder order =
         s.buckets == 0
             ? BatchOrder.shuffled(train.size(), s.size, s.seed)
@@ -198,12 +206,13 @@ record RunData(
                 train.size(),
                 s.size,
                 s.buckets,
-                i -> Math.min(length.applyAsInt(train.get(i)), s.context),
+                i -> Math.min(own[Math.toIntExact(i)], s.context),
                 s.seed);
     return new RunData(
         new EpochBatches<>(train, objective, padding, order, s.seed),
         once(split.validation(), objective, padding, s),
-        once(split.test(), objective, padding, s));
+        once(split.test(), objective, padding, s),
+        lengths.notice(s.context));
   }
 
   /** All examples once, in their order, and with the same chance each time. */

@@ -222,7 +222,12 @@ public final class TrainingKeys {
         "Whether masked_lm hides whole words instead of tokens.");
     s.section("batch", "How much is computed at once.")
         .key("batch.size", count(), 16, "Sequences.")
-        .key("batch.context", count(), 256, "Longest sequence, in tokens.")
+        .key(
+            "batch.context",
+            count(),
+            256,
+            "Longest sequence, in tokens; a corpus is cut into windows of it, longer texts lose"
+                + " their ends, which is told.")
         .key("batch.accumulate", count(), 1, "Batches whose gradients make one update.")
         .key(
             "batch.buckets",

@@ -70,7 +70,7 @@ public final class TrainingRun {
    * @param resume whether to go on from the latest checkpoint, if there is one; else the folder
    *     must hold none
    * @param notices is told what a person should know: damaged checkpoints that are passed over,
-   *     weights that are new in a model there was
+   *     weights that are new in a model there was, texts that are cut
    * @return what it left
    * @throws TrainingException if the folder holds a run already, another process trains in it, or
    *     the run began with another configuration or other data
@@ -121,6 +121,9 @@ public final class TrainingRun {
       Tokenizer tokenizer =
           saved == null ? begin(engine, files, notices) : Tokenizers.fromFolder(models.start());
       RunData data = files.batches(tokenizer);
+      if (!data.notice().isEmpty()) {
+        notices.accept(data.notice());
+      }
       FinalModel.check(config, data.validation() != null);
       FinalModel.Course course;
       Path from = saved == null ? models.start() : saved.folder();

@@ -162,6 +162,28 @@ class TrainingRunTest {
   }
 
   @Test
+  void textsThatAreCutAreTold() throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 30; i++) {
+      lines.append("ab").append(i).append(i < 3 ? " and twenty more letters" : "").append("\n");
+    }
+    Files.writeString(text, lines);
+    String more =
+        """
+        model: {family: gpt2, layers: 1, dim: 16, heads: 2}
+        tokenizer: {kind: characters}
+        """;
+    List<String> notices = new ArrayList<>();
+    Config c = config("cut", text, "lines", more, "batch.buckets=2");
+    new TrainingRun(c, new TrainingListener() {}).run(false, notices::add);
+    assertEquals(1, notices.size(), notices.toString());
+    String notice = notices.getFirst();
+    assertTrue(notice.contains("3 of 30 texts (10.0%) are longer than 16 tokens"), notice);
+    assertTrue(notice.contains("; 26 would take them all"), notice);
+    run(config("uncut", text, "lines", more, "batch.context=26"), false); // nothing to tell
+  }
+
+  @Test
   void whatIsFilledUpIsNoToken() throws IOException {
     StringBuilder lines = new StringBuilder();
     for (int i = 0; i < 4; i++) {
