@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  * Where the rows of a batch stand in their sequences, and what came before them.
  *
  * @param positions [batch, length], I32: position of each row, for positional embeddings
- * @param starts [batch], I32: position of each sequence's first row, or null without a cache
+ * @param starts [batch], I32: position of each sequence's first row; without a cache null, and then
+ *     0 where lengths are given
  * @param lengths [batch], I32: how many rows of each sequence count, or null for all
  * @param cache earlier keys and values of the layer at hand, or null; then starts is needed
  * @param training what training adds; {@link TrainingMode#NONE} in inference
@@ -20,6 +21,13 @@ public record AttentionContext(
     @Nullable Tensor lengths,
     @Nullable AttentionCache cache,
     TrainingMode training) {
+
+  /** Padding is at the end, whereas attention takes rows without starts for the last ones. */
+  public AttentionContext {
+    if (starts == null && lengths != null) {
+      starts = lengths.fullLike(0).contiguous();
+    }
+  }
 
   /**
    * Rows in inference.

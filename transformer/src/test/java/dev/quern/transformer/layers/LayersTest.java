@@ -22,6 +22,8 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class LayersTest {
   private Engine engine;
@@ -132,11 +134,13 @@ class LayersTest {
     assertArrayEquals(twoOnly, last, 1e-6f);
   }
 
-  @Test
-  void lengthsHidePadding() {
+  @ParameterizedTest
+  @CsvSource({"false,0", "true,0", "false,1", "true,1"})
+  void lengthsHidePadding(boolean causal, int window) {
     int dim = 4;
     Linear w = Initializers.linear(engine, dim, dim, 1);
-    var attention = new MultiHeadAttention(w, w, w, w, AttentionOptions.of(2, false), null);
+    AttentionOptions options = AttentionOptions.of(2, causal).withWindow(window);
+    var attention = new MultiHeadAttention(w, w, w, w, options, null);
     Tensor x = engine.normal(5, 1, 4, dim);
     AttentionContext padded = AttentionContext.whole(x, engine.tensor(new int[] {2}));
     float[] a = Arrays.copyOf(attention.forward(x, padded).toFloats(), 2 * dim);
