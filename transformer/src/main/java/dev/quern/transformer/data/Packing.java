@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.LongToIntFunction;
 
 /**
  * Several samples in each row, so that little is filled up (Krell et al., "Efficient sequence
@@ -32,6 +33,18 @@ public record Packing(int window, int padId) implements Collator<List<Sample>> {
    * @throws DataException for a sample that is too long, or more than 2³¹ − 1 samples
    */
   public Dataset<List<Sample>> rows(Dataset<Sample> samples) {
+    return rows(samples, i -> samples.get(i).length());
+  }
+
+  /**
+   * Decides which samples share a row, as {@link #rows(Dataset)} does, without reading them.
+   *
+   * @param samples none longer than the window
+   * @param lengths of a sample by its index
+   * @return a row at each index, in the order in which rows were begun
+   * @throws DataException for a sample that is too long, or more than 2³¹ − 1 samples
+   */
+  public Dataset<List<Sample>> rows(Dataset<Sample> samples, LongToIntFunction lengths) {
     if (samples.size() > Integer.MAX_VALUE) {
       throw new DataException(
           "[packing] %d samples are too many to decide for at once; pack parts of them"
@@ -40,7 +53,7 @@ public record Packing(int window, int padId) implements Collator<List<Sample>> {
     List<List<Long>> rows = new ArrayList<>();
     TreeMap<Integer, List<Integer>> byRoom = new TreeMap<>();
     for (long i = 0; i < samples.size(); i++) {
-      int length = samples.get(i).length();
+      int length = lengths.applyAsInt(i);
       if (length > window) {
         throw new DataException(
             "[packing] sample %d has %d tokens, and a window %d; cut it, or take a longer window"

@@ -51,6 +51,19 @@ public record Sample(int[] inputs, int[] labels, boolean perToken) {
   }
 
   /**
+   * The beginning of the sample.
+   *
+   * @param most how many tokens to keep, at least 0
+   * @return this, if it has no more
+   */
+  public Sample cut(int most) {
+    return length() <= most
+        ? this
+        : new Sample(
+            Arrays.copyOf(inputs, most), perToken ? Arrays.copyOf(labels, most) : labels, perToken);
+  }
+
+  /**
    * Number of tokens.
    *
    * @return at least 0

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  *     0 where lengths are given
  * @param lengths [batch], I32: how many rows of each sequence count, or null for all
  * @param cache earlier keys and values of the layer at hand, or null; then starts is needed
+ * @param mask [batch, 1, length, length], BOOL: which rows a row may see at all, or null for all
  * @param training what training adds; {@link TrainingMode#NONE} in inference
  */
 public record AttentionContext(
@@ -20,6 +21,7 @@ public record AttentionContext(
     @Nullable Tensor starts,
     @Nullable Tensor lengths,
     @Nullable AttentionCache cache,
+    @Nullable Tensor mask,
     TrainingMode training) {
 
   /** Padding is at the end, whereas attention takes rows without starts for the last ones. */
@@ -42,7 +44,7 @@ public record AttentionContext(
       @Nullable Tensor starts,
       @Nullable Tensor lengths,
       @Nullable AttentionCache cache) {
-    this(positions, starts, lengths, cache, TrainingMode.NONE);
+    this(positions, starts, lengths, cache, null, TrainingMode.NONE);
   }
 
   /**
@@ -69,13 +71,25 @@ public record AttentionContext(
   }
 
   /**
+   * Several sequences in each row, none of which sees another.
+   *
+   * @param positions [batch, length], I32: place of each token in its own sequence
+   * @param segments [batch, length], I32: which of its row's sequences a token belongs to
+   * @return the context
+   */
+  public static AttentionContext packed(Tensor positions, Tensor segments) {
+    Tensor same = segments.unsqueeze(2).equal(segments.unsqueeze(1)); // [batch, length, length]
+    return new AttentionContext(positions, null, null, null, same.unsqueeze(1), TrainingMode.NONE);
+  }
+
+  /**
    * The same rows with the cache of a layer.
    *
    * @param layerCache the layer's keys and values
    * @return a new context
    */
   public AttentionContext with(@Nullable AttentionCache layerCache) {
-    return new AttentionContext(positions, starts, lengths, layerCache, training);
+    return new AttentionContext(positions, starts, lengths, layerCache, mask, training);
   }
 
   /**
@@ -85,6 +99,6 @@ public record AttentionContext(
    * @return a new context
    */
   public AttentionContext with(TrainingMode mode) {
-    return new AttentionContext(positions, starts, lengths, cache, mode);
+    return new AttentionContext(positions, starts, lengths, cache, mask, mode);
   }
 }

@@ -90,13 +90,18 @@ public record MultiHeadAttention(
       k = cache.keys();
       v = cache.values();
     }
-    Tensor rows = attend(q, k, v, starts, context.lengths()); // [b, t, h, dv]
+    Tensor rows = attend(q, k, v, context); // [b, t, h, dv]
     return output.forward(rows.reshape(x.shape().dim(0), x.shape().dim(1), -1));
   }
 
-  private Tensor attend(
-      Tensor q, Tensor k, Tensor v, @Nullable Tensor starts, @Nullable Tensor lengths) {
+  private Tensor attend(Tensor q, Tensor k, Tensor v, AttentionContext context) {
+    Tensor mask = context.mask();
+    Tensor starts = context.starts();
+    Tensor lengths = context.lengths();
     List<Tensor> optional = new ArrayList<>();
+    if (mask != null) {
+      optional.add(mask);
+    }
     if (starts != null) {
       optional.add(starts);
     }
@@ -109,7 +114,7 @@ public record MultiHeadAttention(
             options.scale(q.shape().dim(-1)),
             options.softCap(),
             options.window(),
-            false,
+            mask != null,
             starts != null,
             lengths != null);
     return q.attention(k, v, attention, optional.toArray(Tensor[]::new));

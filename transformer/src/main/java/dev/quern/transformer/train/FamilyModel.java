@@ -174,23 +174,26 @@ public final class FamilyModel implements TrainableModel {
   /**
    * {@link #LOGITS}: of the tokens [batch, length, vocabulary], or of the classes [batch, labels].
    *
-   * @param batch {@code input_ids}, and if it has them {@code attention_mask} (padding at the end)
-   *     and {@code position_ids}
+   * @param batch {@code input_ids}, and if it has them {@code attention_mask} (padding at the end),
+   *     {@code position_ids}, and of packed examples {@code segment_ids}, which attention does not
+   *     cross
    * @param mode what training adds
    * @return F32, by name
-   * @throws NotSupportedException if the batch has packed examples, or the model no such head
+   * @throws NotSupportedException if the batch has packed examples and the model is no decoder, or
+   *     the model has no such head
    */
   @Override
   public Map<String, Tensor> forward(Map<String, Tensor> batch, TrainingMode mode) {
-    if (batch.containsKey(Batch.SEGMENT_IDS)) {
-      throw new NotSupportedException(
-          "[train] attention can't keep packed examples apart yet; pad them instead, or take"
-              + " windows of a corpus");
-    }
     Tensor ids = field(batch, Batch.INPUT_IDS);
     Tensor mask = batch.get(Batch.ATTENTION_MASK);
     Tensor lengths = mask == null ? null : mask.sum(false, 1).cast(ScalarType.I32);
     Family family = Families.load(weights);
+    if (batch.containsKey(Batch.SEGMENT_IDS) && !(family instanceof Decoder)) {
+      throw new NotSupportedException(
+          "[train] family '"
+              + family.family()
+              + "' can't keep packed examples apart; pad them instead");
+    }
     Tensor logits =
         switch (family) {
           case Decoder d -> d.logits(d.forward(ids, context(batch, ids, lengths, mode), List.of()));
@@ -205,9 +208,17 @@ public final class FamilyModel implements TrainableModel {
 
   private static AttentionContext context(
       Map<String, Tensor> batch, Tensor ids, @Nullable Tensor lengths, TrainingMode mode) {
-    AttentionContext whole = AttentionContext.whole(ids, lengths).with(mode);
+    if (batch.containsKey(Batch.SEGMENT_IDS)) {
+      return AttentionContext.packed(
+              field(batch, Batch.POSITION_IDS), field(batch, Batch.SEGMENT_IDS))
+          .with(mode);
+    }
     Tensor positions = batch.get(Batch.POSITION_IDS);
-    return positions == null ? whole : new AttentionContext(positions, null, lengths, null, mode);
+    AttentionContext context =
+        positions == null
+            ? AttentionContext.whole(ids, lengths)
+            : new AttentionContext(positions, null, lengths, null);
+    return context.with(mode);
   }
 
   private static Tensor field(Map<String, Tensor> batch, String name) {

@@ -4,6 +4,7 @@ import dev.quern.transformer.data.AnswersOnly;
 import dev.quern.transformer.data.Batch;
 import dev.quern.transformer.data.BatchOrder;
 import dev.quern.transformer.data.CausalLm;
+import dev.quern.transformer.data.Chance;
 import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.data.EpochBatches;
 import dev.quern.transformer.data.LeakCheck;
@@ -11,9 +12,12 @@ import dev.quern.transformer.data.LengthBuckets;
 import dev.quern.transformer.data.MaskedLm;
 import dev.quern.transformer.data.Objective;
 import dev.quern.transformer.data.OrderedWindows;
+import dev.quern.transformer.data.PackedBatches;
+import dev.quern.transformer.data.Packing;
 import dev.quern.transformer.data.Padding;
 import dev.quern.transformer.data.RandomWindows;
 import dev.quern.transformer.data.Row;
+import dev.quern.transformer.data.Sample;
 import dev.quern.transformer.data.SequenceClassification;
 import dev.quern.transformer.data.SequenceClassification.Labelled;
 import dev.quern.transformer.data.Split;
@@ -53,8 +57,9 @@ record RunData(
    * @param size sequences in a batch
    * @param context longest sequence
    * @param buckets batches sorted by length together, 0 for none
+   * @param packs whether several examples share a sequence when the model is trained
    */
-  record Shape(SplitRatio ratio, long seed, int size, int context, int buckets) {}
+  record Shape(SplitRatio ratio, long seed, int size, int context, int buckets, boolean packs) {}
 
   /** Windows of a corpus: each token from those before it. */
   static RunData corpus(TokenSequence tokens, Shape s) {
@@ -199,20 +204,43 @@ record RunData(
     Dataset<E> train = split.train();
     Lengths lengths = Lengths.of(List.of(train, split.validation(), split.test()), length);
     int[] own = lengths.first();
-    BatchOrder order =
-        s.buckets == 0
-            ? BatchOrder.shuffled(train.size(), s.size, s.seed)
-            : new LengthBuckets(
-                train.size(),
-                s.size,
-                s.buckets,
-                i -> Math.min(own[Math.toIntExact(i)], s.context),
-                s.seed);
     return new RunData(
-        new EpochBatches<>(train, objective, padding, order, s.seed),
+        s.packs
+            ? packed(train, objective, padId, own, s)
+            : new EpochBatches<>(train, objective, padding, order(own, s), s.seed),
         once(split.validation(), objective, padding, s),
         once(split.test(), objective, padding, s),
         lengths.notice(s.context));
+  }
+
+  private static BatchOrder order(int[] lengths, Shape s) {
+    return s.buckets == 0
+        ? BatchOrder.shuffled(lengths.length, s.size, s.seed)
+        : new LengthBuckets(
+            lengths.length,
+            s.size,
+            s.buckets,
+            i -> Math.min(lengths[Math.toIntExact(i)], s.context),
+            s.seed);
+  }
+
+  /** Rows that are filled with several examples, the same ones in each epoch. */
+  private static <E> Dataset<Batch> packed(
+      Dataset<E> train, Objective<? super E> objective, int padId, int[] lengths, Shape s) {
+    Packing packing = new Packing(s.context, padId);
+    Chance none = Chance.of(s.seed); // of which these objectives draw nothing
+    Dataset<Sample> samples = train.map(e -> objective.prepare(e, none).cut(s.context));
+    Dataset<List<Sample>> rows =
+        packing.rows(samples, i -> Math.min(lengths[Math.toIntExact(i)], s.context));
+    if (rows.size() < s.size) {
+      throw new TrainingException(
+          "[batch.size] is "
+              + s.size
+              + ", and all examples together fill "
+              + rows.size()
+              + " rows of batch.context; take smaller batches, or leave out batch.packing");
+    }
+    return new PackedBatches(rows, packing, BatchOrder.shuffled(rows.size(), s.size, s.seed));
   }
 
   /** All examples once, in their order, and with the same chance each time. */

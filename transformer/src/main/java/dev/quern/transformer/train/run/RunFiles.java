@@ -123,9 +123,13 @@ final class RunFiles implements AutoCloseable {
             config.integer("seed"),
             config.int32("batch.size"),
             config.int32("batch.context"),
-            config.int32("batch.buckets"));
+            config.int32("batch.buckets"),
+            config.flag("batch.packing"));
     boolean leaks = config.flag("data.check_leaks");
     String objective = config.text("objective.name");
+    if (shape.packs()) {
+      checkPacking(objective);
+    }
     return switch (objective) {
       case "masked_lm" ->
           RunData.maskedCorpus(
@@ -157,6 +161,26 @@ final class RunFiles implements AutoCloseable {
             default -> RunData.corpus(corpus(tokenizer), shape);
           };
     };
+  }
+
+  /** Refuses to pack what fills its rows already, or has to stand alone. */
+  private void checkPacking(String objective) {
+    boolean texts =
+        objective.equals("answers")
+            || (objective.equals("causal_lm") && !List.of("text", "tokens").contains(format));
+    if (!texts) {
+      throw new TrainingException(
+          "[batch.packing] is for causal_lm over lines, json_lines or arrow, and for answers; this"
+              + " is "
+              + objective
+              + " over "
+              + format
+              + ": leave it out");
+    }
+    if (config.int32("batch.buckets") > 0) {
+      throw new TrainingException(
+          "[batch.packing] fills rows by itself; leave out batch.buckets, or this");
+    }
   }
 
   private Dataset<Row> rows(String objective) {

@@ -233,7 +233,13 @@ public final class TrainingKeys {
             "batch.buckets",
             countOrNone(),
             0,
-            "Batches of examples that are sorted by length together; 0 for none.");
+            "Batches of examples that are sorted by length together; 0 for none.")
+        .key(
+            "batch.packing",
+            ConfigType.flag(),
+            false,
+            "Whether several texts share a sequence of the whole context, instead of filling it up;"
+                + " none sees another. For causal_lm over texts of their own, and answers.");
   }
 
   private static void optimization(ConfigSchema.Builder s) {

@@ -38,6 +38,8 @@ class TrainingRunTest {
       log: {progress: false, tensorboard: false}
       """;
 
+  private static final Task GENERATION = Task.TEXT_GENERATION;
+
   @TempDir private Path folder;
   private Path text;
   private Path rows;
@@ -159,6 +161,23 @@ class TrainingRunTest {
     assertTrained("further", run(further, false), Task.TEXT_CLASSIFICATION);
     String card = Files.readString(folder.resolve("further/model/model_card.json"));
     assertEquals("bert", ModelCard.fromJson(card).family());
+  }
+
+  @Test
+  void packedTexts() throws IOException {
+    String more =
+        """
+        model: {family: llama, layers: 1, dim: 32, heads: 2, kv_heads: 1}
+        tokenizer: {size: 300}
+        """;
+    String[] packing = {"batch.packing=true", "batch.size=2", "batch.context=64"};
+    assertTrained("lines", run(config("lines", text, "lines", more, packing), false), GENERATION);
+    String answers = more + "objective: {name: answers}\n";
+    Config questions = config("questions", rows, "json_lines", answers, packing);
+    assertTrained("questions", run(questions, false), GENERATION);
+    Config corpus = config("corpus", text, "text", more, packing);
+    TrainingException e = assertThrows(TrainingException.class, () -> run(corpus, false));
+    assertTrue(e.getMessage().startsWith("[batch.packing]"), e.getMessage());
   }
 
   @Test
