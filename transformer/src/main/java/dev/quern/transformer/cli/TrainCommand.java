@@ -1,6 +1,6 @@
 package dev.quern.transformer.cli;
 
-import dev.quern.transformer.train.RunCheckpoints;
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.transformer.train.config.Config;
 import dev.quern.transformer.train.config.ConfigException;
 import dev.quern.transformer.train.log.ProgressLine;
@@ -112,7 +112,7 @@ final class TrainCommand implements Callable<Integer> {
           .rehearse(
               profile, steps -> KernelProfile.of(steps, 1).print(out, "training", "step", profile));
     } finally {
-      RunCheckpoints.remove(folder);
+      AtomicFolder.delete(folder);
     }
   }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.AtomicFile;
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.core.io.TensorFile;
 import dev.quern.core.io.safetensors.SafetensorsWriter;
 import dev.quern.core.type.DType;
@@ -28,14 +29,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -113,15 +111,10 @@ public record HuggingFaceExport(@Nullable DType type) {
             "[export] " + folder + ": a GGUF file can't become a folder; give the model's folder");
       }
       checkIsFree(out);
-      String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-      Path temporary =
-          Files.createDirectory(
-              parentOf(out).resolve("." + out.getFileName() + "." + random + ".tmp"));
-      try {
-        return write(engine, checkpoint, temporary, out, eachTensor);
-      } finally {
-        delete(temporary);
-      }
+      Path target =
+          parentOf(out).resolve(String.valueOf(out.toAbsolutePath().normalize().getFileName()));
+      AtomicFolder.write(target, temporary -> write(engine, checkpoint, temporary, eachTensor));
+      return report(target);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + out + ": " + e.getMessage(), e);
     }
@@ -151,8 +144,7 @@ public record HuggingFaceExport(@Nullable DType type) {
     }
   }
 
-  private Report write(
-      Engine engine, Checkpoint from, Path temporary, Path out, Consumer<String> eachTensor)
+  private void write(Engine engine, Checkpoint from, Path temporary, Consumer<String> eachTensor)
       throws IOException {
     Family family;
     try (Weights weights = new Weights(engine, from)) {
@@ -174,10 +166,6 @@ public record HuggingFaceExport(@Nullable DType type) {
         Files.copy(file, temporary.resolve(name));
       }
     }
-    Report report = report(temporary);
-    Files.deleteIfExists(out); // an empty folder
-    Files.move(temporary, out, StandardCopyOption.ATOMIC_MOVE);
-    return report;
   }
 
   private SafetensorsWriter weights(Engine engine, Checkpoint from, Consumer<String> eachTensor) {
@@ -220,8 +208,7 @@ public record HuggingFaceExport(@Nullable DType type) {
     TensorFile weights = from.tensors();
     TorchType.write(
         config,
-        TorchType.of(
-            weights.names().stream().map(n -> target(weights.spec(n).dtype())).toList()));
+        TorchType.of(weights.names().stream().map(n -> target(weights.spec(n).dtype())).toList()));
     // A class's own defaults are ids of another vocabulary.
     ID_KEYS.forEach(
         (role, key) -> {
@@ -280,17 +267,5 @@ public record HuggingFaceExport(@Nullable DType type) {
       }
     }
     return new Report(bytes, names);
-  }
-
-  /** Removes what is left of a write that failed. */
-  private static void delete(Path folder) throws IOException {
-    if (Files.isDirectory(folder)) {
-      try (Stream<Path> files = Files.list(folder)) {
-        for (Path file : files.toList()) {
-          Files.delete(file);
-        }
-      }
-      Files.delete(folder);
-    }
   }
 }

@@ -2,18 +2,15 @@ package dev.quern.transformer.train;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.AtomicFile;
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.core.op.Buffer;
 import dev.quern.core.type.FormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -39,7 +36,6 @@ public final class RunCheckpoints {
   static final String STATE = "training.json";
 
   static final String SUMS = "checksums.txt";
-  private static final Pattern UNFINISHED = Pattern.compile("\\.step-\\d{8,18}\\.tmp|\\.old-\\d+");
   private static final Pattern NAME = Pattern.compile("step-(\\d{8,18})");
   private static final Pattern SUM = Pattern.compile("([0-9a-f]{8}) (\\d+) (.+)");
 
@@ -55,14 +51,10 @@ public final class RunCheckpoints {
     this.root = root;
     try {
       Files.createDirectories(root);
-      for (Path p : list(root)) {
-        if (UNFINISHED.matcher(p.getFileName().toString()).matches()) {
-          remove(p);
-        }
-      }
     } catch (IOException e) {
-      throw failed(root, e);
+      throw new UncheckedIOException("cannot create " + root + ": " + e.getMessage(), e);
     }
+    AtomicFolder.recover(root, name -> NAME.matcher(name).matches());
   }
 
   /**
@@ -95,25 +87,15 @@ public final class RunCheckpoints {
    * @throws UncheckedIOException if that fails; earlier checkpoints are as they were
    */
   public Saved write(RunState state, Consumer<Path> contents) {
-    Path target = root.resolve("step-%08d".formatted(state.step()));
-    Path temporary = root.resolve("." + target.getFileName() + ".tmp");
-    try {
-      if (Files.exists(target)) {
-        if (fault(target) == null) {
-          return new Saved(target, state);
-        }
-        remove(target);
-      }
-      remove(temporary);
-      Files.createDirectory(temporary);
-      contents.accept(temporary);
-      text(temporary.resolve(STATE), state.toJson() + "\n");
-      text(temporary.resolve(SUMS), sums(temporary));
-      force(temporary);
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-      force(root);
-    } catch (IOException e) {
-      throw failed(target, e);
+    Path target = folder(state.step());
+    if (!Files.exists(target) || fault(target) != null) {
+      AtomicFolder.write(
+          target,
+          temporary -> {
+            contents.accept(temporary);
+            text(temporary.resolve(STATE), state.toJson() + "\n");
+            text(temporary.resolve(SUMS), sums(temporary));
+          });
     }
     return new Saved(target, state);
   }
@@ -173,7 +155,7 @@ public final class RunCheckpoints {
       steps.sort(Comparator.naturalOrder());
       return steps;
     } catch (IOException e) {
-      throw failed(root, e);
+      throw new UncheckedIOException("cannot read " + root + ": " + e.getMessage(), e);
     }
   }
 
@@ -196,18 +178,10 @@ public final class RunCheckpoints {
    */
   public void keep(long now, int last, OptionalLong best) {
     List<Long> steps = steps().stream().filter(step -> step <= now).toList();
-    try {
-      for (long step : steps.subList(0, Math.max(0, steps.size() - last))) {
-        if (best.isEmpty() || best.getAsLong() != step) {
-          // Under its own name it is never incomplete.
-          Path old = root.resolve(".old-" + step);
-          remove(old);
-          Files.move(folder(step), old, StandardCopyOption.ATOMIC_MOVE);
-          remove(old);
-        }
+    for (long step : steps.subList(0, Math.max(0, steps.size() - last))) {
+      if (best.isEmpty() || best.getAsLong() != step) {
+        AtomicFolder.delete(folder(step));
       }
-    } catch (IOException e) {
-      throw failed(root, e);
     }
   }
 
@@ -258,37 +232,5 @@ public final class RunCheckpoints {
     try (Stream<Path> files = Files.list(folder)) {
       return files.sorted().toList();
     }
-  }
-
-  /**
-   * Removes a file, or a folder with all that is in it; of a link, the link.
-   *
-   * @param path need not be there
-   * @throws IOException if that fails
-   */
-  public static void remove(Path path) throws IOException {
-    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
-      return;
-    }
-    if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-      for (Path p : list(path)) {
-        remove(p);
-      }
-    }
-    Files.delete(path);
-  }
-
-  /** Makes a rename survive a loss of power where the system lets a folder be forced. */
-  private static void force(Path folder) {
-    try (FileChannel c = FileChannel.open(folder, StandardOpenOption.READ)) {
-      c.force(true);
-    } catch (IOException e) {
-      System.getLogger("dev.quern.train")
-          .log(System.Logger.Level.DEBUG, "the folder {0} cannot be forced to disk", folder);
-    }
-  }
-
-  private static UncheckedIOException failed(Path path, IOException e) {
-    return new UncheckedIOException("cannot write the checkpoint " + path + ": " + e, e);
   }
 }

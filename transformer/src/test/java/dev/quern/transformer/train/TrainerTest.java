@@ -202,14 +202,14 @@ class TrainerTest {
   void onlyItsOwnLeftoversAreRemoved() throws Exception {
     Path root = Files.createDirectories(folder.resolve("root"));
     Files.createDirectory(root.resolve(".git"));
-    Files.createDirectory(root.resolve(".step-00000004.tmp"));
+    Path left = Files.createDirectory(root.resolve(".step-00000004.0123456789abcdef.tmp"));
     Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
     Files.writeString(elsewhere.resolve("kept"), "");
-    Files.createSymbolicLink(root.resolve(".old-3"), elsewhere);
+    Files.createSymbolicLink(root.resolve(".step-00000003.0123456789abcdef.tmp"), elsewhere);
     assertEquals(List.of(), new RunCheckpoints(root).steps());
     assertTrue(Files.exists(root.resolve(".git")));
     assertTrue(Files.exists(elsewhere.resolve("kept")));
-    assertTrue(Files.notExists(root.resolve(".step-00000004.tmp")));
+    assertTrue(Files.notExists(left));
   }
 
   @Test

@@ -1,7 +1,7 @@
 package dev.quern.transformer.train.run;
 
 import dev.quern.core.engine.Engine;
-import dev.quern.core.io.AtomicFile;
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.transformer.model.ModelCard;
 import dev.quern.transformer.train.FamilyModel;
 import dev.quern.transformer.train.RunCheckpoints;
@@ -9,12 +9,8 @@ import dev.quern.transformer.train.TrainingException;
 import dev.quern.transformer.train.config.Config;
 import dev.quern.transformer.train.log.RunEnd;
 import dev.quern.transformer.train.optimizer.Ema;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
@@ -99,29 +95,20 @@ record FinalModel(Config config, RunModel models, RunCheckpoints checkpoints, Pa
       RunResult result,
       Course course) {
     double decay = saved == null ? 0 : config.number("optimizer.average");
-    Path temporary = target.resolveSibling("." + target.getFileName() + ".tmp");
-    Path old = target.resolveSibling("." + target.getFileName() + ".old");
     try (FamilyModel model = models.open(engine, from);
         Ema ema = decay == 0 ? null : new Ema(engine, model.parameters(), decay, true)) {
       if (ema != null && saved != null) {
         saved.restore(engine, ema.state());
       }
-      RunCheckpoints.remove(temporary);
-      RunCheckpoints.remove(old);
-      Files.createDirectory(temporary);
-      try (Ema.Swap _ = ema == null ? () -> {} : ema.swapIn()) {
-        model.save(temporary);
-      }
       ModelCard card = RunCard.of(config, model.family(), result, course);
-      byte[] bytes = (card.toJson() + "\n").getBytes(StandardCharsets.UTF_8);
-      AtomicFile.write(temporary.resolve(ModelCard.FILE_NAME), sink -> sink.write(bytes));
-      if (Files.exists(target)) {
-        Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
-      }
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-      RunCheckpoints.remove(old);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot write " + target + ": " + e.getMessage(), e);
+      AtomicFolder.write(
+          target,
+          temporary -> {
+            try (Ema.Swap _ = ema == null ? () -> {} : ema.swapIn()) {
+              model.save(temporary);
+            }
+            Files.writeString(temporary.resolve(ModelCard.FILE_NAME), card.toJson() + "\n");
+          });
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.quern.transformer.train.run;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.transformer.families.ModelShape;
 import dev.quern.transformer.families.NewModel;
 import dev.quern.transformer.families.WeightInitializer;
@@ -8,7 +9,6 @@ import dev.quern.transformer.model.Task;
 import dev.quern.transformer.tokenizer.Tokenizer;
 import dev.quern.transformer.tokenizer.Tokenizers;
 import dev.quern.transformer.train.FamilyModel;
-import dev.quern.transformer.train.RunCheckpoints;
 import dev.quern.transformer.train.TrainingException;
 import dev.quern.transformer.train.config.Config;
 import java.io.IOException;
@@ -53,8 +53,8 @@ record RunModel(Config config, Path start) {
     if (config.has("model.from")) {
       checkKeys();
     }
+    AtomicFolder.delete(start);
     try {
-      RunCheckpoints.remove(start);
       Files.createDirectories(start);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot create " + start + ": " + e.getMessage(), e);

@@ -2,6 +2,7 @@ package dev.quern.transformer.train.run;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.AtomicFile;
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.transformer.data.Batch;
 import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.tokenizer.Tokenizer;
@@ -106,6 +107,7 @@ public final class TrainingRun {
   }
 
   private RunResult locked(boolean resume, Consumer<String> notices) {
+    AtomicFolder.recover(folder, MODEL::equals);
     RunCheckpoints checkpoints = new RunCheckpoints(folder.resolve(CHECKPOINTS));
     RunCheckpoints.Saved saved = checkpoints.latest(notices);
     if (saved != null && !resume) {
@@ -201,13 +203,7 @@ public final class TrainingRun {
   private Trainer trainer(
       Engine engine, FamilyModel model, ParameterUpdates updates, RunData data) {
     return new Trainer(
-        engine,
-        model,
-        parts.loss(),
-        updates,
-        parts.schedule(),
-        data.train(),
-        parts.options());
+        engine, model, parts.loss(), updates, parts.schedule(), data.train(), parts.options());
   }
 
   /** What is trained, by what, on what. */

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.transformer.cli.QuernCommand;
 import dev.quern.transformer.train.RunCheckpoints;
 import java.io.IOException;
@@ -99,7 +100,7 @@ class KillTest {
         assertEquals(0, p.exitValue(), Files.readString(folder.resolve("out.txt")));
         // It came to its end: begin again, to be killed again.
         assertSameAsWhole();
-        RunCheckpoints.remove(folder.resolve("killed"));
+        AtomicFolder.delete(folder.resolve("killed"));
         last = 0;
         continue;
       }
