@@ -53,7 +53,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--template", description = "Print a configuration with every key and default.")
   private boolean template;
 
-  @Option(names = "--keys", description = "Print a table of every key.")
+  @Option(names = "--keys", description = "Print a page of tables of every key.")
   private boolean keys;
 
   @Option(
@@ -65,10 +65,9 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (template || keys) {
-      spec.commandLine()
-          .getOut()
-          .println(
-              template ? TrainingKeys.schema().template() : TrainingKeys.schema().toMarkdown());
+      PrintWriter out = spec.commandLine().getOut();
+      out.print(template ? TrainingKeys.schema().template() : TrainingKeys.page());
+      out.flush();
       return 0;
     }
     if (file == null) {

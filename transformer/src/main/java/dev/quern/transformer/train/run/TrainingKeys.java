@@ -1,6 +1,7 @@
 package dev.quern.transformer.train.run;
 
 import dev.quern.transformer.train.config.Config;
+import dev.quern.transformer.train.config.ConfigKey;
 import dev.quern.transformer.train.config.ConfigSchema;
 import dev.quern.transformer.train.config.ConfigType;
 import dev.quern.transformer.train.optimizer.Optimizers;
@@ -12,8 +13,7 @@ import java.util.Set;
 /** What the configuration of a training run may say. */
 public final class TrainingKeys {
   private static final Set<String> FREE =
-      Set.of(
-          "name", "licence", "limits", "output", "threads", "model.recompute", "data.files");
+      Set.of("name", "licence", "limits", "output", "threads", "model.recompute", "data.files");
   private static final Set<String> FREE_SECTIONS = Set.of("evaluate", "checkpoint", "log");
 
   private static final List<String> OF_NEW_MODELS =
@@ -70,6 +70,34 @@ public final class TrainingKeys {
     optimization(s);
     reports(s);
     return s.build();
+  }
+
+  /**
+   * All keys as a page of Markdown, {@code configs/KEYS.md} among the sources.
+   *
+   * @return lines that end in a line feed
+   */
+  public static String page() {
+    StringBuilder free = new StringBuilder();
+    for (ConfigKey key : schema().keys()) {
+      String section = key.path().substring(0, Math.max(0, key.path().indexOf('.')));
+      if (mayChange(key.path()) && !FREE_SECTIONS.contains(section)) {
+        free.append("`").append(key.path()).append("`, ");
+      }
+    }
+    return """
+    # Keys of a training run
+
+    What a YAML file for `quern train` may say. Keys stand in their sections (`batch.size` is `size:` below `batch:`), unknown ones
+    are refused, and `--set batch.size=8` counts more than the file. `quern train --template` prints a file with every default.
+
+    A run that is resumed goes on with the settings that it began with. It may change %sand all of `evaluate`,
+    `checkpoint` and `log`: none of them changes a bit of the weights. The files may lie elsewhere, but hold the same data; `steps` may
+    change where the schedule does not follow it (`constant`, or `steps` among `schedule.settings`).
+
+    """
+            .formatted(free)
+        + schema().toMarkdown();
   }
 
   private static ConfigType count() {
@@ -137,8 +165,8 @@ public final class TrainingKeys {
             "model.deviation",
             ConfigType.number().above(0),
             0.02,
-            "Standard deviation of a new model's weights; maps to the residual stream get it over sqrt(2 *"
-                + " layers).")
+            "Standard deviation of a new model's weights; maps to the residual stream get it over"
+                + " sqrt(2 * layers).")
         .key(
             "model.train",
             ConfigType.text(),
@@ -309,8 +337,8 @@ public final class TrainingKeys {
         .optional(
             "checkpoint.model",
             ConfigType.text().oneOf("best", "last"),
-            "Which one becomes the run's model: the one with the lowest validation loss, or the last"
-                + " (default: best if it stays and there is a validation part, else last).");
+            "Which one becomes the run's model: the one with the lowest validation loss, or the"
+                + " last (default: best if it stays and there is a validation part, else last).");
     s.section("log", "What is told of the run.")
         .key("log.csv", ConfigType.flag(), true, "steps.csv and evaluations.csv, a row each.")
         .key("log.json", ConfigType.flag(), true, "log.jsonl, an object a step.")
