@@ -206,9 +206,9 @@ public record HuggingFaceExport(@Nullable DType type) {
       config.putArray("architectures").add(className(from, family));
     }
     TensorFile weights = from.tensors();
-    TorchType.write(
-        config,
-        TorchType.of(weights.names().stream().map(n -> target(weights.spec(n).dtype())).toList()));
+    ScalarType type =
+        TorchType.of(weights.names().stream().map(n -> target(weights.spec(n).dtype())).toList());
+    TorchType.entries(config::has, type).forEach(config::put);
     // A class's own defaults are ids of another vocabulary.
     ID_KEYS.forEach(
         (role, key) -> {

@@ -133,7 +133,7 @@ public final class NewClassifier {
         names.put(String.valueOf(i), labels.get(i));
         ids.put(labels.get(i), i);
       }
-      TorchType.write(config, TorchType.of(types));
+      TorchType.entries(config::has, TorchType.of(types)).forEach(config::put);
       byte[] bytes = (config.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
       AtomicFile.write(folder.resolve("config.json"), sink -> sink.write(bytes));
     } catch (IOException e) {

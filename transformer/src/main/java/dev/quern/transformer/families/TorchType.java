@@ -1,10 +1,13 @@
 package dev.quern.transformer.families;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 /**
  * The element type that a folder's {@code config.json} names: {@code torch_dtype}, and in newer
@@ -33,28 +36,29 @@ public final class TorchType {
   }
 
   /**
-   * Names the type.
+   * What settings say of the type.
    *
-   * @param config the settings; {@code torch_dtype} is set, and {@code dtype} if it is there
+   * @param has whether the settings have a key
    * @param type F64, F32, F16 or BF16
+   * @return values by key: of the old key, and of the new one where it is
    */
-  public static void write(ObjectNode config, ScalarType type) {
-    config.put(OLD_KEY, name(type));
-    if (config.has(KEY)) {
-      config.put(KEY, name(type));
-    }
+  public static Map<String, String> entries(Predicate<String> has, ScalarType type) {
+    return has.test(KEY)
+        ? Map.of(OLD_KEY, name(type), KEY, name(type))
+        : Map.of(OLD_KEY, name(type));
   }
 
   /**
    * Whether settings name another type.
    *
-   * @param config the settings
+   * @param text the settings' value of a key, empty if there is none
    * @param type what the weights are
    * @return false if they name it, or none
    */
-  public static boolean differs(ObjectNode config, ScalarType type) {
-    return List.of(OLD_KEY, KEY).stream()
-        .anyMatch(k -> config.hasNonNull(k) && !config.get(k).asText().equals(name(type)));
+  public static boolean differs(UnaryOperator<String> text, ScalarType type) {
+    return Stream.of(OLD_KEY, KEY)
+        .map(text)
+        .anyMatch(named -> !named.isEmpty() && !named.equals(name(type)));
   }
 
   private static String name(ScalarType type) {

@@ -290,8 +290,8 @@ public final class FamilyModel implements TrainableModel {
   private static byte[] named(byte[] settings, ScalarType type) {
     try {
       if (MAPPER.readTree(settings) instanceof ObjectNode config
-          && TorchType.differs(config, type)) {
-        TorchType.write(config, type);
+          && TorchType.differs(key -> config.path(key).asText(), type)) {
+        TorchType.entries(config::has, type).forEach(config::put);
         return (config.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
       }
       return settings;
