@@ -1,6 +1,7 @@
 package dev.quern.transformer.cli;
 
 import dev.quern.transformer.decode.Session;
+import java.util.Arrays;
 import java.util.Locale;
 
 /** A perplexity being counted: exp of the mean of −log p(token | the tokens before it). */
@@ -28,6 +29,28 @@ final class Perplexity {
             add(loss(logits, r * vocabulary, vocabulary, ids[first + r + 1]));
           }
         });
+  }
+
+  /**
+   * The sum of −log p of all tokens but the first.
+   *
+   * @param session is emptied first
+   * @param ids [n], one more than fit the session at most; all but the last are fed
+   */
+  static double nats(Session session, int[] ids) {
+    session.cache().truncate(0, 0);
+    int vocabulary = session.model().dimensions().vocabulary();
+    double[] sum = new double[1];
+    session.prefill(
+        0,
+        Arrays.copyOf(ids, ids.length - 1),
+        0,
+        (first, logits) -> {
+          for (int r = 0; r < logits.length / vocabulary; r++) {
+            sum[0] += loss(logits, r * vocabulary, vocabulary, ids[first + r + 1]);
+          }
+        });
+    return sum[0];
   }
 
   private void add(double loss) {
