@@ -303,7 +303,8 @@ public final class TrainingKeys {
             "optimizer.loss_scale",
             ConfigType.number().atLeast(0),
             0.0,
-            "What the loss is multiplied with for gradients that F16 would lose; 0 for none.")
+            "What the loss is multiplied with for gradients that F16 would lose; 0 for none. No"
+                + " precision needs it yet: gradients are F32, and bf16 has the range of F32.")
         .key(
             "optimizer.dynamic_scale",
             ConfigType.flag(),
