@@ -13,7 +13,19 @@ public final class BlockCodecs {
 
   static {
     for (BlockCodec c :
-        List.of(new CodecQ8_0(), new CodecQ4_0(), new CodecQ4_K(), new CodecQ6_K())) {
+        List.of(
+            new CodecQ8_0(),
+            new CodecQ4_0(),
+            new CodecBlock32(BlockType.Q4_1, 4, true),
+            new CodecBlock32(BlockType.Q5_0, 5, false),
+            new CodecBlock32(BlockType.Q5_1, 5, true),
+            new CodecQ2_K(),
+            new CodecQ3_K(),
+            new CodecOffsetK(BlockType.Q4_K),
+            new CodecOffsetK(BlockType.Q5_K),
+            new CodecQ6_K(),
+            new CodecIQ4(BlockType.IQ4_NL),
+            new CodecIQ4(BlockType.IQ4_XS))) {
       CODECS.put(c.type(), c);
     }
   }

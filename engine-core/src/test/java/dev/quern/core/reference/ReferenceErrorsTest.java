@@ -81,7 +81,7 @@ class ReferenceErrorsTest {
   @Test
   void blockTypesWithoutACodec() {
     Tensor x = engine.normal(1, 2, 32);
-    fails(NotSupportedException.class, () -> x.cast(BlockType.Q4_1), "Q4_1", "Q8_0, Q4_0");
+    fails(NotSupportedException.class, () -> x.cast(BlockType.MXFP4), "MXFP4", "Q8_0, Q4_0");
   }
 
   @Test

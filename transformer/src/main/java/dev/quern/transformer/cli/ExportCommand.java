@@ -61,7 +61,7 @@ final class ExportCommand implements Callable<Integer> {
       paramLabel = "TYPE",
       description =
           "Element type of the weight matrices: F32, F16 or BF16, and for GGUF also Q8_0, Q4_0,"
-              + " Q4_K or Q6_K (default: as they are stored).")
+              + " Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL or IQ4_XS (default: as they are stored).")
   private @Nullable String type;
 
   @Override

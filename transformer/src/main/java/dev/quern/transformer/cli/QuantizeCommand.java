@@ -36,7 +36,7 @@ final class QuantizeCommand implements Callable<Integer> {
   @Parameters(
       index = "2",
       paramLabel = "TYPE",
-      description = "F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K.")
+      description = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL or IQ4_XS.")
   private String type;
 
   @Override

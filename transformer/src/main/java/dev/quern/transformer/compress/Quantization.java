@@ -1,5 +1,7 @@
 package dev.quern.transformer.compress;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.quern.core.engine.Engine;
 import dev.quern.core.io.TensorInfo;
 import dev.quern.core.io.TensorSource;
@@ -40,14 +42,26 @@ import java.util.regex.Pattern;
 public record Quantization(DType type) {
   /** What {@code general.file_type} is for each type, as GGUF numbers them. */
   private static final Map<DType, Integer> FILE_TYPES =
-      Map.of(
-          ScalarType.F32, 0,
-          ScalarType.F16, 1,
-          BlockType.Q4_0, 2,
-          BlockType.Q8_0, 7,
-          BlockType.Q4_K, 15,
-          BlockType.Q6_K, 18,
-          ScalarType.BF16, 32);
+      Map.ofEntries(
+          Map.entry(ScalarType.F32, 0),
+          Map.entry(ScalarType.F16, 1),
+          Map.entry(BlockType.Q4_0, 2),
+          Map.entry(BlockType.Q4_1, 3),
+          Map.entry(BlockType.Q8_0, 7),
+          Map.entry(BlockType.Q5_0, 8),
+          Map.entry(BlockType.Q5_1, 9),
+          Map.entry(BlockType.Q2_K, 10),
+          Map.entry(BlockType.Q3_K, 12),
+          Map.entry(BlockType.Q4_K, 15),
+          Map.entry(BlockType.Q5_K, 17),
+          Map.entry(BlockType.Q6_K, 18),
+          Map.entry(BlockType.IQ4_NL, 25),
+          Map.entry(BlockType.IQ4_XS, 30),
+          Map.entry(ScalarType.BF16, 32));
+
+  private static final String TYPES =
+      "F32, F16, BF16, "
+          + BlockCodecs.supported().stream().map(BlockType::name).collect(joining(", "));
 
   private static final int QUANTIZATION_VERSION = 2;
 
@@ -71,16 +85,14 @@ public record Quantization(DType type) {
   public Quantization {
     if (!FILE_TYPES.containsKey(type)) {
       throw new NotSupportedException(
-          "[quantize] can't write "
-              + type.name()
-              + "; take one of F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K");
+          "[quantize] can't write " + type.name() + "; take one of " + TYPES);
     }
   }
 
   /**
    * A quantisation to a type.
    *
-   * @param type F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K
+   * @param type F32, F16, BF16, or a block type that {@link BlockCodecs} can write
    * @return the quantisation
    */
   public static Quantization of(DType type) {

@@ -82,7 +82,7 @@ public record GgufExport(@Nullable DType type) {
   /**
    * An export in another element type.
    *
-   * @param type F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K
+   * @param type F32, F16, BF16, or a block type that Quern can write
    * @return the export
    * @throws NotSupportedException if it is none of these
    */

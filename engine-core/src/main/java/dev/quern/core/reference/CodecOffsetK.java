@@ -7,38 +7,52 @@ import dev.quern.core.type.BlockType;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Q4_K: 8 sub-blocks of 32, x = d·scale·q − dmin·min with 6-bit scale and min.
+ * Q4_K and Q5_K: 8 sub-blocks of 32, x = d·scale·q − dmin·min with 6-bit scale and min.
  *
- * <p>In memory: d, dmin (F16), 12 bytes of scales and mins, 128 bytes of levels. Byte j &lt; 4 of
- * the twelve has scale j, byte j + 4 min j, in their low 6 bits; byte j + 8 has the low nibbles of
- * scale j + 4 and min j + 4, whose upper two bits are on top of bytes j and j + 4. Level byte i of
- * each 32 has element i of an even sub-block in its low nibble and of the next one in its high.
+ * <p>In memory: d, dmin (F16), 12 bytes of scales and mins, of Q5_K 32 bytes of fifth bits, 128
+ * bytes of levels. Byte j &lt; 4 of the twelve has scale j, byte j + 4 min j, in their low 6 bits;
+ * byte j + 8 has the low nibbles of scale j + 4 and min j + 4, whose upper two bits are on top of
+ * bytes j and j + 4. Level byte i of each 32 has element i of an even sub-block in its low nibble
+ * and of the next one in its high; bit s of byte i of the fifth bits is element i of sub-block s.
  */
-final class CodecQ4_K implements BlockCodec {
+final class CodecOffsetK implements BlockCodec {
   private static final int SUBS = 8;
   private static final int LENGTH = 32;
   private static final int SCALES = 4;
-  private static final int LEVELS = 16;
-  private static final int TOP = 15;
+  private static final int UPPER = 16;
   private static final int SCALE_TOP = 63;
+
+  private final BlockType type;
+  private final boolean five;
+  private final int top;
+  private final int levels;
+
+  /** Q4_K or Q5_K. */
+  CodecOffsetK(BlockType type) {
+    this.type = type;
+    this.five = type == BlockType.Q5_K;
+    this.top = five ? 31 : 15;
+    this.levels = five ? UPPER + LENGTH : UPPER;
+  }
 
   @Override
   public BlockType type() {
-    return BlockType.Q4_K;
+    return type;
   }
 
   @Override
   public void quantizeBlock(float[] from, int at, MemorySegment to, long offsetBytes) {
     ScaleSearch search = new ScaleSearch(LENGTH);
-    int[][] levels = new int[SUBS][];
+    ScaleSearch.Grids grids = five ? ScaleSearch.Grids.HALF : ScaleSearch.Grids.WHOLE;
+    int[][] found = new int[SUBS][];
     float[] scales = new float[SUBS];
     float[] mins = new float[SUBS];
     float maxScale = 0;
     float maxMin = 0;
     for (int s = 0; s < SUBS; s++) {
-      scales[s] = search.offset(from, at + s * LENGTH, TOP);
+      scales[s] = search.offset(from, at + s * LENGTH, top, grids);
       mins[s] = search.min;
-      levels[s] = search.levels.clone();
+      found[s] = search.levels.clone();
       maxScale = Math.max(maxScale, scales[s]);
       maxMin = Math.max(maxMin, mins[s]);
     }
@@ -59,24 +73,31 @@ final class CodecQ4_K implements BlockCodec {
         packed[s - 4] |= scale >> 4 << 6;
         packed[s] |= min >> 4 << 6;
       }
-      relevel(from, at + s * LENGTH, levels[s], d * scale, dmin * min);
+      relevel(from, at + s * LENGTH, found[s], d * scale, dmin * min);
     }
     for (int i = 0; i < packed.length; i++) {
       to.set(JAVA_BYTE, offsetBytes + SCALES + i, (byte) packed[i]);
     }
     for (int s = 0; s < SUBS; s += 2) {
-      long q = offsetBytes + LEVELS + (s / 2) * (long) LENGTH;
+      long q = offsetBytes + levels + (s / 2) * (long) LENGTH;
       for (int i = 0; i < LENGTH; i++) {
-        to.set(JAVA_BYTE, q + i, (byte) (levels[s][i] | levels[s + 1][i] << 4));
+        to.set(JAVA_BYTE, q + i, (byte) (found[s][i] & 15 | (found[s + 1][i] & 15) << 4));
       }
+    }
+    for (int i = 0; five && i < LENGTH; i++) {
+      int upper = 0;
+      for (int s = 0; s < SUBS; s++) {
+        upper |= found[s][i] >> 4 << s;
+      }
+      to.set(JAVA_BYTE, offsetBytes + UPPER + i, (byte) upper);
     }
   }
 
   /** The levels for the scale and min as they were stored; kept as searched if the scale is 0. */
-  private static void relevel(float[] x, int at, int[] levels, float scale, float min) {
+  private void relevel(float[] x, int at, int[] levels, float scale, float min) {
     if (scale != 0) {
       for (int i = 0; i < LENGTH; i++) {
-        levels[i] = Math.clamp(ScaleSearch.nearest((x[at + i] + min) / scale), 0, TOP);
+        levels[i] = Math.clamp(ScaleSearch.nearest((x[at + i] + min) / scale), 0, top);
       }
     }
   }
@@ -105,10 +126,11 @@ final class CodecQ4_K implements BlockCodec {
       }
       float step = d * scale;
       float offset = dmin * min;
-      long q = offsetBytes + LEVELS + (s / 2) * (long) LENGTH;
+      long q = offsetBytes + levels + (s / 2) * (long) LENGTH;
       int shift = s % 2 * 4;
       for (int i = 0; i < LENGTH; i++) {
-        int level = from.get(JAVA_BYTE, q + i) >> shift & 15;
+        int upper = five ? from.get(JAVA_BYTE, offsetBytes + UPPER + i) >> s & 1 : 0;
+        int level = from.get(JAVA_BYTE, q + i) >> shift & 15 | upper << 4;
         to[at + s * LENGTH + i] = step * level - offset;
       }
     }
