@@ -19,12 +19,20 @@
 #endif
 
 enum {
-    QUERN_BLOCK = 32,        /* elements of a Q8_0 or Q4_0 block */
-    QUERN_SUPER = 256,       /* elements of a Q4_K, Q6_K or Q8_K block */
+    QUERN_BLOCK = 32,        /* elements of a Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 or IQ4_NL block */
+    QUERN_SUPER = 256,       /* elements of a Q8_K, Q..._K or IQ4_XS block */
     QUERN_Q8_0_BYTES = 34,   /* f16 d; int8 q[32] */
     QUERN_Q4_0_BYTES = 18,   /* f16 d; 16 bytes: low nibbles are elements 0..15, high nibbles 16..31 */
     QUERN_Q4_K_BYTES = 144,  /* f16 d, dmin; 12 bytes of 6-bit scales and minima; 128 bytes of nibbles */
     QUERN_Q6_K_BYTES = 210,  /* 128 bytes low nibbles; 64 bytes high pairs; int8 scale[16]; f16 d */
+    QUERN_Q4_1_BYTES = 20,   /* f16 d, m; nibbles as in Q4_0 */
+    QUERN_Q5_0_BYTES = 22,   /* f16 d; 4 bytes of fifth bits, bit i for element i; nibbles */
+    QUERN_Q5_1_BYTES = 24,   /* f16 d, m; fifth bits; nibbles */
+    QUERN_Q2_K_BYTES = 84,   /* 16 bytes of scale (low nibble) and minimum; 64 bytes of pairs; f16 d, dmin */
+    QUERN_Q3_K_BYTES = 110,  /* 32 bytes of upper bits; 64 bytes of pairs; 12 bytes of 6-bit scales; f16 d */
+    QUERN_Q5_K_BYTES = 176,  /* as Q4_K, with 32 bytes of fifth bits before the nibbles */
+    QUERN_IQ4_NL_BYTES = 18, /* as Q4_0, nibbles are indices */
+    QUERN_IQ4_XS_BYTES = 136, /* f16 d; 16 bits of upper scale pairs; 4 bytes of scale nibbles; 8 x 16 bytes of indices */
     QUERN_Q8_K_BYTES = 292   /* f32 d; int8 q[256]; int16 sum of each 16: activations only, never stored */
 };
 
@@ -38,6 +46,22 @@ enum {
     Q6_K_QH = 128,
     Q6_K_SCALES = 192,
     Q6_K_D = 208,
+    Q4_1_QS = 4,
+    Q5_0_QH = 2,
+    Q5_0_QS = 6,
+    Q5_1_QH = 4,
+    Q5_1_QS = 8,
+    Q2_K_QS = 16,
+    Q2_K_D = 80,
+    Q2_K_DMIN = 82,
+    Q3_K_QS = 32,
+    Q3_K_SCALES = 96,
+    Q3_K_D = 108,
+    Q5_K_QH = 16,
+    Q5_K_QS = 48,
+    IQ4_XS_HIGH = 2,
+    IQ4_XS_LOW = 4,
+    IQ4_XS_QS = 8,
     Q8_K_QS = 4,
     Q8_K_SUMS = 260
 };
@@ -47,6 +71,12 @@ enum { QUERN_F16_NAN = 0x7e00 };
 
 QUERN_INLINE uint16_t load_u16(const void *p) {
     uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+QUERN_INLINE uint32_t load_u32(const void *p) {
+    uint32_t v;
     memcpy(&v, p, sizeof v);
     return v;
 }

@@ -15,6 +15,7 @@
  * So whatever is computed from a block that is not finite is visibly NaN. Quantisers of weights: quantize.c.
  */
 #include "convert.h"
+#include "dequant_levels.h"
 
 /* Largest |x| of n floats, or NaN if one of them is not finite. n is a multiple of 32. */
 QUERN_INLINE float amax_or_nan(const float *x, int n) {
@@ -145,3 +146,6 @@ TO_BF16(q8_0)
 TO_BF16(q4_0)
 TO_BF16(q4_k)
 TO_BF16(q6_k)
+
+#define UNPACKED(format, tier) TO_F32(format)
+QUERN_UNPACKED(UNPACKED, )

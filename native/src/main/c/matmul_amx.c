@@ -32,6 +32,7 @@
  * An element's bits depend on its row, its column and k only. Denormal inputs count as zero (tdpbf16ps).
  */
 #include "dequant.h"
+#include "dequant_levels.h"
 #include "quern.h"
 #include "tile_stored.h"
 
@@ -149,6 +150,15 @@ QUERN_INLINE void unpack_q6_k(const uint8_t *row, int64_t p, int64_t n, uint16_t
                 _mm512_store_si512(out, narrow_pair(low, high));
             }
         }
+    }
+}
+
+/* Any other format, by way of F32 in the first-level cache. */
+QUERN_INLINE void unpack_by_floats(const uint8_t *row, int64_t p, int64_t n, uint16_t *out, load_row_fn *load) {
+    float piece[PIECE] __attribute__((aligned(64)));
+    load(row, p, piece, n);
+    for (int64_t i = 0; i < n; i += TILE_K, out += NEXT_TILE) {
+        _mm512_store_si512(out, narrow_pair(v_load(piece + i), v_load(piece + i + VL)));
     }
 }
 
@@ -361,6 +371,13 @@ WEIGHTS(q8_0, PIECE / QUERN_BLOCK * QUERN_Q8_0_BYTES, 0)
 WEIGHTS(q4_0, PIECE / QUERN_BLOCK * QUERN_Q4_0_BYTES, 0)
 WEIGHTS(q4_k, QUERN_Q4_K_BYTES, 0)
 WEIGHTS(q6_k, QUERN_Q6_K_BYTES, 0)
+
+#define UNPACKED(format, tier)                                                                  \
+    QUERN_INLINE void unpack_##format(const uint8_t *row, int64_t p, int64_t n, uint16_t *out) { \
+        unpack_by_floats(row, p, n, out, load_row_##format);                                    \
+    }                                                                                           \
+    WEIGHTS(format, 0, 0)
+QUERN_UNPACKED(UNPACKED, )
 
 /* The same with results rounded to BF16. */
 void QN(matmul_bf16_bf16_to_bf16)(const void *x, int64_t ldx, const void *w, int64_t ldw, void *y, int64_t ldy, int64_t m,

@@ -16,6 +16,7 @@
  * Both may be cut anywhere in n and m: bits do not change. They differ from each other in the order of summation.
  */
 #include "dequant.h"
+#include "dequant_levels.h"
 #include "micro.h"
 #include "quern.h"
 
@@ -221,3 +222,6 @@ WEIGHTS(q8_0, load_row_q8_0)
 WEIGHTS(q4_0, load_row_q4_0)
 WEIGHTS(q4_k, load_row_q4_k)
 WEIGHTS(q6_k, load_row_q6_k)
+
+#define UNPACKED(format, tier) WEIGHTS(format, load_row_##format)
+QUERN_UNPACKED(UNPACKED, )

@@ -126,6 +126,26 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
 #define QUERN_CONVERT(name) \
     QUERN_API void name(const void *x, int64_t ldx, void *y, int64_t ldy, int64_t rows, int64_t k);
 
+/* Formats whose kernels all follow from their unpacking: dequant_levels.h. Each is handed to F, with a second word. */
+#define QUERN_UNPACKED(F, word) \
+    F(q4_1, word)               \
+    F(q5_0, word)               \
+    F(q5_1, word)               \
+    F(q2_k, word)               \
+    F(q3_k, word)               \
+    F(q5_k, word)               \
+    F(iq4_nl, word)             \
+    F(iq4_xs, word)
+
+#define QUERN_DECLARE_UNPACKED(format, tier)       \
+    QUERN_MATMUL(quern_matvec_f32_##format##_##tier) \
+    QUERN_MATMUL(quern_matmul_f32_##format##_##tier) \
+    QUERN_CONVERT(quern_convert_##format##_f32_##tier)
+
+#define QUERN_DECLARE_UNPACKED_AMX(format, tier)     \
+    QUERN_MATMUL(quern_matmul_bf16_##format##_##tier) \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_##format##_##tier)
+
 /*
  * matvec_...: for few rows, reads the weights once as a stream. matmul_...: for many rows, packs panels in scratch.
  * Activations F32 (exact) or rounded (bf16, q8_0, q8_k: 256-element blocks of quern_convert_f32_q8_k).
@@ -168,6 +188,7 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
     QUERN_CONVERT(quern_convert_q4_0_bf16_##tier)                                                                  \
     QUERN_CONVERT(quern_convert_q4_k_bf16_##tier)                                                                  \
     QUERN_CONVERT(quern_convert_q6_k_bf16_##tier)                                                                  \
+    QUERN_UNPACKED(QUERN_DECLARE_UNPACKED, tier)                                                                   \
     QUERN_DECLARE_DENSE(tier)                                                                                      \
     QUERN_DECLARE_MAPS(tier)                                                                                       \
     QUERN_DECLARE_SUMS(tier)                                                                                       \
@@ -313,6 +334,7 @@ QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q8_0_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_0_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_k_amx)
 QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q6_k_amx)
+QUERN_UNPACKED(QUERN_DECLARE_UNPACKED_AMX, amx)
 
 /* x of these: two or three BF16 terms of F32 in tiles, see matmul_split.c. */
 QUERN_CONVERT(quern_convert_f32_bf16x2_tiles_amx)

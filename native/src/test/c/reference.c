@@ -6,17 +6,18 @@
 static uint16_t u16_at(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 
 const char *format_name(format f) {
-    static const char *const names[] = {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k", "q8_k"};
+    static const char *const names[] = {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k", "q4_1", "q5_0",
+                                        "q5_1", "q2_k", "q3_k", "q5_k", "iq4_nl", "iq4_xs", "q8_k"};
     return names[f];
 }
 
 int64_t block_length(format f) {
-    static const int64_t lengths[] = {1, 1, 1, 32, 32, 256, 256, 256};
+    static const int64_t lengths[] = {1, 1, 1, 32, 32, 256, 256, 32, 32, 32, 256, 256, 256, 32, 256, 256};
     return lengths[f];
 }
 
 int64_t row_bytes(format f, int64_t k) {
-    static const int64_t bytes[] = {4, 2, 2, 34, 18, 144, 210, 292};
+    static const int64_t bytes[] = {4, 2, 2, 34, 18, 144, 210, 20, 22, 24, 84, 110, 176, 18, 136, 292};
     return k / block_length(f) * bytes[f];
 }
 
@@ -94,13 +95,10 @@ void random_row(random_source *r, format f, int wild, uint8_t *row, int64_t k) {
     }
     for (int64_t b = 0; b < k / block_length(f); b++) {
         uint8_t *block = row + b * row_bytes(f, block_length(f));
-        if (f == Q6_K) {
-            put16(block + 208, random_scale(r, wild));
-        } else {
-            put16(block, random_scale(r, wild));
-        }
-        if (f == Q4_K) {
-            put16(block + 2, random_scale(r, wild));
+        const int d = f == Q6_K ? 208 : f == Q2_K ? 80 : f == Q3_K ? 108 : 0;
+        put16(block + d, random_scale(r, wild));
+        if (f == Q4_K || f == Q5_K || f == Q2_K || f == Q4_1 || f == Q5_1) {
+            put16(block + d + 2, random_scale(r, wild));
         }
     }
 }
@@ -118,6 +116,56 @@ static void q4_k_values(const uint8_t *b, double *v) {
         const float high = d * (float)scale * (float)q;
         const float low = dmin * (float)min;
         v[i] = high - low;
+    }
+}
+
+/* The 6-bit field j of Q5_K's scales (which 0) or minima (which 1). */
+static int six_bits(const uint8_t *s, int j, int which) {
+    const int low = j < 4 ? s[j + 4 * which] & 63 : s[j + 4] >> 4 * which & 15;
+    return j < 4 ? low : low + 16 * (s[j - 4 + 4 * which] >> 6);
+}
+
+/* Element i of a block of 32: its nibble. */
+static int nibble(const uint8_t *p, int i) { return p[i % 16] >> (i < 16 ? 0 : 4) & 15; }
+
+static float unpacked_value(format f, const uint8_t *b, int i) {
+    static const int code[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    const float d = (float)half_value(u16_at(b));
+    const float m = (float)half_value(u16_at(b + 2));
+    const int half = i / 128;
+    const int run = i / 32;
+    const int sub = i / 16;
+    float scale;
+    float low;
+    switch (f) {
+        case Q4_1:
+            return d * (float)nibble(b + 4, i) + m;
+        case Q5_0:
+            return d * (float)(nibble(b + 6, i) + 16 * (b[2 + i / 8] >> i % 8 & 1) - 16);
+        case Q5_1:
+            return d * (float)(nibble(b + 8, i) + 16 * (b[4 + i / 8] >> i % 8 & 1)) + m;
+        case Q2_K:
+            scale = (float)half_value(u16_at(b + 80)) * (float)(b[sub] & 15);
+            low = (float)half_value(u16_at(b + 82)) * (float)(b[sub] >> 4);
+            scale *= (float)(b[16 + 32 * half + i % 32] >> 2 * (run % 4) & 3);
+            return scale - low;
+        case Q3_K: {
+            const int six = (b[96 + sub % 8] >> 4 * (sub / 8) & 15) + 16 * (b[104 + sub % 4] >> 2 * (sub / 4) & 3) - 32;
+            const int q = (b[32 + 32 * half + i % 32] >> 2 * (run % 4) & 3) + 4 * (b[i % 32] >> run & 1) - 4;
+            return (float)half_value(u16_at(b + 108)) * (float)six * (float)q;
+        }
+        case Q5_K: {
+            const int q = (b[48 + 32 * (run / 2) + i % 32] >> 4 * (run % 2) & 15) + 16 * (b[16 + i % 32] >> run & 1);
+            scale = d * (float)six_bits(b + 4, run, 0) * (float)q;
+            low = m * (float)six_bits(b + 4, run, 1);
+            return scale - low;
+        }
+        case IQ4_NL:
+            return d * (float)code[nibble(b + 2, i)];
+        default: {
+            const int six = (b[4 + run / 2] >> 4 * (run % 2) & 15) + 16 * (u16_at(b + 2) >> 2 * run & 3) - 32;
+            return d * (float)six * (float)code[nibble(b + 8 + 16 * run, i % 32)];
+        }
     }
 }
 
@@ -167,6 +215,18 @@ void row_values(format f, const uint8_t *row, int64_t k, double *values) {
                 break;
             case Q6_K:
                 q6_k_values(b, v);
+                break;
+            case Q4_1:
+            case Q5_0:
+            case Q5_1:
+            case Q2_K:
+            case Q3_K:
+            case Q5_K:
+            case IQ4_NL:
+            case IQ4_XS:
+                for (int j = 0; j < block_length(f); j++) {
+                    v[j] = unpacked_value(f, b, j);
+                }
                 break;
             case Q8_K:
                 memcpy(&x, b, 4);

@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-typedef enum format { F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K, Q8_K } format;
+typedef enum format { F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q5_K, IQ4_NL, IQ4_XS, Q8_K } format;
 
 const char *format_name(format f);
 int64_t block_length(format f);
@@ -17,7 +17,7 @@ uint16_t bf16_of(float x);
 /* Random stored row of k elements; wild: extreme scales (zero, denormal, largest finite). */
 void random_row(random_source *r, format f, int wild, uint8_t *row, int64_t k);
 
-/* The row's values; exact, but Q4_K and Q6_K round as the format says (F32). */
+/* The row's values; exact, but formats of 256 elements round as they say (F32). */
 void row_values(format f, const uint8_t *row, int64_t k, double *values);
 
 #endif

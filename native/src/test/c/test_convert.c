@@ -10,8 +10,8 @@ typedef struct tier {
     const char *name;
     uint64_t cap;
     convert_fn *f32_q8_0, *f32_q8_k, *f32_bf16, *f32_f16;
-    convert_fn *to_f32[7];
-    convert_fn *to_bf16[7];
+    convert_fn *to_f32[Q8_K];
+    convert_fn *to_bf16[Q8_K];
 } tier;
 
 #define TIER(t, cap)                                                                                                  \
@@ -22,7 +22,9 @@ typedef struct tier {
      quern_convert_f32_bf16_##t,                                                                                      \
      quern_convert_f32_f16_##t,                                                                                       \
      {0, quern_convert_f16_f32_##t, quern_convert_bf16_f32_##t, quern_convert_q8_0_f32_##t, quern_convert_q4_0_f32_##t, \
-      quern_convert_q4_k_f32_##t, quern_convert_q6_k_f32_##t},                                                        \
+      quern_convert_q4_k_f32_##t, quern_convert_q6_k_f32_##t, quern_convert_q4_1_f32_##t, quern_convert_q5_0_f32_##t, \
+      quern_convert_q5_1_f32_##t, quern_convert_q2_k_f32_##t, quern_convert_q3_k_f32_##t, quern_convert_q5_k_f32_##t, \
+      quern_convert_iq4_nl_f32_##t, quern_convert_iq4_xs_f32_##t},                                                        \
      {0, quern_convert_f16_bf16_##t, 0, quern_convert_q8_0_bf16_##t, quern_convert_q4_0_bf16_##t,                     \
       quern_convert_q4_k_bf16_##t, quern_convert_q6_k_bf16_##t}}
 
@@ -225,7 +227,7 @@ int main(void) {
             check_narrow(t, at_end);
             check_quantise(t, at_end);
             cases += 2;
-            for (format f = F16; f <= Q6_K; f++) {
+            for (format f = F16; f < Q8_K; f++) {
                 check_dequantise(t, f, 0, at_end);
                 check_dequantise(t, f, 1, at_end);
                 cases += 2;

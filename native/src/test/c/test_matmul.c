@@ -19,6 +19,11 @@ typedef struct entry {
     matmul_fn *run;
 } entry;
 
+/* Formats that are only unpacked. */
+#define UNPACKED(t, cap, name, w)                                       \
+    {"matvec_f32_" #name "_" #t, cap, F32, w, 0, quern_matvec_f32_##name##_##t}, \
+    {"matmul_f32_" #name "_" #t, cap, F32, w, 0, quern_matmul_f32_##name##_##t}
+
 #define TIER(t, cap)                                                                      \
     {"matvec_f32_f32_" #t, cap, F32, F32, 0, quern_matvec_f32_f32_##t},                   \
     {"matvec_f32_f16_" #t, cap, F32, F16, 0, quern_matvec_f32_f16_##t},                   \
@@ -38,7 +43,12 @@ typedef struct entry {
     {"matmul_f32_q8_0_" #t, cap, F32, Q8_0, 0, quern_matmul_f32_q8_0_##t},                \
     {"matmul_f32_q4_0_" #t, cap, F32, Q4_0, 0, quern_matmul_f32_q4_0_##t},                \
     {"matmul_f32_q4_k_" #t, cap, F32, Q4_K, 0, quern_matmul_f32_q4_k_##t},                \
-    {"matmul_f32_q6_k_" #t, cap, F32, Q6_K, 0, quern_matmul_f32_q6_k_##t}
+    {"matmul_f32_q6_k_" #t, cap, F32, Q6_K, 0, quern_matmul_f32_q6_k_##t},                \
+    UNPACKED(t, cap, q4_1, Q4_1), UNPACKED(t, cap, q5_0, Q5_0), UNPACKED(t, cap, q5_1, Q5_1),                            \
+    UNPACKED(t, cap, q2_k, Q2_K), UNPACKED(t, cap, q3_k, Q3_K), UNPACKED(t, cap, q5_k, Q5_K),                            \
+    UNPACKED(t, cap, iq4_nl, IQ4_NL), UNPACKED(t, cap, iq4_xs, IQ4_XS)
+
+#define TILES(name, w) {"matmul_bf16_" #name "_amx", QUERN_CAP_AMX, BF16, w, 1, quern_matmul_bf16_##name##_amx}
 
 static const entry entries[] = {
     TIER(baseline, QUERN_CAP_BASELINE),
@@ -52,6 +62,8 @@ static const entry entries[] = {
     {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF16, Q4_0, 1, quern_matmul_bf16_q4_0_amx},
     {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF16, Q4_K, 1, quern_matmul_bf16_q4_k_amx},
     {"matmul_bf16_q6_k_amx", QUERN_CAP_AMX, BF16, Q6_K, 1, quern_matmul_bf16_q6_k_amx},
+    TILES(q4_1, Q4_1), TILES(q5_0, Q5_0), TILES(q5_1, Q5_1), TILES(q2_k, Q2_K),
+    TILES(q3_k, Q3_K), TILES(q5_k, Q5_K), TILES(iq4_nl, IQ4_NL), TILES(iq4_xs, IQ4_XS),
     {"matmul_bf16x3_f32_amx", QUERN_CAP_AMX, F32, F32, 3, quern_matmul_bf16x3_f32_amx},
     {"matmul_bf16x3_f16_amx", QUERN_CAP_AMX, F32, F16, 3, quern_matmul_bf16x3_f16_amx},
     {"matmul_bf16x3_bf16_amx", QUERN_CAP_AMX, F32, BF16, 3, quern_matmul_bf16x3_bf16_amx},
@@ -167,6 +179,8 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
 typedef void gated_fn(const void *, int64_t, const void *, const void *, int64_t, void *, int64_t, int64_t, int64_t,
                       int64_t, int64_t, void *, int64_t);
 
+#define GATED(name, w) {"matmul_gated_bf16_" #name "_amx", w, quern_matmul_bf16_##name##_amx, quern_matmul_gated_bf16_##name##_amx}
+
 static const struct {
     const char *name;
     format w;
@@ -180,6 +194,8 @@ static const struct {
     {"matmul_gated_bf16_q4_0_amx", Q4_0, quern_matmul_bf16_q4_0_amx, quern_matmul_gated_bf16_q4_0_amx},
     {"matmul_gated_bf16_q4_k_amx", Q4_K, quern_matmul_bf16_q4_k_amx, quern_matmul_gated_bf16_q4_k_amx},
     {"matmul_gated_bf16_q6_k_amx", Q6_K, quern_matmul_bf16_q6_k_amx, quern_matmul_gated_bf16_q6_k_amx},
+    GATED(q5_0, Q5_0),
+    GATED(q5_k, Q5_K),
 };
 
 /* A gated product has the bits of its parts: two products, the gate, the conversion. Also when it is cut in columns. */

@@ -12,8 +12,8 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Casts without gaps: F32 to F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K, and from these to F32. Slices of
- * {@value #ELEMENTS} elements.
+ * Casts without gaps: F32 to F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K, and from these and all other
+ * block formats to F32. Slices of {@value #ELEMENTS} elements.
  */
 final class CastKernel implements Kernel {
   private static final long ELEMENTS = 64 * 1024; // whole blocks of every format
@@ -38,7 +38,7 @@ final class CastKernel implements Kernel {
       return null;
     }
     String symbol = "convert_" + Weights.symbol(from) + "_" + Weights.symbol(to);
-    return new CastKernel(functions.get(symbol), from, to);
+    return functions.find(symbol).map(f -> new CastKernel(f, from, to)).orElse(null);
   }
 
   @Override

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Linear, and MatMul with a transposed right operand: y[..., n] = Σₖ x[..., k] · w[n, k] (+ bias),
- * x F32, w F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K, y F32; with AMX tiles also x, w and y BF16,
- * without bias, unless precision is EXACT. {@link ProductPath} says which C kernel.
+ * x F32, w F32, F16, BF16 or blocks, y F32; with AMX tiles also x, w and y BF16, without bias,
+ * unless precision is EXACT. {@link ProductPath} says which C kernel.
  */
 final class ProductKernel implements Kernel {
   private final Functions functions;

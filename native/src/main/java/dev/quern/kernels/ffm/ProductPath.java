@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  *       bits.
  *   <li>EXACT, and any F32 or F16 weight: activations F32. Up to {@value #FEW} rows {@code
  *       matvec_f32_*}, which streams the weights; beyond, {@code matmul_f32_*}, which packs them.
- *   <li>FAST, few rows: {@code matvec}, BF16 × BF16, Q8_0 × Q8_0|Q4_0, Q8_K × Q4_K|Q6_K.
+ *   <li>FAST, few rows: {@code matvec}, BF16 × BF16, Q8_0 × Q8_0|Q4_0, Q8_K × Q4_K|Q6_K. Other
+ *       block formats have no dot product of their own and meet F32 activations, as in EXACT.
  *   <li>FAST, {@value #TILES} rows or more ({@value #TILES_STORED} for BF16 weights, which are
  *       tiles as they are stored), with AMX: {@code matmul_bf16_*}, activations BF16. Under BF16
  *       also for weights of F32 and F16.
@@ -110,9 +111,10 @@ record ProductPath(
       if (m >= least && tiles.isPresent()) {
         return converted(f, tiles.get(), Activation.BF16_TILES, true);
       }
-      if (!wide && (m < DOTS || tiles.isPresent())) {
-        Activation a = dotActivation(weight);
-        return converted(f, f.get("matvec_" + a.symbol + "_" + w), a, false);
+      Activation a = dotActivation(weight);
+      Optional<Function> dots = f.find("matvec_" + a.symbol + "_" + w);
+      if (!wide && dots.isPresent() && (m < DOTS || tiles.isPresent())) {
+        return converted(f, dots.get(), a, false);
       }
     }
     boolean two = weight == ScalarType.F16 && precision == Precision.FAST;

@@ -3,6 +3,7 @@ package dev.quern.kernels.ffm;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The formats that the C kernels read: their names in symbols. */
@@ -15,10 +16,8 @@ final class Weights {
       case ScalarType.F32 -> "f32";
       case ScalarType.F16 -> "f16";
       case ScalarType.BF16 -> "bf16";
-      case BlockType.Q8_0 -> "q8_0";
-      case BlockType.Q4_0 -> "q4_0";
-      case BlockType.Q4_K -> "q4_k";
-      case BlockType.Q6_K -> "q6_k";
+      case BlockType.MXFP4 -> null;
+      case BlockType b -> b.name().toLowerCase(Locale.ROOT);
       default -> null;
     };
   }

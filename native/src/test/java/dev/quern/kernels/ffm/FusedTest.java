@@ -25,7 +25,11 @@ class FusedTest {
           BlockType.Q8_0,
           BlockType.Q4_0,
           BlockType.Q4_K,
-          BlockType.Q6_K);
+          BlockType.Q6_K,
+          BlockType.Q5_0,
+          BlockType.Q5_K,
+          BlockType.Q3_K,
+          BlockType.IQ4_NL);
 
   private record Network(Tensor a, Tensor b, Tensor c, Tensor d, Tensor bias, int gate) {
     /** Siblings of two formats, two residuals, and a gated layer with each gate. */

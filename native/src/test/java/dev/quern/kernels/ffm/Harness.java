@@ -1,5 +1,7 @@
 package dev.quern.kernels.ffm;
 
+import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
+import static java.util.Optional.of;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -88,10 +90,13 @@ final class Harness {
     }
     if (type instanceof BlockType b) {
       short scale = Float.floatToFloat16(0.01f);
-      for (long at = 0; at < s.byteSize(); at += b.blockBytes()) {
-        s.set(ValueLayout.JAVA_SHORT_UNALIGNED, at + (b == BlockType.Q6_K ? 208 : 0), scale);
-        if (b == BlockType.Q4_K) {
-          s.set(ValueLayout.JAVA_SHORT_UNALIGNED, at + 2, scale);
+      for (String field : List.of("d", "m", "dmin")) {
+        if (b.layout().memberLayouts().stream().noneMatch(l -> l.name().equals(of(field)))) {
+          continue;
+        }
+        long offset = b.layout().byteOffset(groupElement(field));
+        for (long at = offset; at < s.byteSize(); at += b.blockBytes()) {
+          s.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, scale);
         }
       }
     }

@@ -26,7 +26,11 @@ class ProductTest {
           BlockType.Q8_0,
           BlockType.Q4_0,
           BlockType.Q4_K,
-          BlockType.Q6_K);
+          BlockType.Q6_K,
+          BlockType.Q5_0,
+          BlockType.Q5_K,
+          BlockType.Q3_K,
+          BlockType.IQ4_NL);
 
   /** x (m, k) · wᵀ (n, k) + bias. */
   private static double[] expected(double[] x, double[] w, double[] bias, int m, int n, int k) {
@@ -57,8 +61,8 @@ class ProductTest {
 
   @Test
   void linearInEveryFormat() {
-    Random random = new Random(1);
     for (Functions tier : Harness.tiers()) {
+      Random random = new Random(1);
       for (DType format : FORMATS) {
         int k = format.blockLength() == 1 ? 77 : 256;
         for (int m : new int[] {1, 7, 8, 16, 33}) {
