@@ -1,11 +1,13 @@
 package dev.quern.kernels.cpu;
 
 import static dev.quern.kernels.cpu.Segments.F32;
+import static java.util.Objects.requireNonNull;
 
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * y[r] = Σₖ w[r, k] · x[k] for a run of rows: the weights as a stream from memory, x in the
@@ -32,6 +34,7 @@ final class DotRows {
   private final float[] scales;
   private final byte[] bits = new byte[16];
   private final int batch;
+  private final @Nullable DotUnpacked unpacked;
 
   /**
    * Working memory for one thread.
@@ -42,6 +45,7 @@ final class DotRows {
   DotRows(DType type, int k) {
     scales = new float[DotBlocks256.scales(type, k, BATCH)];
     batch = DotBlocks256.batch(type, k, BATCH);
+    unpacked = UnpackLevels.handles(type) ? new DotUnpacked() : null;
   }
 
   /** Whether x is to be given in the order of {@link DotFloats#split}. */
@@ -133,7 +137,7 @@ final class DotRows {
       DotBlocks256.scales6k(w, at, stride, far, rows, k, scales);
       DotBlocks256.q6k(w, at, stride, far, rows, x, xAt, k, scales, sums);
     } else {
-      throw new IllegalStateException("no dot product for " + type.name());
+      requireNonNull(unpacked).run(type, w, at, stride, far, rows, x, xAt, k, sums);
     }
   }
 

@@ -26,6 +26,7 @@ final class Unpack {
         || t == BlockType.Q4_0
         || t == BlockType.Q4_K
         || t == BlockType.Q6_K
+        || UnpackLevels.handles(t)
         || Convert.handles(t);
   }
 
@@ -46,6 +47,8 @@ final class Unpack {
       q4k(s, from, d, to, n / 256);
     } else if (t == BlockType.Q6_K) {
       q6k(s, from, d, to, n / 256);
+    } else if (UnpackLevels.handles(t)) {
+      UnpackLevels.run(t, s, from, d, to, n);
     } else {
       Convert.widen(t, s, from, d, to, n);
     }

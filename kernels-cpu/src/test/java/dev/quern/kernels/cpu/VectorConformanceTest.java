@@ -31,8 +31,16 @@ class VectorConformanceTest extends KernelConformance {
           ScalarType.BF16,
           BlockType.Q8_0,
           BlockType.Q4_0,
+          BlockType.Q4_1,
+          BlockType.Q5_0,
+          BlockType.Q5_1,
+          BlockType.Q2_K,
+          BlockType.Q3_K,
           BlockType.Q4_K,
-          BlockType.Q6_K);
+          BlockType.Q5_K,
+          BlockType.Q6_K,
+          BlockType.IQ4_NL,
+          BlockType.IQ4_XS);
 
   @Override
   protected KernelProvider provider() {
