@@ -49,7 +49,7 @@ static const char *wanted = "";
 #endif
 
 static void report(const char *name, const char *size, double best, double bytes, double operations) {
-    printf("%-18s %-24s %9.1f us  %6.2f GB/s  %6.1f GFLOP/s\n", name, size, 1e6 * best, 1e-9 * bytes / best,
+    printf("%-20s %-24s %9.1f us  %6.2f GB/s  %6.1f GFLOP/s\n", name, size, 1e6 * best, 1e-9 * bytes / best,
            1e-9 * operations / best);
 }
 
@@ -116,8 +116,15 @@ static void bench_adam_w(int64_t n, const char *size) {
     free(v);
 }
 
+typedef void attention_fn(const void *, const void *, const void *, const float *, void *, float *,
+                          const quern_attention_args *, void *);
+typedef void attention_grad_fn(const float *, const float *, const float *, const float *, const float *, const float *,
+                               const float *, float *, float *, float *, const quern_attention_args *, int64_t, int64_t, int64_t,
+                               int64_t, int64_t, int64_t, void *);
+
 /* All heads, one after the other; rows of [queries, heads, head_dim]. */
-static void bench_attention(int64_t t, int64_t heads, int64_t d, int64_t batch, const char *size) {
+static void bench_attention(attention_fn *attention, attention_grad_fn *attention_grad, const char *names[2],
+                            int64_t t, int64_t heads, int64_t d, int64_t batch, const char *size) {
     const int64_t row = heads * d;
     const int64_t n = batch * t * row;
     float *all[8];
@@ -138,15 +145,15 @@ static void bench_attention(int64_t t, int64_t heads, int64_t d, int64_t batch, 
     const double pairs = (double)(batch * heads) * (double)(t * t) * (double)d;
     BEST(forward, for (int64_t b = 0; b < batch; b++) for (int64_t h = 0; h < heads; h++) {
         const int64_t at = b * t * row + h * d;
-        RUN(attention)(all[0] + at, all[1] + at, all[2] + at, NULL, all[3] + at, lse + (b * heads + h) * t, &a, scratch2);
+        attention(all[0] + at, all[1] + at, all[2] + at, NULL, all[3] + at, lse + (b * heads + h) * t, &a, scratch2);
     })
-    report("attention", size, forward, 16.0 * (double)n, 4 * pairs / 2);
+    report(names[0], size, forward, 16.0 * (double)n, 4 * pairs / 2);
     BEST(back, for (int64_t b = 0; b < batch; b++) for (int64_t h = 0; h < heads; h++) {
         const int64_t at = b * t * row + h * d;
-        RUN(attention_grad)(all[0] + at, all[1] + at, all[2] + at, NULL, all[4] + at, all[3] + at, lse + (b * heads + h) * t,
-                            all[5] + at, all[6] + at, all[7] + at, &a, row, d, row, row, row, t, scratch);
+        attention_grad(all[0] + at, all[1] + at, all[2] + at, NULL, all[4] + at, all[3] + at, lse + (b * heads + h) * t,
+                       all[5] + at, all[6] + at, all[7] + at, &a, row, d, row, row, row, t, scratch);
     })
-    report("attention_grad", size, back, 32.0 * (double)n, 10 * pairs / 2);
+    report(names[1], size, back, 32.0 * (double)n, 10 * pairs / 2);
     for (int i = 0; i < 8; i++) {
         free(all[i]);
     }
@@ -155,16 +162,29 @@ static void bench_attention(int64_t t, int64_t heads, int64_t d, int64_t batch, 
     free(scratch2);
 }
 
+static void bench_attentions(attention_fn *attention, attention_grad_fn *grad, const char *names[2]) {
+    bench_attention(attention, grad, names, 8, 4, 64, 12, "T 8, 48 heads of 64");
+    bench_attention(attention, grad, names, 16, 4, 16, 12, "T 16, 48 heads of 16");
+    bench_attention(attention, grad, names, 64, 4, 32, 12, "T 64, 48 heads of 32");
+    bench_attention(attention, grad, names, 256, 6, 64, 16, "T 256, 96 heads of 64");
+    bench_attention(attention, grad, names, 256, 6, 64, 96, "T 256, 576 heads of 64");
+    bench_attention(attention, grad, names, 1024, 12, 64, 1, "T 1024, 12 heads of 64");
+    bench_attention(attention, grad, names, 256, 8, 128, 4, "T 256, 32 heads of 128");
+}
+
 int main(int count, char **arguments) {
     wanted = count > 1 ? arguments[1] : "";
     if (!(quern_caps() & CAP)) {
         return 0;
     }
     if (strstr("attention", wanted)) {
-        bench_attention(64, 4, 32, 12, "T 64, 48 heads of 32");
-        bench_attention(256, 6, 64, 16, "T 256, 96 heads of 64");
-        bench_attention(1024, 12, 64, 1, "T 1024, 12 heads of 64");
-        bench_attention(256, 8, 128, 4, "T 256, 32 heads of 128");
+        bench_attentions(RUN(attention), RUN(attention_grad), (const char *[]){"attention", "attention_grad"});
+#if defined(__x86_64__)
+        if (quern_caps() & QUERN_CAP_AMX) {
+            bench_attentions(quern_attention_bf16_amx, quern_attention_grad_bf16_amx,
+                             (const char *[]){"attention_bf16", "attention_grad_bf16"});
+        }
+#endif
     }
     if (strstr("loss", wanted)) {
         bench_loss(768, 65, "768 x 65");

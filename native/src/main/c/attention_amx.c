@@ -2,7 +2,8 @@
  * The attention of attention.c (formula, layouts and arguments are there) on AMX tiles (FAST precision): values and
  * exponentials are rounded to BF16, so a result is off by at most 2^-7 sum(p |v|) / sum(p). Queries and keys are sums of
  * two BF16, q = q' + q", and scores are k' q' + k" q' + k' q", off by 3 * 2^-16 of sum |k q| at most: exp would make
- * much of more. Keys that are BF16 have no k".
+ * much of more. Keys that are BF16 have no k". attention_bf16 (BF16 precision) has k' q' alone, off by 2^-8 of sum |k q|: what
+ * training takes, since the gradient (attention_grad_amx.c) rounds the same way and finds the same exponentials again.
  *
  *   scratch: quern_attention_scratch_bytes(), 64-byte aligned.
  *
@@ -18,6 +19,9 @@
  * while the 32 rows' sums stay in the first-level cache: scores, softmax, sums. Pieces are cut down to the 32s of keys
  * that some row sees, and only rows that do not see all of them are masked.
  *
+ * Keys and query rows become tiles when the first rows need them. Training's activations come from memory: while scores are
+ * weighed, attention_bf16 fetches what the next rows need and will write (fetch_list.h), which takes a sixth off.
+ *
  * exp(x) = 2^(x log2 e): the factor is part of what Q is multiplied by before it is rounded, so maxima are in units
  * of log 2. What keys beyond a row's own add to its sums is exactly zero, so its bits do not depend on its neighbours.
  *
@@ -28,14 +32,13 @@
  *   1 query, head_dim 64: 2048 keys 11.4 GB/s of K and V, 128 keys 8.4, 16 keys 2.4; attention_step: 41, 32, 11
  *   the same of K and V in Q8_0: 64 queries of 512 keys 348, 512 of 2048 425; head_dim 128 528
  * With a single term for Q and K: 470, 480, 430, 560 and 760, but of equal keys, whose maxima never grow.
+ * attention_bf16, F32 (quern_bench_gradients, half of all pairs count), in brackets attention_avx512: 96 heads of 64, T 256: 194
+ * (61), the same from memory, 576 heads: 138 (57); 12 heads of 64, T 1024: 351 (110); 48 heads of 32, T 64: 77 (25).
  */
 #include "attention_pack.h"
-#include "vmath.h"
+#include "fetch_list.h"
 
-#include <math.h>
-
-static const float LOG2_E = 0x1.715476p+0f;
-static const float LN_2 = 0x1.62e43p-1f;
+enum { FETCH_RATE = 2 /* rows, for each pair of keys that 16 rows meet */ };
 
 QUERN_INLINE void load_left(const uint8_t *upper, const uint8_t *lower) {
     _tile_loadd(4, upper, TILE_BYTES);
@@ -59,9 +62,12 @@ QUERN_INLINE void multiply(int right) {
     }
 }
 
-/* score: (32 keys, 16 rows), and the other half of the rows PIECE keys on. k: 32 keys, `rest` bytes before their k". */
-QUERN_INLINE void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, float *score, int two_terms,
-                                int right, const workspace *w) {
+/*
+ * score: (32 keys, 16 rows), and the other half of the rows PIECE keys on. k: 32 keys, `rest` bytes before their k". terms: k' q',
+ * k' q" and k" q' as far as they are counted.
+ */
+QUERN_INLINE void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q, float *score, int terms, int right,
+                                const workspace *w) {
     const int64_t row = TILE * w->d * 2;
     const uint8_t *q_rest = q + PAIR * w->d * 2;
     fence();
@@ -71,14 +77,16 @@ QUERN_INLINE void multiply_keys(const uint8_t *k, int64_t rest, const uint8_t *q
     _tile_zero(3);
     for (int64_t i = 0; i < w->d / TILE_K; i++) {
         load_right(q + i * 2 * TILE_SIZE, right);
-        if (two_terms) {
+        if (terms > 2) {
             load_left(k + rest + i * TILE_SIZE, k + rest + row + i * TILE_SIZE);
             multiply(right);
         }
         load_left(k + i * TILE_SIZE, k + row + i * TILE_SIZE);
         multiply(right);
-        load_right(q_rest + i * 2 * TILE_SIZE, right);
-        multiply(right);
+        if (terms > 1) {
+            load_right(q_rest + i * 2 * TILE_SIZE, right);
+            multiply(right);
+        }
     }
     _tile_stored(0, score, TILE_BYTES);
     _tile_stored(2, score + 256, TILE_BYTES);
@@ -112,85 +120,9 @@ QUERN_INLINE void multiply_values(const uint8_t *v, const uint8_t *p, float *sum
     fence();
 }
 
-/* 2^x for x <= 0, -inf included: 2^floor(x) times a polynomial in the rest (Chebyshev nodes on [0, 1], 1.5e-7). */
-QUERN_INLINE vf exp2_negative(vf x) {
-    const vf r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    vf p = v_set1(0x1.ec3222p-10f);
-    p = v_fma(p, r, v_set1(0x1.269014p-7f));
-    p = v_fma(p, r, v_set1(0x1.c95440p-5f));
-    p = v_fma(p, r, v_set1(0x1.ebd5aap-3f));
-    p = v_fma(p, r, v_set1(0x1.62e4f6p-1f));
-    p = v_fma(p, r, v_set1(1.0f));
-    return _mm512_scalef_ps(p, x);
-}
-
-/* The keys that each of 16 rows sees, as indices into a piece: [from, to). */
-typedef struct limits {
-    int32_t from[TILE];
-    int32_t to[TILE];
-    int64_t from_all; /* keys [from_all, to_all) are seen by every row */
-    int64_t to_all;
-} limits;
-
-static limits limits_of(const quern_attention_args *a, int64_t r0, int64_t j0, int64_t n) {
-    const int64_t last = a->queries * a->group - 1;
-    limits l;
-    l.from_all = 0;
-    l.to_all = n;
-    for (int64_t i = 0; i < TILE; i++) {
-        const int64_t t = (r0 + i < last ? r0 + i : last) / a->group;
-        const int64_t first = first_key(a, t) - j0;
-        const int64_t end = end_key(a, t) - j0;
-        const int64_t from = first < 0 ? 0 : first < n ? first : n;
-        const int64_t to = end < 0 ? 0 : end < n ? end : n;
-        l.from[i] = (int32_t)from;
-        l.to[i] = (int32_t)to;
-        l.from_all = from > l.from_all ? from : l.from_all;
-        l.to_all = to < l.to_all ? to : l.to_all;
-    }
-    return l;
-}
-
-/* Scores of keys [j, end) become -inf where a row does not see them. */
-QUERN_INLINE void hide(float *score, const limits *l, int64_t j, int64_t end) {
-    const __m512i from = _mm512_loadu_si512(l->from);
-    const __m512i to = _mm512_loadu_si512(l->to);
-    for (; j < end; j++) {
-        const __m512i key = _mm512_set1_epi32((int32_t)j);
-        const __mmask16 seen = _mm512_cmple_epi32_mask(from, key) & _mm512_cmplt_epi32_mask(key, to);
-        v_store(score + j * TILE, _mm512_mask_mov_ps(v_set1(-INFINITY), seen, v_load(score + j * TILE)));
-    }
-}
-
 static void cap_scores(float *score, float cap, int64_t n) {
     for (int64_t j = 0; j < n; j++) {
         v_store(score + j * TILE, v_tanh(v_load(score + j * TILE)) * v_set1(cap * LOG2_E));
-    }
-}
-
-/* Adds the mask of rows r0... at keys [j0, j0 + n). */
-static void add_mask(float *score, const float *mask, const quern_attention_args *a, int64_t r0, int64_t j0,
-                     int64_t n) {
-    const int64_t rows = a->queries * a->group - r0;
-    for (int64_t j = 0; j < n; j += TILE) {
-        const int64_t width = n - j < TILE ? n - j : TILE;
-        float block[TILE][TILE] = {{0}};
-        vf t[TILE];
-        for (int64_t i = 0; i < TILE && i < rows; i++) {
-            const float *row = mask + (r0 + i) / a->group * a->mask_query + (r0 + i) % a->group * a->mask_head +
-                               (j0 + j) * a->mask_key;
-            for (int64_t c = 0; c < width; c++) {
-                block[i][c] = row[c * a->mask_key];
-            }
-        }
-        for (int i = 0; i < TILE; i++) {
-            t[i] = v_load(block[i]);
-        }
-        v_transpose(t);
-        for (int64_t c = 0; c < width; c++) {
-            float *s = score + (j + c) * TILE;
-            v_store(s, v_fma(t[c], v_set1(LOG2_E), v_load(s)));
-        }
     }
 }
 
@@ -198,7 +130,7 @@ static void add_mask(float *score, const float *mask, const quern_attention_args
  * 16 rows' scores of n keys (a multiple of 32; hidden ones are -inf) become exponentials in tiles (n / 32, every 2);
  * the running maximum and sum move on; returns the factors by which what was accumulated must shrink.
  */
-QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *top, float *total) {
+QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *top, float *total, fetch_list *fetches) {
     const vf old = v_load(top);
     vf high0 = old;
     vf high1 = old;
@@ -217,6 +149,9 @@ QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *t
     vf sum1 = v_zero();
     for (int64_t j = 0; j < n; j += TILE_K, p += 2 * TILE_SIZE) {
         for (int i = 0; i < TILE; i++) {
+            if (fetches) {
+                fetch_some(fetches, FETCH_RATE);
+            }
             const vf even = exp2_negative(v_load(score + (j + 2 * i) * TILE) - shift);
             const vf odd = exp2_negative(v_load(score + (j + 2 * i + 1) * TILE) - shift);
             sum0 = sum0 + even;
@@ -236,13 +171,13 @@ QUERN_INLINE vf softmax_step(const float *score, uint8_t *p, int64_t n, float *t
  * whether there are more than 16 rows.
  */
 QUERN_INLINE void attend(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n,
-                         int64_t from, int64_t to, int two_terms, int right, const workspace *w) {
+                         int64_t from, int64_t to, int terms, int right, const workspace *w, fetch_list *fetches) {
     const int64_t keys = to - from;
     const uint8_t *k = w->k + from * w->d * 2;
     const uint8_t *q = w->q + r0 * w->d * 4;
     float *sum = w->sum + r0 * w->dv;
     for (int64_t j = 0; j < keys; j += PAIR) {
-        multiply_keys(k + j * w->d * 2, BLOCK * w->d * 2, q, w->score + j * TILE, two_terms, right, w);
+        multiply_keys(k + j * w->d * 2, BLOCK * w->d * 2, q, w->score + j * TILE, terms, right, w);
     }
     for (int half = 0; half <= right; half++) {
         const int64_t r = r0 + half * TILE;
@@ -256,7 +191,7 @@ QUERN_INLINE void attend(const quern_attention_args *a, const float *mask, int64
         }
         hide(s, &l, 0, l.from_all);
         hide(s, &l, l.to_all, keys);
-        const vf shrink = softmax_step(s, w->p + half * TILE_SIZE, keys, w->top + r, w->total + r);
+        const vf shrink = softmax_step(s, w->p + half * TILE_SIZE, keys, w->top + r, w->total + r, fetches);
         if (_mm512_cmp_ps_mask(shrink, v_set1(1.0f), _CMP_NEQ_UQ)) {
             for (int64_t c = 0; c < w->dv; c++) {
                 float *o = sum + (c / TILE * 2 + half) * 256 + c % TILE * TILE;
@@ -271,8 +206,8 @@ QUERN_INLINE void attend(const quern_attention_args *a, const float *mask, int64
 }
 
 /* Rows [r0, r0 + 32) against the block [j0, j0 + n). */
-static void attend_block(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n,
-                         const workspace *w) {
+QUERN_INLINE void attend_block(const quern_attention_args *a, const float *mask, int64_t r0, int64_t j0, int64_t n,
+                               int terms, const workspace *w, fetch_list *fetches) {
     const int64_t rows = a->queries * a->group;
     const int64_t last = r0 + PAIR < rows ? r0 + PAIR - 1 : rows - 1;
     const int64_t seen_from = first_key(a, r0 / a->group) - j0;
@@ -283,11 +218,9 @@ static void attend_block(const quern_attention_args *a, const float *mask, int64
         const int64_t next = j / PIECE * PIECE + PIECE;
         const int64_t end = next < to ? next : to;
         if (r0 + TILE >= rows) {
-            attend(a, mask, r0, j0, n, j, end, a->k_format != QUERN_BF16, 0, w);
-        } else if (a->k_format == QUERN_BF16) {
-            attend(a, mask, r0, j0, n, j, end, 0, 1, w);
+            attend(a, mask, r0, j0, n, j, end, terms, 0, w, fetches);
         } else {
-            attend(a, mask, r0, j0, n, j, end, 1, 1, w);
+            attend(a, mask, r0, j0, n, j, end, terms, 1, w, fetches);
         }
         j = next;
     }
@@ -318,29 +251,102 @@ static void finish(const quern_attention_args *a, void *out, float *lse, int64_t
     }
 }
 
-void QN(attention)(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,
-                   const quern_attention_args *args, void *scratch) {
-    const quern_attention_args *a = args;
-    const int64_t rows = a->queries * a->group;
-    const int64_t all = round_up(rows, PAIR);
-    const workspace w = divide(scratch, rows, a->head_dim, a->value_dim);
-    pack_queries(q, a, a->soft_cap > 0.0f ? a->scale / a->soft_cap : a->scale * LOG2_E, &w);
+/* What a call works on. asked: how many keys of the block are on the list of what is fetched. */
+typedef struct operands {
+    const void *q;
+    const void *k;
+    const void *v;
+    void *out;
+    const quern_attention_args *a;
+    int64_t rows;
+    int64_t asked;
+} operands;
+
+/* How many keys of the block [j0, j0 + n) rows [r, r + 32) see or have before them: a multiple of 32, or n. */
+static int64_t needed(const operands *o, int64_t r, int64_t j0, int64_t n) {
+    const int64_t last = r + PAIR < o->rows ? r + PAIR - 1 : o->rows - 1;
+    const int64_t seen = round_up(end_key(o->a, last / o->a->group) - j0, PAIR);
+    return seen < 0 ? 0 : seen < n ? seen : n;
+}
+
+/* F32 only: asks for the rows [r, r + 32) of q, for the keys that they need, and for what they will write. */
+static void ask(operands *o, int64_t r, int64_t j0, int64_t n, fetch_list *fetches) {
+    const quern_attention_args *a = o->a;
+    if (r >= o->rows) {
+        return;
+    }
+    const int64_t t = r / a->group;
+    const int64_t queries = (r + PAIR < o->rows ? r + PAIR - 1 : o->rows - 1) / a->group + 1 - t;
+    const int64_t need = needed(o, r, j0, n);
+    for (int64_t h = 0; h < a->group; h++) {
+        fetch_later(fetches, (const float *)o->q + t * a->q_query + h * a->q_head, a->q_query, a->head_dim, queries, 0);
+    }
+    fetch_later(fetches, (const float *)o->k + (j0 + o->asked) * a->k_key, a->k_key, a->head_dim, need - o->asked, 0);
+    fetch_later(fetches, (const float *)o->v + (j0 + o->asked) * a->v_key, a->v_key, a->value_dim, need - o->asked, 0);
+    for (int64_t h = 0; h < a->group; h++) {
+        fetch_later(fetches, (const float *)o->out + t * a->out_query + h * a->out_head, a->out_query, a->value_dim, queries, 1);
+    }
+    o->asked = need > o->asked ? need : o->asked;
+}
+
+QUERN_INLINE void attend_all(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,
+                             const quern_attention_args *a, void *scratch, int terms) {
+    operands o = {q, k, v, out, a, a->queries * a->group, 0};
+    const int64_t all = round_up(o.rows, PAIR);
+    const workspace w = divide(scratch, o.rows, a->head_dim, a->value_dim);
+    const int plain = a->q_format == QUERN_F32 && a->k_format == QUERN_F32 && a->v_format == QUERN_F32 && a->out_format == QUERN_F32;
+    fetch_list list;
+    fetch_list *fetches = terms == 1 ? &list : NULL;
+    fetch_begin(&list, plain ? o.rows * a->head_dim + a->keys * (a->head_dim + a->value_dim) : 0);
     memset(w.sum, 0, (size_t)(all * w.dv) * sizeof(float));
     for (int64_t r = 0; r < all; r++) {
         w.top[r] = -INFINITY;
         w.total[r] = 0.0f;
     }
-    const int64_t end = rows > 0 ? end_key(a, a->queries - 1) : 0;
+    const int64_t begin = first_key(a, 0) / BLOCK * BLOCK;
+    const int64_t end = o.rows > 0 ? end_key(a, a->queries - 1) : 0;
     configure();
-    for (int64_t j0 = first_key(a, 0) / BLOCK * BLOCK; j0 < end; j0 += BLOCK) {
+    for (int64_t j0 = begin; j0 < end; j0 += BLOCK) {
         const int64_t n = end - j0 < BLOCK ? end - j0 : BLOCK;
-        pack_block(k, v, a, j0, n, &w);
+        int64_t packed = 0;
+        o.asked = 0;
+        if (fetches && list.most > 0) {
+            ask(&o, 0, j0, n, fetches);
+            ask(&o, PAIR, j0, n, fetches);
+            fetch_some(fetches, 3 * PAIR);
+        }
         for (int64_t r = 0; r < all; r += PAIR) {
-            attend_block(a, mask, r, j0, n, &w);
+            const int64_t need = needed(&o, r, j0, n);
+            if (fetches && list.most > 0) {
+                ask(&o, r + 2 * PAIR, j0, n, fetches);
+                fetch_some(fetches, PAIR);
+            }
+            if (j0 == begin) {
+                pack_queries(q, a, r, r + PAIR, query_factor(a), terms > 1, &w);
+            }
+            if (need > packed) {
+                pack_block(k, v, a, j0, packed, need, terms > 2, &w);
+                packed = need;
+            }
+            attend_block(a, mask, r, j0, n, terms, &w, fetches);
         }
     }
     _tile_release();
-    for (int64_t r = 0; r < rows; r += TILE) {
+    for (int64_t r = 0; r < o.rows; r += TILE) {
         finish(a, out, lse, r, &w);
     }
+}
+
+void QN(attention)(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,
+                   const quern_attention_args *args, void *scratch) {
+    if (args->k_format == QUERN_BF16) {
+        attend_all(q, k, v, mask, out, lse, args, scratch, 2);
+    } else {
+        attend_all(q, k, v, mask, out, lse, args, scratch, 3);
+    }
+}
+
+void QN(attention_bf16)(const void *q, const void *k, const void *v, const float *mask, void *out, float *lse,
+                        const quern_attention_args *args, void *scratch) {
+    attend_all(q, k, v, mask, out, lse, args, scratch, 1);
 }

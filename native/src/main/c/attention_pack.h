@@ -2,9 +2,8 @@
 #ifndef QUERN_ATTENTION_PACK_H
 #define QUERN_ATTENTION_PACK_H
 
-#include "attention.h"
+#include "attention_tiles.h"
 #include "kv.h"
-#include "tiles.h"
 
 enum {
     PIECE = 128, /* keys between two visits of the sums */
@@ -56,20 +55,7 @@ QUERN_INLINE __m512i interleave(vf even, vf odd) {
     return _mm512_permutexvar_epi16(order, narrow_pair(even, odd));
 }
 
-/* min(n, 16) elements from `offset` on, the rest zero; n may be negative. */
-QUERN_INLINE vf load_masked(const void *base, int64_t offset, int32_t format, int64_t n) {
-    const __mmask16 mask = n >= VL ? 0xffff : n <= 0 ? 0 : v_mask_n((int)n);
-    if (format == QUERN_F32) {
-        return _mm512_maskz_loadu_ps(mask, (const float *)base + offset);
-    }
-    const __m256i halves = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)base + offset);
-    if (format == QUERN_F16) {
-        return _mm512_cvtph_ps(halves);
-    }
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-}
-
-/* The same of a row of keys or values, n at least 16 for Q8_0 unless it is 0. */
+/* load_masked of a row of keys or values, n at least 16 for Q8_0 unless it is 0. */
 QUERN_INLINE vf kv_load_masked(const void *row, int64_t offset, int32_t format, int64_t n) {
     if (format != QUERN_Q8_0) {
         return load_masked(row, offset, format, n);
@@ -81,10 +67,11 @@ QUERN_INLINE vf kv_load_masked(const void *row, int64_t offset, int32_t format, 
     return kv_load_q8_0(row, offset) * _mm512_cvtph_ps(_mm256_set1_epi16((int16_t)scale));
 }
 
-/* Query rows in tile order, times `factor`, as two terms; rows that fill up the last tile are zero. */
-static void pack_queries(const void *q, const quern_attention_args *a, float factor, const workspace *w) {
+/* Query rows [from, to) in tile order, times `factor`, as one or two terms; rows that fill up the last tile are zero. */
+QUERN_INLINE void pack_queries(const void *q, const quern_attention_args *a, int64_t from, int64_t to, float factor,
+                               int two_terms, const workspace *w) {
     const int64_t rows = a->queries * a->group;
-    for (int64_t r = 0; r < rows; r += TILE) {
+    for (int64_t r = from; r < to && r < rows; r += TILE) {
         uint8_t *out = w->q + r / PAIR * PAIR * w->d * 4 + r % PAIR / TILE * TILE_SIZE;
         for (int64_t i = 0; i < w->d; i += TILE_K, out += 2 * TILE_SIZE) {
             vf t[TILE];
@@ -99,21 +86,28 @@ static void pack_queries(const void *q, const quern_attention_args *a, float fac
                 }
                 const __m512i pair = narrow_pair(low, high);
                 t[j] = _mm512_castsi512_ps(pair);
-                u[j] = _mm512_castsi512_ps(rest_pair(low, high, pair));
+                if (two_terms) {
+                    u[j] = _mm512_castsi512_ps(rest_pair(low, high, pair));
+                }
             }
             v_transpose(t);
-            v_transpose(u);
             for (int j = 0; j < TILE; j++) {
                 v_store((float *)(void *)(out + j * TILE_BYTES), t[j]);
+            }
+            if (!two_terms) {
+                continue;
+            }
+            v_transpose(u);
+            for (int j = 0; j < TILE; j++) {
                 v_store((float *)(void *)(out + PAIR * w->d * 2 + j * TILE_BYTES), u[j]);
             }
         }
     }
 }
 
-/* Keys [j0, j0 + n) as tiles, in two terms but for BF16 (19 bits of Q8_0 become 16); those that fill up the last 32 are zero. */
-QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, int64_t n, const workspace *w,
-                            int32_t format) {
+/* Keys [j0, j0 + n) as tiles, in one or two terms (19 bits of Q8_0 become 16); those that fill up the last 32 are zero. */
+QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_t j0, int64_t n, int two_terms,
+                            const workspace *w, int32_t format) {
     for (int64_t j = 0; j < round_up(n, PAIR); j++) {
         uint8_t *out = w->k + j / TILE * TILE * w->d * 2 + j % TILE * TILE_BYTES;
         const void *row = kv_at(k, (j0 + j) * a->k_key, format);
@@ -124,7 +118,7 @@ QUERN_INLINE void pack_keys(const void *k, const quern_attention_args *a, int64_
             const vf high = kv_load_masked(row, i + VL, format, d - i - VL);
             const __m512i pair = narrow_pair(low, high);
             _mm512_store_si512(out, pair);
-            if (format != QUERN_BF16) {
+            if (two_terms) {
                 _mm512_store_si512(out + BLOCK * w->d * 2, rest_pair(low, high, pair));
             }
         }
@@ -156,16 +150,23 @@ QUERN_INLINE void pack_values(const void *v, const quern_attention_args *a, int6
     }
 }
 
-static void pack_block(const void *k, const void *v, const quern_attention_args *a, int64_t j0, int64_t n,
-                       const workspace *w) {
+/* Keys and values [j0 + from, j0 + to) of the block at j0; from is a multiple of 32. */
+QUERN_INLINE void pack_block(const void *k, const void *v, const quern_attention_args *a, int64_t j0, int64_t from,
+                             int64_t to, int two_terms, const workspace *block) {
+    workspace part = *block;
+    part.k += from * part.d * 2;
+    part.v += from / TILE_K * TILE_SIZE;
+    const workspace *w = &part;
+    const int64_t n = to - from;
+    j0 += from;
     if (a->k_format == QUERN_F32) {
-        pack_keys(k, a, j0, n, w, QUERN_F32);
+        pack_keys(k, a, j0, n, two_terms, w, QUERN_F32);
     } else if (a->k_format == QUERN_F16) {
-        pack_keys(k, a, j0, n, w, QUERN_F16);
+        pack_keys(k, a, j0, n, two_terms, w, QUERN_F16);
     } else if (a->k_format == QUERN_BF16) {
-        pack_keys(k, a, j0, n, w, QUERN_BF16);
+        pack_keys(k, a, j0, n, two_terms, w, QUERN_BF16);
     } else {
-        pack_keys(k, a, j0, n, w, QUERN_Q8_0);
+        pack_keys(k, a, j0, n, two_terms, w, QUERN_Q8_0);
     }
     if (a->v_format == QUERN_F32) {
         pack_values(v, a, j0, n, w, QUERN_F32);

@@ -106,12 +106,19 @@ int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, int64_t va
 }
 
 /*
- * attention_grad.c, with the largest NR (32) of the tiers: panels of 96 keys and values, twice and once; queries and gradients of
- * 48 rows, as rows and as panels; 48 x 96 probabilities and their gradients; lines for a panel's end; two floats a row.
+ * The larger of two. attention_grad.c, with the largest NR (32) of the tiers: panels of 96 keys and values, twice and once;
+ * queries and gradients of 48 rows, as rows and as panels; 48 x 96 probabilities and their gradients; lines for a panel's end;
+ * two floats a row.
+ * attention_grad_pack.h: BF16 tiles of 256 keys (K twice) and values, of 128 rows of q and g (twice), twice of the exponentials of
+ * 32 keys and of the gradients of their scores, of which there are those of all keys as well; sums of 256 keys and of 128 rows; five
+ * times 32 x 32 floats, and two a row.
  */
 int64_t quern_attention_grad_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim) {
     const int64_t d = (head_dim + 31) / 32 * 32;
     const int64_t dv = (value_dim + 31) / 32 * 32;
     const int64_t floats = 96 * (2 * d + dv) + 2 * 48 * (d + dv) + 2 * 48 * 96 + 32 * (d > dv ? d : dv) + 2 * ((rows + 15) / 16 * 16);
-    return (floats * (int64_t)sizeof(float) + 4095) / 4096 * 4096;
+    const int64_t panels = floats * (int64_t)sizeof(float);
+    const int64_t halves = 256 * (2 * d + dv) + 2 * 128 * (d + dv) + 4 * 32 * 128 + 256 * 128;
+    const int64_t tiles = 2 * halves + 4 * (256 * (d + dv) + 128 * d + 5 * 32 * 32 + 2 * 128);
+    return ((panels > tiles ? panels : tiles) + 4095) / 4096 * 4096;
 }

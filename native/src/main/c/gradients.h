@@ -10,6 +10,13 @@
     QUERN_API void name(const void *g, const void *gate, const void *up, void *d_gate, void *d_up, int64_t n,        \
                         int64_t format, int64_t flow);
 
+/* dq, dk, dv of one sequence and one K/V head with its group of query heads: attention_grad.c. */
+#define QUERN_ATTENTION_GRAD(name)                                                                                   \
+    QUERN_API void name(const float *q, const float *k, const float *v, const float *mask, const float *g,           \
+                        const float *y, const float *lse, float *dq, float *dk, float *dv,                           \
+                        const quern_attention_args *args, int64_t g_query, int64_t g_head, int64_t dq_query,         \
+                        int64_t dk_key, int64_t dv_key, int64_t all_keys, void *scratch);
+
 #define QUERN_DECLARE_GRADIENTS(tier)                                                                                \
     /* loss.c */                                                                                                     \
     QUERN_API void quern_cross_entropy_##tier(const float *x, const void *targets, int64_t wide, int64_t ignored,    \
@@ -30,11 +37,7 @@
     QUERN_GATE_GRAD(quern_swiglu_grad_##tier)                                                                        \
     QUERN_GATE_GRAD(quern_geglu_tanh_grad_##tier)                                                                    \
     QUERN_GATE_GRAD(quern_geglu_erf_grad_##tier)                                                                     \
-    /* attention_grad.c */                                                                                           \
-    QUERN_API void quern_attention_grad_##tier(                                                                      \
-        const float *q, const float *k, const float *v, const float *mask, const float *g, const float *y,           \
-        const float *lse, float *dq, float *dk, float *dv, const quern_attention_args *args, int64_t g_query,        \
-        int64_t g_head, int64_t dq_query, int64_t dk_key, int64_t dv_key, int64_t all_keys, void *scratch);          \
+    QUERN_ATTENTION_GRAD(quern_attention_grad_##tier)                                                                \
     /* dropout.c */                                                                                                  \
     QUERN_API void quern_dropout_##tier(const float *x, float *y, int64_t n, int64_t key, int64_t counter,           \
                                         int64_t least, float scale);                                                 \

@@ -100,7 +100,7 @@ QUERN_API void quern_fetch(int64_t address, int64_t bytes);
 /* Scratch for one running matmul or gemm slice of depth k. */
 QUERN_API int64_t quern_scratch_bytes(int64_t k);
 
-/* Scratch for the gradient of one sequence and K/V head, of `rows` query rows in all: attention_grad.c. */
+/* Scratch for the gradient of one sequence and K/V head, of `rows` query rows in all: attention_grad.c, attention_grad_amx.c. */
 QUERN_API int64_t quern_attention_grad_scratch_bytes(int64_t rows, int64_t head_dim, int64_t value_dim);
 
 /* Scratch for one attention slice of `rows` query rows (queries x heads of the group). */
@@ -371,8 +371,13 @@ QUERN_API void quern_gemm_outer_bf16_amx(const float *a, int64_t lda, const floa
 QUERN_API void quern_gemm_outer_sums_amx(const float *sums, int64_t range, int64_t ranges, float *y, int64_t ldy, int64_t m,
                                          int64_t n);
 
-/* Rounds values and exponentials to BF16: attention_amx.c. */
+/* Rounds values and exponentials to BF16, attention_bf16 also queries and keys: attention_amx.c. */
 QUERN_API void quern_attention_amx(const void *q, const void *k, const void *v, const float *mask, void *out,
                                    float *lse, const quern_attention_args *args, void *scratch);
+QUERN_API void quern_attention_bf16_amx(const void *q, const void *k, const void *v, const float *mask, void *out,
+                                        float *lse, const quern_attention_args *args, void *scratch);
+
+/* Rounds all operands of its products to BF16: attention_grad_amx.c. */
+QUERN_ATTENTION_GRAD(quern_attention_grad_bf16_amx)
 
 #endif

@@ -4,7 +4,8 @@
  * cut in queries.
  *
  * The AMX tier rounds V to BF16, and so does the reference that it is held against; the exponentials p, each by at most
- * 2^-8 of itself; and scores, by at most 3 * 2^-16 of sum(|k q|).
+ * 2^-8 of itself; and scores, by at most 3 * 2^-16 of sum(|k q|). attention_bf16 rounds K, and Q times its factor, as well: so does
+ * the reference, and scores are exact.
  */
 #include "reference.h"
 
@@ -65,7 +66,7 @@ static const struct tier {
     const char *name;
     uint64_t cap;
     attention_fn *run;
-    int rounds; /* to BF16 */
+    int rounds; /* to BF16: 1 exponentials and V, 2 also Q and K */
 } tiers[] = {
     {"baseline", QUERN_CAP_BASELINE, quern_attention_baseline, 0},
     {"baseline step", QUERN_CAP_BASELINE, steps_baseline, 0},
@@ -75,6 +76,7 @@ static const struct tier {
     {"avx512 step", QUERN_CAP_AVX512, steps_avx512, 0},
     {"avx512", QUERN_CAP_AVX512, quern_attention_avx512, 0},
     {"amx", QUERN_CAP_AMX, quern_attention_amx, 1},
+    {"amx bf16", QUERN_CAP_AMX, quern_attention_bf16_amx, 2},
 #endif
 };
 
@@ -93,7 +95,7 @@ static double rounded(double x) { return bf16_value(bf16_of((float)x)); }
  * Returns e, the largest error of a score in the AMX tier: 3 * 2^-16 sum(|k q|) scale. allowed: what its results may differ
  * by; exponentials are off by e and by their rounding, 2^-8, their sum by e alone: (2^-8 + 2 e) sum(p |v|) / sum(p).
  */
-static double expected_row(const scenario *c, const float *q, const double *k, const double *v, const float *mask, int64_t t,
+static double expected_row(const scenario *c, const double *q, const double *k, const double *v, const float *mask, int64_t t,
                          float scale, double *out, double *allowed, double *lse) {
     double *s = malloc((size_t)(c->keys + 1) * sizeof *s);
     double top = -INFINITY;
@@ -105,7 +107,7 @@ static double expected_row(const scenario *c, const float *q, const double *k, c
         double dot = 0;
         double absolute = 0;
         for (int64_t i = 0; i < c->head_dim; i++) {
-            dot += (double)q[i] * k[j * c->head_dim + i];
+            dot += q[i] * k[j * c->head_dim + i];
             absolute += fabs(q[i] * k[j * c->head_dim + i]);
         }
         size = fmax(size, absolute * scale);
@@ -160,6 +162,14 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
     for (int64_t i = 0; tier->rounds && i < c->keys * c->value_dim; i++) {
         vd[i] = rounded(vd[i]);
     }
+    for (int64_t i = 0; tier->rounds == 2 && i < c->keys * c->head_dim; i++) {
+        kd[i] = rounded(kd[i]);
+    }
+    double *qd = malloc((size_t)(rows * c->head_dim + 1) * sizeof *qd);
+    const float factor = c->soft_cap > 0 ? scale / c->soft_cap : scale * 0x1.715476p+0f;
+    for (int64_t i = 0; i < rows * c->head_dim; i++) {
+        qd[i] = tier->rounds == 2 ? rounded(q[i] * factor) / factor : q[i];
+    }
     for (int64_t i = 0; i < c->queries * c->keys; i++) {
         mask[i] = next_bits(&r) % 3 == 0 || i / c->keys == 1 ? -INFINITY : next_float(&r); /* query 1 sees nothing */
     }
@@ -198,7 +208,7 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
         for (int64_t g = 0; g < c->group; g++) {
             const int64_t row = t * c->group + g;
             double l;
-            const double error = expected_row(c, q + row * c->head_dim, kd, vd, used_mask ? used_mask + t * c->keys : NULL, t,
+            const double error = expected_row(c, qd + row * c->head_dim, kd, vd, used_mask ? used_mask + t * c->keys : NULL, t,
                                               scale, expected, allowed, &l);
             for (int64_t i = 0; i < c->value_dim; i++) {
                 const double e = fabs(out[row * c->value_dim + i] - expected[i]);
@@ -212,6 +222,7 @@ static void check_scenario(const struct tier *tier, const scenario *c, int at_en
     }
     free(expected);
     free(allowed);
+    free(qd);
     free(kd);
     free(vd);
 

@@ -1,5 +1,9 @@
-/* The gradient of attention of every tier against F64: groups, windows, masks, soft caps, awkward sizes; guard pages. */
-#include "support.h"
+/*
+ * The gradient of attention of every tier against F64: groups, windows, masks, soft caps, awkward sizes; guard pages.
+ *
+ * attention_grad_bf16 rounds q times its factor, k, v and g, and so does the reference; and p and ds, by at most 2^-9 of each.
+ */
+#include "reference.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,11 +16,13 @@ static const struct tier {
     const char *name;
     uint64_t cap;
     grad_fn *run;
+    int rounds; /* to BF16 */
 } tiers[] = {
-    {"baseline", QUERN_CAP_BASELINE, quern_attention_grad_baseline},
+    {"baseline", QUERN_CAP_BASELINE, quern_attention_grad_baseline, 0},
 #if defined(__x86_64__)
-    {"avx2", QUERN_CAP_AVX2, quern_attention_grad_avx2},
-    {"avx512", QUERN_CAP_AVX512, quern_attention_grad_avx512},
+    {"avx2", QUERN_CAP_AVX2, quern_attention_grad_avx2, 0},
+    {"avx512", QUERN_CAP_AVX512, quern_attention_grad_avx512, 0},
+    {"amx bf16", QUERN_CAP_AMX, quern_attention_grad_bf16_amx, 1},
 #endif
 };
 
@@ -35,15 +41,17 @@ static int sees(const scenario *c, int64_t t, int64_t j) {
 
 typedef struct problem {
     const scenario *c;
-    float *q, *k, *v, *mask, *g, *y, *lse;
+    float *mask, *y, *lse;
+    double *q, *k, *v, *g; /* as the tier rounds them */
     double *dq, *dk, *dv;
+    double *dq_size, *dk_size, *dv_size; /* sums of the terms' magnitudes */
 } problem;
 
 static double score(const problem *x, int64_t t, int64_t h, int64_t j, double *slope) {
     const scenario *c = x->c;
     double s = 0;
     for (int64_t i = 0; i < c->head_dim; i++) {
-        s += (double)x->q[(t * c->group + h) * c->head_dim + i] * x->k[j * (c->head_dim + GAP) + i];
+        s += x->q[(t * c->group + h) * c->head_dim + i] * x->k[j * (c->head_dim + GAP) + i];
     }
     s *= 0.3f;
     *slope = 1;
@@ -86,13 +94,19 @@ static void expect(const problem *x) {
         for (int64_t j = 0; sum > 0 && j < c->keys; j++) {
             double up = 0;
             for (int64_t i = 0; i < dv; i++) {
-                up += (double)x->g[r * dv + i] * x->v[j * (dv + GAP) + i];
-                x->dv[j * (dv + GAP) + i] += p[j] / sum * x->g[r * dv + i];
+                const double term = p[j] / sum * x->g[r * dv + i];
+                up += x->g[r * dv + i] * x->v[j * (dv + GAP) + i];
+                x->dv[j * (dv + GAP) + i] += term;
+                x->dv_size[j * (dv + GAP) + i] += fabs(term);
             }
             const double ds = 0.3f * p[j] / sum * (up - dot) * slopes[j];
             for (int64_t i = 0; i < c->head_dim; i++) {
-                x->dq[r * c->head_dim + i] += ds * x->k[j * (c->head_dim + GAP) + i];
-                x->dk[j * (c->head_dim + GAP) + i] += ds * x->q[r * c->head_dim + i];
+                const int64_t row = r * c->head_dim + i;
+                const int64_t key = j * (c->head_dim + GAP) + i;
+                x->dq[row] += ds * x->k[key];
+                x->dk[key] += ds * x->q[row];
+                x->dq_size[row] += fabs(ds * x->k[key]);
+                x->dk_size[key] += fabs(ds * x->q[row]);
             }
         }
     }
@@ -100,16 +114,26 @@ static void expect(const problem *x) {
     free(slopes);
 }
 
-static void compare(const struct tier *tier, const char *what, const float *actual, const double *expected, int64_t rows,
-                    int64_t d, int64_t ld, const scenario *c) {
+static void compare(const struct tier *tier, const char *what, const float *actual, const double *expected, const double *size,
+                    int64_t rows, int64_t d, int64_t ld, const scenario *c) {
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t i = 0; i < d; i++) {
             const double e = expected[r * ld + i];
-            CHECK(fabs(actual[r * ld + i] - e) <= 2e-5 * (1 + fabs(e)), "%s %s queries %lld keys %lld d %lld, [%lld, %lld]: %g, not %g",
+            const double rounding = tier->rounds ? 0x1p-8 * size[r * ld + i] : 0;
+            CHECK(fabs(actual[r * ld + i] - e) <= 2e-5 * (1 + fabs(e)) + rounding, "%s %s queries %lld keys %lld d %lld, [%lld, %lld]: %g, not %g",
                   tier->name, what, (long long)c->queries, (long long)c->keys, (long long)c->head_dim, (long long)r, (long long)i,
                   (double)actual[r * ld + i], e);
         }
     }
+}
+
+/* n numbers as the tier sees them: times factor, rounded, over factor. */
+static double *seen_as(const struct tier *tier, const float *x, int64_t n, float factor) {
+    double *seen = guarded(n * 8, 1);
+    for (int64_t i = 0; i < n; i++) {
+        seen[i] = tier->rounds ? bf16_value(bf16_of(x[i] * factor)) / factor : x[i];
+    }
+    return seen;
 }
 
 static void check(const struct tier *tier, const scenario *c, int at_end) {
@@ -121,23 +145,30 @@ static void check(const struct tier *tier, const scenario *c, int at_end) {
     const int64_t v_size = all > 0 ? all * v_row - GAP : 0;
     random_source r = {(uint64_t)(c->queries * 7 + c->keys)};
     problem x = {.c = c};
-    x.q = guarded(rows * c->head_dim * 4, at_end);
-    x.k = guarded(k_size * 4, at_end);
-    x.v = guarded(v_size * 4, at_end);
+    float *q = guarded(rows * c->head_dim * 4, at_end);
+    float *k = guarded(k_size * 4, at_end);
+    float *v = guarded(v_size * 4, at_end);
+    float *g = guarded(rows * c->value_dim * 4, at_end);
     x.mask = c->masked ? guarded(c->queries * (c->keys + 1) * 4, at_end) : NULL;
-    x.g = guarded(rows * c->value_dim * 4, at_end);
     x.y = guarded(rows * c->value_dim * 4, at_end);
     x.lse = guarded(rows * 4, at_end);
     x.dq = guarded(rows * c->head_dim * 8, at_end);
+    x.dq_size = guarded(rows * c->head_dim * 8, at_end);
     x.dk = guarded(all * k_row * 8, at_end);
+    x.dk_size = guarded(all * k_row * 8, at_end);
     x.dv = guarded(all * v_row * 8, at_end);
+    x.dv_size = guarded(all * v_row * 8, at_end);
     float *dq = guarded(rows * c->head_dim * 4, at_end);
     float *dk = guarded(k_size * 4, at_end);
     float *dv = guarded(v_size * 4, at_end);
-    fill_floats(&r, x.q, rows * c->head_dim);
-    fill_floats(&r, x.k, k_size);
-    fill_floats(&r, x.v, v_size);
-    fill_floats(&r, x.g, rows * c->value_dim);
+    fill_floats(&r, q, rows * c->head_dim);
+    fill_floats(&r, k, k_size);
+    fill_floats(&r, v, v_size);
+    fill_floats(&r, g, rows * c->value_dim);
+    x.q = seen_as(tier, q, rows * c->head_dim, c->soft_cap > 0 ? 0.3f / c->soft_cap : 0.3f * 0x1.715476p+0f);
+    x.k = seen_as(tier, k, k_size, 1);
+    x.v = seen_as(tier, v, v_size, 1);
+    x.g = seen_as(tier, g, rows * c->value_dim, 1);
     for (int64_t i = 0; c->masked && i < c->queries * (c->keys + 1); i++) {
         x.mask[i] = next_bits(&r) % 4 == 0 || i < c->keys ? -INFINITY : next_float(&r); /* the first row sees nothing */
     }
@@ -167,10 +198,10 @@ static void check(const struct tier *tier, const scenario *c, int at_end) {
     for (int64_t i = 0; i < k_size; i++) {
         dk[i] = 77.0f;
     }
-    tier->run(x.q, x.k, x.v, x.mask, x.g, x.y, x.lse, dq, dk, dv, &a, a.out_query, a.out_head, a.q_query, k_row, v_row, all, scratch);
-    compare(tier, "dq", dq, x.dq, rows, c->head_dim, c->head_dim, c);
-    compare(tier, "dk", dk, x.dk, all, c->head_dim, k_row, c);
-    compare(tier, "dv", dv, x.dv, all, c->value_dim, v_row, c);
+    tier->run(q, k, v, x.mask, g, x.y, x.lse, dq, dk, dv, &a, a.out_query, a.out_head, a.q_query, k_row, v_row, all, scratch);
+    compare(tier, "dq", dq, x.dq, x.dq_size, rows, c->head_dim, c->head_dim, c);
+    compare(tier, "dk", dk, x.dk, x.dk_size, all, c->head_dim, k_row, c);
+    compare(tier, "dv", dv, x.dv, x.dv_size, all, c->value_dim, v_row, c);
     for (int64_t j = 0; j + 1 < all; j++) {
         CHECK(dk[j * k_row + c->head_dim] == 77.0f, "%s wrote between keys", tier->name);
     }
@@ -186,6 +217,8 @@ int main(void) {
         {64, 1, 32, 32, 200, 136, 1, 1, 0, 0, 0}, {20, 2, 1, 3, 255, 235, 0, 1, 0, 0, 9},   {20, 2, 80, 80, 193, 173, 0, 1, 0, 5, 0},
         {5, 1, 8, 8, 0, 0, 0, 1, 0, 0, 4},        {6, 2, 8, 8, 40, -3, 0, 1, 0, 0, 0},      {12, 1, 24, 24, 140, 139, 100, 0, 1, 3, 0},
         {49, 2, 128, 128, 49, 0, 0, 1, 0, 0, 0},  {100, 1, 33, 40, 100, 0, 70, 1, 1, 0, 1},
+        {300, 1, 64, 64, 300, 0, 0, 1, 0, 0, 0},  {150, 4, 96, 32, 600, 450, 0, 1, 0, 0, 0}, {70, 2, 64, 64, 530, 460, 40, 1, 0, 0, 7},
+        {257, 1, 32, 32, 513, 256, 0, 0, 0, 0, 0}, {130, 2, 40, 72, 290, 160, 300, 1, 1, 2, 0},
     };
     int64_t cases = 0;
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {

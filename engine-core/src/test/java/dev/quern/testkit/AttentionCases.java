@@ -38,41 +38,93 @@ final class AttentionCases {
           new Size(2, 5, 65, 6, 2, 64, 64),
           new Size(1, 33, 40, 4, 4, 160, 96));
 
+  /**
+   * The deviation of queries and keys whose scores, of size 1, are rounded by far less than 1: of
+   * large ones exp would make anything.
+   */
+  static final double SMALL = 0.15;
+
   private AttentionCases() {}
 
   static void add(List<KernelCase> to) {
     for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64, ScalarType.F16, ScalarType.BF16)) {
-      attention(to, t, t);
+      attention(to, t, t, 1);
       rope(to, t);
     }
     for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
       List<KernelCase> exact = new ArrayList<>();
-      attention(exact, ScalarType.F32, kv);
+      attention(exact, ScalarType.F32, kv, 1);
       to.addAll(exact);
       exact.forEach(c -> to.add(c.fast()));
     }
+    for (DType kv : List.of(ScalarType.F32, ScalarType.F16)) {
+      List<KernelCase> small = new ArrayList<>();
+      attention(small, ScalarType.F32, kv, SMALL);
+      small.forEach(c -> to.add(c.rounded()));
+    }
   }
 
-  private static void attention(List<KernelCase> to, ScalarType t, DType kv) {
+  private static void attention(List<KernelCase> to, ScalarType t, DType kv, double deviation) {
     Samples s = new Samples(31 * t.ordinal() + (kv instanceof ScalarType k ? k.ordinal() : -1));
     for (Size z : kv.isBlock() ? BLOCK_SIZES : SIZES) {
       for (boolean causal : new boolean[] {false, true}) {
-        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 0, 0, false, false, false), false));
-        to.add(one(s, t, kv, z, new Attention(causal, 0.1f, 3, 0, true, false, false), true));
-        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 0, 4, false, true, true), false));
-        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 5, 0, true, true, true), false));
-        to.add(one(s, t, kv, z, new Attention(causal, 0.2f, 0, 3, true, false, true), true));
+        to.add(
+            one(
+                s,
+                t,
+                kv,
+                deviation,
+                z,
+                new Attention(causal, 0.2f, 0, 0, false, false, false),
+                false));
+        to.add(
+            one(
+                s,
+                t,
+                kv,
+                deviation,
+                z,
+                new Attention(causal, 0.1f, 3, 0, true, false, false),
+                true));
+        to.add(
+            one(
+                s,
+                t,
+                kv,
+                deviation,
+                z,
+                new Attention(causal, 0.2f, 0, 4, false, true, true),
+                false));
+        to.add(
+            one(
+                s,
+                t,
+                kv,
+                deviation,
+                z,
+                new Attention(causal, 0.2f, 5, 0, true, true, true),
+                false));
+        to.add(
+            one(
+                s,
+                t,
+                kv,
+                deviation,
+                z,
+                new Attention(causal, 0.2f, 0, 3, true, false, true),
+                true));
       }
-      KernelCase c = one(s, t, kv, z, new Attention(true, 0.2f, 0, 0, false, false, false), false);
+      KernelCase c =
+          one(s, t, kv, deviation, z, new Attention(true, 0.2f, 0, 0, false, false, false), false);
       to.add(c.withResiduals());
     }
     Attention decode = new Attention(true, 0.2f, 0, 0, false, true, true);
-    to.add(one(s, t, kv, LONG, decode, false));
-    edges(to, t, kv);
+    to.add(one(s, t, kv, deviation, LONG, decode, false));
+    edges(to, t, kv, deviation);
   }
 
   /** No keys, all keys, and queries before the first key or far behind the last. */
-  private static void edges(List<KernelCase> to, ScalarType t, DType kv) {
+  private static void edges(List<KernelCase> to, ScalarType t, DType kv, double deviation) {
     Samples s = new Samples(t.ordinal() + 7);
     for (long tq : new long[] {1, 3, 33}) {
       long tk = 40;
@@ -85,29 +137,37 @@ final class AttentionCases {
           for (int window : new int[] {0, 5}) {
             for (boolean causal : new boolean[] {false, true}) {
               KernelCase both =
-                  edge(s, t, kv, tq, new Attention(causal, 0.2f, 0, window, false, true, true));
+                  edge(
+                      s,
+                      t,
+                      kv,
+                      deviation,
+                      tq,
+                      new Attention(causal, 0.2f, 0, window, false, true, true));
               to.add(both.withLast(start, length));
             }
           }
         }
-        KernelCase one = edge(s, t, kv, tq, new Attention(true, 0.2f, 0, 0, false, false, true));
+        KernelCase one =
+            edge(s, t, kv, deviation, tq, new Attention(true, 0.2f, 0, 0, false, false, true));
         to.add(one.withLast(length));
         to.add(one.withLast(length).withResiduals());
       }
     }
   }
 
-  private static KernelCase edge(Samples s, ScalarType t, DType kv, long tq, Attention op) {
+  private static KernelCase edge(
+      Samples s, ScalarType t, DType kv, double deviation, long tq, Attention op) {
     long d = Math.max(16, kv.blockLength());
-    return one(s, t, kv, new Size(2, tq, 40, 4, 2, d, d), op, false);
+    return one(s, t, kv, deviation, new Size(2, tq, 40, 4, 2, d, d), op, false);
   }
 
   private static KernelCase one(
-      Samples s, ScalarType t, DType kv, Size z, Attention op, boolean booleans) {
+      Samples s, ScalarType t, DType kv, double deviation, Size z, Attention op, boolean booleans) {
     List<Operand> in = new ArrayList<>();
-    in.add(heads(s, t, z.b, z.tq, z.h, z.d));
-    in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, z.b, z.tk, z.hkv, z.d));
-    in.add(heads(s, kv, z.b, z.tk, z.hkv, z.dv));
+    in.add(heads(s, t, deviation, z.b, z.tq, z.h, z.d));
+    in.add(s.of(kv, LayoutKind.CONTIGUOUS, Mix.PLAIN, deviation, z.b, z.tk, z.hkv, z.d));
+    in.add(heads(s, kv, 1, z.b, z.tk, z.hkv, z.dv));
     if (op.hasMask()) {
       in.add(
           booleans
@@ -133,8 +193,9 @@ final class AttentionCases {
   }
 
   /** [b, t, h, d] as a view of memory [b, h, t, d]. */
-  private static Operand heads(Samples s, DType type, long b, long t, long h, long d) {
-    Operand o = s.of(type, LayoutKind.CONTIGUOUS, Mix.PLAIN, b, h, t, d);
+  private static Operand heads(
+      Samples s, DType type, double deviation, long b, long t, long h, long d) {
+    Operand o = s.of(type, LayoutKind.CONTIGUOUS, Mix.PLAIN, deviation, b, h, t, d);
     return o.with(o.view().layout().permute(List.of(0, 2, 1, 3)));
   }
 
@@ -182,7 +243,7 @@ final class AttentionCases {
       to.add(
           KernelCase.of(
               op,
-              heads(s, t, 2, 3, 5, 16),
+              heads(s, t, 1, 2, 3, 5, 16),
               s.integers(ScalarType.I32, LayoutKind.CONTIGUOUS, Shape.of(2, 3), 0, 50),
               s.given(f, LayoutKind.CONTIGUOUS, Shape.of(8), 1, 0.3, 0.1)));
     }

@@ -34,8 +34,16 @@ final class GradientCases {
       losses(to, t);
       dropout(to, t);
       for (boolean causal : new boolean[] {false, true}) {
-        attention(to, t, new Attention(causal, 0.5f, 0, 0, false, false, false));
-        attention(to, t, new Attention(causal, 0.25f, 2f, 3, true, false, true));
+        Attention plain = new Attention(causal, 0.5f, 0, 0, false, false, false);
+        Attention special = new Attention(causal, 0.25f, 2f, 3, true, false, true);
+        attention(to, t, plain, 0.3);
+        attention(to, t, special, 0.3);
+        if (t == ScalarType.F32) {
+          List<KernelCase> small = new ArrayList<>();
+          attention(small, t, plain, AttentionCases.SMALL);
+          attention(small, t, special, AttentionCases.SMALL);
+          small.forEach(c -> to.add(c.rounded()));
+        }
       }
     }
     large(to);
@@ -148,13 +156,33 @@ final class GradientCases {
       to.add(KernelCase.of(new Dropout(0.1f), x, seed));
     }
     for (boolean causal : new boolean[] {false, true}) {
-      Operand q = s.of(t, kind, Mix.PLAIN, 0.3, 1, 130, 2, 40);
-      Operand k = s.of(t, kind, Mix.PLAIN, 0.3, 1, 130, 1, 40);
-      KernelCase forward =
-          KernelCase.of(new Attention(causal, 0.25f, 0, 0, false, false, false), q, k, k);
-      Operand g = s.of(t, kind, Mix.PLAIN, 0.3, 1, 130, 2, 40);
-      to.add(after(new AttentionGrad((Attention) forward.op()), forward, g, true));
+      Attention op = new Attention(causal, 0.25f, 0, 0, false, false, false);
+      for (double deviation : new double[] {0.3, AttentionCases.SMALL}) {
+        List<KernelCase> cases = new ArrayList<>();
+        cases.add(squareAttention(s, op, deviation, 1, 130, 2, 1, 40));
+        cases.add(squareAttention(s, op, deviation, 2, 70, 4, 2, 64));
+        cases.add(squareAttention(s, op, deviation, 1, 290, 3, 3, 32));
+        cases.forEach(c -> to.add(deviation < 0.3 ? c.rounded() : c));
+      }
     }
+  }
+
+  /** The gradient where queries and keys are as many, as in training. */
+  private static KernelCase squareAttention(
+      Samples s,
+      Attention op,
+      double deviation,
+      long batch,
+      long tokens,
+      long heads,
+      long kvHeads,
+      long d) {
+    ScalarType t = ScalarType.F32;
+    LayoutKind kind = LayoutKind.CONTIGUOUS;
+    Operand q = s.of(t, kind, Mix.PLAIN, deviation, batch, tokens, heads, d);
+    Operand k = s.of(t, kind, Mix.PLAIN, deviation, batch, tokens, kvHeads, d);
+    Operand g = s.of(t, kind, Mix.PLAIN, 0.3, batch, tokens, heads, d);
+    return after(new AttentionGrad(op), KernelCase.of(op, q, k, k), g, true);
   }
 
   private static void dropout(List<KernelCase> to, ScalarType t) {
@@ -167,14 +195,14 @@ final class GradientCases {
     }
   }
 
-  private static void attention(List<KernelCase> to, ScalarType t, Attention op) {
+  private static void attention(List<KernelCase> to, ScalarType t, Attention op, double deviation) {
     Samples s = new Samples(t.ordinal());
     for (LayoutKind kind : List.of(LayoutKind.CONTIGUOUS, LayoutKind.ROWS)) {
       for (long tk : new long[] {5, 17}) {
         List<Operand> in = new ArrayList<>();
         // Deviations that leave the softmax unsure: else p (dP − D) is nothing but rounding.
-        in.add(s.of(t, kind, Mix.PLAIN, 0.3, 2, 3, 4, 16));
-        in.add(s.of(t, kind, Mix.PLAIN, 0.3, 2, tk, 2, 16));
+        in.add(s.of(t, kind, Mix.PLAIN, deviation, 2, 3, 4, 16));
+        in.add(s.of(t, kind, Mix.PLAIN, deviation, 2, tk, 2, 16));
         in.add(s.of(t, kind, Mix.PLAIN, 2, tk, 2, 8));
         if (op.hasMask()) {
           in.add(s.of(ScalarType.BOOL, kind, Mix.PLAIN, 2, 1, 3, tk));

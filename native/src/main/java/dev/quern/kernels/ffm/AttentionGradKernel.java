@@ -10,6 +10,7 @@ import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -17,15 +18,22 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Gradients of attention from its log-sum-exp, F32; the mask F32 or BOOL. A slice is a sequence and
- * a K/V head with its group of query heads, so that each sum has one writer.
+ * a K/V head with its group of query heads, so that each sum has one writer. Precision BF16 takes
+ * AMX tiles ({@code attention_grad_amx.c}), which round the operands of all products, unless scores
+ * are so few that filling tiles takes longer than they save.
  */
 final class AttentionGradKernel implements Kernel {
-  private final Functions functions;
-  private final Functions.Function function;
+  /** Scores of a slice from which on tiles are faster: 16 x 16 take 1.5 times as long. */
+  private static final long TILES_FROM = 32 * 32;
 
-  private AttentionGradKernel(Functions functions) {
+  private final Functions functions;
+  private final Functions.Function few;
+  private final Functions.Function many;
+
+  private AttentionGradKernel(Functions functions, Precision precision) {
     this.functions = functions;
-    this.function = functions.get("attention_grad");
+    few = functions.get("attention_grad");
+    many = precision == Precision.BF16 ? functions.find("attention_grad_bf16").orElse(few) : few;
   }
 
   /** The kernel for a signature, or null if its formats or layouts are others. */
@@ -41,12 +49,12 @@ final class AttentionGradKernel implements Kernel {
     for (int i : new int[] {g + 1, g + 2, attention.startsIndex(), attention.lengthsIndex()}) {
       known &= i < 0 || s.layouts().get(i) == LayoutClass.CONTIGUOUS;
     }
-    return known ? new AttentionGradKernel(functions) : null;
+    return known ? new AttentionGradKernel(functions, s.precision()) : null;
   }
 
   @Override
   public String name() {
-    return "attentionGrad " + function.tier().suffix();
+    return "attentionGrad " + many.tier().suffix();
   }
 
   @Override
@@ -57,7 +65,10 @@ final class AttentionGradKernel implements Kernel {
 
   @Override
   public Runnable bind(KernelArgs args) {
-    return new Call(functions, function, args);
+    long queries = args.input(0).shape().dim(1);
+    long keys = args.input(1).shape().dim(1);
+    long group = args.input(0).shape().dim(2) / args.input(1).shape().dim(2);
+    return new Call(functions, queries * group * keys < TILES_FROM ? few : many, args);
   }
 
   /** The memory of a slice. */

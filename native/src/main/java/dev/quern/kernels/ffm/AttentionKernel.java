@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * #ROWS} query rows: the C kernels convert K and V once per slice.
  *
  * <p>FAST takes AMX tiles, which round to BF16, if K and V have 16 bits or fewer; F32 is not
- * rounded, as in products.
+ * rounded, as in products. BF16 takes tiles that round q and K as well, whatever they are.
  */
 final class AttentionKernel implements Kernel {
   private static final long ROWS = 768;
@@ -31,10 +31,20 @@ final class AttentionKernel implements Kernel {
   private final Functions functions;
   private final Functions.Function function;
 
-  private AttentionKernel(Functions functions, boolean tiles) {
+  private AttentionKernel(Functions functions, Functions.Function function) {
     this.functions = functions;
-    Functions allowed = tiles ? functions : functions.capped(Tier.AVX512);
-    this.function = allowed.get("attention");
+    this.function = function;
+  }
+
+  /** The function that rounds what the precision allows, and no more. */
+  private static Functions.Function function(Functions functions, KernelSignature s) {
+    boolean wide = s.inputs().subList(1, 3).contains(ScalarType.F32);
+    boolean tiles = s.precision() != Precision.EXACT && !wide;
+    Functions.Function function =
+        (tiles ? functions : functions.capped(Tier.AVX512)).get("attention");
+    return s.precision() == Precision.BF16
+        ? functions.find("attention_bf16").orElse(function)
+        : function;
   }
 
   /** The kernel for a signature, or null if its formats or layouts are others. */
@@ -56,11 +66,7 @@ final class AttentionKernel implements Kernel {
     for (int i : new int[] {op.startsIndex(), op.lengthsIndex()}) {
       formats &= i < 0 || s.layouts().get(i) == LayoutClass.CONTIGUOUS;
     }
-    boolean tiles =
-        s.precision() != Precision.EXACT
-            && kv != ScalarType.F32
-            && s.inputs().get(2) != ScalarType.F32;
-    return formats ? new AttentionKernel(functions, tiles) : null;
+    return formats ? new AttentionKernel(functions, function(functions, s)) : null;
   }
 
   @Override

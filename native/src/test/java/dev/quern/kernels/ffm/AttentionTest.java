@@ -238,12 +238,12 @@ class AttentionTest {
   }
 
   @Test
-  void onlyFastAttentionToSixteenBitsOrFewerIsRounded() {
+  void wideKeysAreRoundedOnRequestOnly() {
     TensorView q = Harness.empty(ScalarType.F32, 1, 40, 4, 64);
     for (Functions tier : Harness.tiers()) {
       for (DType kv : KEYS_AND_VALUES) {
         TensorView k = Harness.empty(kv, 1, 40, 2, 64);
-        for (Precision precision : List.of(Precision.EXACT, Precision.FAST)) {
+        for (Precision precision : List.of(Precision.EXACT, Precision.FAST, Precision.BF16)) {
           Attention op = op(true, 0, 0, false, false, false);
           String name =
               Objects.requireNonNull(
@@ -252,8 +252,8 @@ class AttentionTest {
                   .name();
           boolean tiles =
               tier.tiers().contains(Tier.AMX)
-                  && precision == Precision.FAST
-                  && kv != ScalarType.F32;
+                  && precision != Precision.EXACT
+                  && (precision == Precision.BF16 || kv != ScalarType.F32);
           assertEquals(tiles, name.equals("attention amx"), name + " " + kv + " " + precision);
         }
       }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.op.Buffer;
+import dev.quern.core.type.Precision;
 import dev.quern.transformer.data.Batch;
 import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.data.OrderedWindows;
@@ -150,6 +151,26 @@ class TrainerTest {
       assertSame(one.weights, three.weights);
       assertEquals(one.losses, three.losses);
       assertEquals(one.evaluations, three.evaluations);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt2", "llama"})
+  void roundedProductsLearnTheSame(String family) {
+    Outcome exact = run(family, Precision.EXACT, 1);
+    Outcome rounded = run(family, Precision.BF16, 1);
+    assertSame(rounded.weights, run(family, Precision.BF16, 3).weights);
+    for (int i = 0; i < exact.losses.size(); i++) {
+      double loss = exact.losses.get(i);
+      assertEquals(loss, rounded.losses.get(i), 0.02 * loss, "step " + i);
+    }
+  }
+
+  private Outcome run(String family, Precision precision, int threads) {
+    TrainingOptions options = new TrainingOptions(60).withDropout(0.1, 9);
+    try (Engine engine = Engine.builder().precision(precision).threads(threads).build()) {
+      Path to = folder.resolve(precision + "-" + threads);
+      return run(engine, model(engine, family), options, to);
     }
   }
 
