@@ -43,7 +43,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainerTest {
   private static final int VOCABULARY = 13;
-  private static final int CONTEXT = 8;
+  private static final int CONTEXT = 32;
   private static final Loss LOSS = new CrossEntropy().on(TrainableModel.LOGITS, Batch.LABELS);
 
   @TempDir private Path folder;
