@@ -1,43 +1,44 @@
 package dev.quern.kernels.cpu;
 
-import static dev.quern.kernels.cpu.MicroKernel.DEPTH;
-import static dev.quern.kernels.cpu.MicroKernel.ROWS;
-import static dev.quern.kernels.cpu.MicroKernel.ROW_BYTES;
-import static dev.quern.kernels.cpu.Segments.F32;
+import static dev.quern.kernels.cpu.TileKernel.DEPTH;
+import static dev.quern.kernels.cpu.TileKernel.ROWS;
+import static dev.quern.kernels.cpu.TileKernel.STRIDE;
 
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
 /**
  * C[r, c] = Σₖ A[r, k] · B[k, c] (+ bias[r]), for a batch of matrices of any layouts and of all
  * types that {@link Unpack} knows; sums in F32.
  *
- * <p>Loop nest: first, in parallel over blocks of columns, pack B as F32 [block][k][3 vectors].
- * Then in parallel over blocks of 64 rows of A: over chunks of {@link #COLUMNS} columns; over k by
- * 512: unpack 64 × 512 of A as F32; over the blocks of columns; over the rows by 8: {@link
- * MicroKernel}. At last add the bias, round and store the chunk.
- *
- * <p>Sizes: unpacked rows (64 × 2 KiB) and one block of columns (512 × 192 bytes) stay in the
- * second-level cache, and unpacking costs 1/columns of the work, which is why block formats run at
- * the speed of F32. The roles may be exchanged: a weight [n, k] is A here and the activations are
- * B, so that no transposition of the weight is needed.
+ * <p>Loop nest: first, in parallel over blocks of columns, pack B as F32 [block][k][2 vectors].
+ * Then in parallel over blocks of up to 96 rows of A: over chunks of {@link #COLUMNS} columns; over
+ * k by 512; over the rows by 12: unpack 12 × 512 of A as F32; over the blocks of columns: {@link
+ * TileKernel}. At last add the bias, round and store the chunk.
  */
 final class Gemm extends SlicedTask {
-  /** Rows of A that a slice unpacks. */
-  static final int PANEL = 64;
+  /** The most rows of A in a slice. */
+  static final int PANEL = 8 * ROWS;
+
+  /** Columns in a block: those of a tile. */
+  static final int BLOCK = TileKernel.VECTORS * Simd.L;
 
   /** Columns whose sums a slice holds at a time. */
-  static final int COLUMNS = 10 * MicroKernel.VECTORS * Simd.L;
+  static final int COLUMNS = 512;
 
-  private static final int BLOCK = MicroKernel.VECTORS * Simd.L;
-  private static final int PACK_STEPS = 64;
-  private static final long TILE_STRIDE = COLUMNS * 4L;
-  private static final long SUMS = PANEL * ROW_BYTES;
-  private static final long LINE = SUMS + PANEL * TILE_STRIDE;
-  private static final long SLOT_BYTES = LINE + COLUMNS * 4L;
+  /** Elements of a line that are transposed together. */
+  static final int PACK_STEPS = 64;
+
+  /** Floats from one of these pieces to the next: odd, so that they share no cache sets. */
+  static final int LINE_STRIDE = PACK_STEPS + 1;
+
+  private static final int SLICES = 16;
+  private static final long SLOT_BYTES = 4L * Math.max(DEPTH, COLUMNS);
 
   /**
    * What to compute.
@@ -50,8 +51,13 @@ final class Gemm extends SlicedTask {
    * @param batch number of matrices
    */
   record Problem(Matrix a, Matrix b, long rows, long columns, long depth, int batch) {
+    /** Rows in a slice: a sixteenth of them, whole tiles. */
+    int sliceRows() {
+      return ROWS * (int) Math.clamp(Math.ceilDiv(rows, (long) SLICES * ROWS), 1, PANEL / ROWS);
+    }
+
     int rowBlocks() {
-      return Math.toIntExact(Math.ceilDiv(rows, PANEL));
+      return Math.toIntExact(Math.ceilDiv(rows, sliceRows()));
     }
 
     int columnBlocks() {
@@ -68,7 +74,7 @@ final class Gemm extends SlicedTask {
     }
 
     int slices() {
-      return batch * rowBlocks();
+      return Math.multiplyExact(batch, rowBlocks());
     }
 
     /** Working memory that the call needs. */
@@ -97,7 +103,6 @@ final class Gemm extends SlicedTask {
   private final DType biasType;
   private final MemorySegment scratch;
   private final Slots slots;
-  private final MicroKernel[] kernels;
   private final TaskPool.Task packing = this::pack;
 
   /**
@@ -129,7 +134,6 @@ final class Gemm extends SlicedTask {
             problem.batch * problem.packedBytes(),
             SLOT_BYTES,
             Math.max(slices, problem.batch * problem.columnBlocks()));
-    this.kernels = MicroKernel.of(slots);
     this.scratch = slots.segment();
   }
 
@@ -150,155 +154,177 @@ final class Gemm extends SlicedTask {
     long from = bOffsets[matrix] + c0 * problem.b.lineBytes();
     if (problem.b.stepsContiguous()) {
       packSteps(from, to, width, real);
-      return;
-    }
-    int slot = slots.take();
-    try {
-      packLines(from, to, width, real, slots.offset(slot));
-    } finally {
-      slots.give(slot);
+    } else {
+      int slot = slots.take();
+      GemmSpace space = GemmSpace.take();
+      try {
+        packLines(from, to, width, real, slots.offset(slot), space);
+      } finally {
+        space.give();
+        slots.give(slot);
+      }
     }
   }
 
   /** B is [k, c] in memory: rows of the block are copied. */
   private void packSteps(long from, long to, int width, int real) {
     Matrix b = problem.b;
+    if (b.dtype() == ScalarType.F32 && real == BLOCK) {
+      copySteps(b.segment(), from, b.stepBytes(), problem.depth, scratch, to);
+      return;
+    }
     for (long k = 0; k < problem.depth; k++) {
       long at = to + k * width * 4;
       Convert.widen(b.dtype(), b.segment(), from + k * b.stepBytes(), scratch, at, real);
-      for (int c = real; c < width; c++) {
-        scratch.set(F32, at + 4L * c, 0f);
-      }
+      Convert.fill(0, scratch, at + 4L * real, width - real);
+    }
+  }
+
+  private static void copySteps(
+      MemorySegment s, long from, long stride, long steps, MemorySegment d, long to) {
+    for (long k = 0; k < steps; k++) {
+      FloatVector x = Simd.load(s, from + k * stride);
+      FloatVector y = Simd.load(s, from + k * stride + Simd.VB);
+      Simd.store(x, d, to + k * (2L * Simd.VB));
+      Simd.store(y, d, to + k * (2L * Simd.VB) + Simd.VB);
     }
   }
 
   /** B is [c, k] in memory: transposed by 64 elements of each line, which stay in the cache. */
-  private void packLines(long from, long to, int width, int real, long line) {
-    Matrix b = problem.b;
+  private void packLines(long from, long to, int width, int real, long line, GemmSpace space) {
+    Arrays.fill(space.lines, real * LINE_STRIDE, width * LINE_STRIDE, 0);
     for (long k = 0; k < problem.depth; k += PACK_STEPS) {
       int n = (int) Math.min(PACK_STEPS, problem.depth - k);
-      for (int c = 0; c < width; c++) {
-        if (c < real) {
-          b.load(from + c * b.lineBytes(), k, n, scratch, line);
-        } else {
-          Convert.fill(0, scratch, line, n);
-        }
-        spread(line, to + (k * width + c) * 4, width * 4, n);
+      for (int c = 0; c < real; c++) {
+        load(problem.b, from + c * problem.b.lineBytes(), k, n, space.lines, c * LINE_STRIDE, line);
       }
+      for (int i = 0; i < n; i++) {
+        gather(space.lines, i, LINE_STRIDE, width, space.steps, i * width);
+      }
+      MemorySegment.copy(space.steps, 0, scratch, Segments.F32, to + k * width * 4, n * width);
     }
   }
 
-  private void spread(long line, long to, int stride, int n) {
+  /** n elements of an array, {@code stride} apart, side by side. */
+  private static void gather(float[] s, int from, int stride, int n, float[] d, int to) {
     for (int i = 0; i < n; i++) {
-      scratch.set(F32, to + (long) i * stride, scratch.get(F32, line + 4L * i));
+      d[to + i] = s[from + i * stride];
+    }
+  }
+
+  /** n elements of a line to an array; those that are no F32 by way of {@code through}. */
+  private void load(Matrix m, long at, long k, int n, float[] d, int to, long through) {
+    if (m.dtype() == ScalarType.F32 && m.linesContiguous()) {
+      MemorySegment.copy(m.segment(), Segments.F32, at + 4 * k, d, to, n);
+    } else {
+      m.load(at, k, n, scratch, through);
+      MemorySegment.copy(scratch, Segments.F32, through, d, to, n);
     }
   }
 
   @Override
   public void run(int slice) {
     int slot = slots.take();
+    GemmSpace space = GemmSpace.take();
     try {
-      rows(
-          slice / problem.rowBlocks(),
-          slice % problem.rowBlocks(),
-          slots.offset(slot),
-          kernels[slot]);
+      int blocks = problem.rowBlocks();
+      rows(slice / blocks, slice % blocks, slots.offset(slot), space);
     } finally {
+      space.give();
       slots.give(slot);
     }
   }
 
-  private void rows(int matrix, int block, long slot, MicroKernel kernel) {
-    long r0 = (long) block * PANEL;
-    int rows = (int) Math.min(PANEL, problem.rows - r0);
+  private void rows(int matrix, int block, long line, GemmSpace space) {
+    long r0 = (long) block * problem.sliceRows();
+    int rows = (int) Math.min(problem.sliceRows(), problem.rows - r0);
+    int tiles = Math.ceilDiv(rows, ROWS);
     for (long c0 = 0; c0 < problem.columns; c0 += COLUMNS) {
       int columns = (int) Math.min(COLUMNS, problem.padded() - c0);
-      clear(slot + SUMS, columns);
+      Arrays.fill(space.sums, 0, tiles * ROWS * columns, 0);
       for (long k0 = 0; k0 < problem.depth; k0 += DEPTH) {
         int kc = (int) Math.min(DEPTH, problem.depth - k0);
-        if (c0 == 0 || problem.depth > DEPTH) {
-          unpack(matrix, r0, rows, k0, kc, slot);
+        for (int i = 0; i < tiles; i++) {
+          unpack(matrix, r0 + i * ROWS, Math.min(ROWS, rows - i * ROWS), k0, kc, line, space);
+          multiply(matrix, i, tiles, c0, columns, k0, kc, space);
         }
-        multiply(kernel, matrix, rows, c0, columns, k0, kc, slot);
       }
       int real = (int) Math.min(columns, problem.columns - c0);
       if (target.rowBytes == target.dtype.blockBytes()) {
-        storeColumns(matrix, r0, rows, c0, real, slot);
+        storeColumns(matrix, r0, rows, tiles, c0, real, line, space);
       } else {
-        storeRows(matrix, r0, rows, c0, real, slot);
+        storeRows(matrix, r0, rows, tiles, c0, real, line, space);
       }
     }
   }
 
-  private void clear(long sums, int columns) {
-    for (int r = 0; r < PANEL; r++) {
-      Convert.fill(0, scratch, sums + r * TILE_STRIDE, columns);
-    }
-  }
-
-  /** Rows of A as F32 [64][DEPTH]; rows that fill up the last 8 are zero. */
-  private void unpack(int matrix, long r0, int rows, long k0, int kc, long slot) {
+  /** 12 rows of A; those that fill up the tile are zero. */
+  private void unpack(int matrix, long r0, int rows, long k0, int kc, long line, GemmSpace space) {
     long from = aOffsets[matrix] + r0 * problem.a.lineBytes();
-    for (int r = 0; r < rows; r++) {
-      problem.a.load(from + r * problem.a.lineBytes(), k0, kc, scratch, slot + r * ROW_BYTES);
-    }
-    for (int r = rows; r % ROWS != 0; r++) {
-      Convert.fill(0, scratch, slot + r * ROW_BYTES, kc);
+    for (int r = 0; r < ROWS; r++) {
+      int to = r * STRIDE;
+      if (r < rows) {
+        load(problem.a, from + r * problem.a.lineBytes(), k0, kc, space.rows, to, line);
+      } else {
+        Arrays.fill(space.rows, to, to + kc, 0);
+      }
     }
   }
 
   private void multiply(
-      MicroKernel kernel, int matrix, int rows, long c0, int columns, long k0, int kc, long slot) {
+      int matrix, int tile, int tiles, long c0, int columns, long k0, int kc, GemmSpace space) {
     for (int c = 0; c < columns; c += BLOCK) {
       int width = Math.min(BLOCK, columns - c);
       long packed = matrix * problem.packedBytes() + ((c0 + c) * problem.depth + k0 * width) * 4;
-      long sums = slot + SUMS + 4L * c;
-      for (int r = 0; r < rows; r += ROWS) {
-        kernel.run(
-            width / Simd.L,
-            kc,
-            scratch,
-            slot + r * ROW_BYTES,
-            scratch,
-            packed,
-            sums + r * TILE_STRIDE,
-            TILE_STRIDE);
-      }
+      int to = c * tiles * ROWS + tile * width * ROWS;
+      TileKernel.run(width / Simd.L, kc, space.rows, scratch, packed, space.sums, to);
     }
   }
 
   /** C is [r, c] in memory. */
-  private void storeRows(int matrix, long r0, int rows, long c0, int columns, long slot) {
+  private void storeRows(
+      int matrix, long r0, int rows, int tiles, long c0, int columns, long line, GemmSpace space) {
+    int padded = (int) Math.min(COLUMNS, problem.padded() - c0);
     for (int r = 0; r < rows; r++) {
-      long from = slot + SUMS + r * TILE_STRIDE;
+      for (int c = 0; c < columns; c += BLOCK) {
+        int width = Math.min(BLOCK, padded - c);
+        int at = c * tiles * ROWS + r * width;
+        System.arraycopy(space.sums, at, space.steps, c, width);
+      }
       long to = cOffsets[matrix] + (r0 + r) * target.rowBytes + c0 * target.columnBytes;
-      Convert.narrow(target.dtype, scratch, from, target.segment, to, columns);
+      store(space.steps, columns, to, line);
     }
   }
 
   /** C is [c, r] in memory. */
-  private void storeColumns(int matrix, long r0, int rows, long c0, int columns, long slot) {
-    long line = slot + LINE;
+  private void storeColumns(
+      int matrix, long r0, int rows, int tiles, long c0, int columns, long line, GemmSpace space) {
+    int padded = (int) Math.min(COLUMNS, problem.padded() - c0);
     for (int c = 0; c < columns; c++) {
-      long from = slot + SUMS + 4L * c;
+      int width = Math.min(BLOCK, padded - c / BLOCK * BLOCK);
+      int at = c / BLOCK * BLOCK * tiles * ROWS + c % BLOCK;
+      gather(space.sums, at, width, rows, space.steps, 0);
+      if (bias != null) {
+        addBias(bias, r0, rows, space.steps);
+      }
       long to = cOffsets[matrix] + (c0 + c) * target.columnBytes + r0 * target.rowBytes;
-      boolean direct = target.dtype == ScalarType.F32;
-      MemorySegment d = direct ? target.segment : scratch;
-      long at = direct ? to : line;
-      if (bias == null) {
-        for (int r = 0; r < rows; r++) {
-          d.set(F32, at + 4L * r, scratch.get(F32, from + r * TILE_STRIDE));
-        }
-      } else {
-        long b = r0 * biasType.blockBytes();
-        for (int r = 0; r < rows; r++) {
-          float x = Convert.scalar(biasType, bias, b + (long) r * biasType.blockBytes());
-          d.set(F32, at + 4L * r, scratch.get(F32, from + r * TILE_STRIDE) + x);
-        }
-      }
-      if (!direct) {
-        Convert.narrow(target.dtype, scratch, line, target.segment, to, rows);
-      }
+      store(space.steps, rows, to, line);
+    }
+  }
+
+  private void addBias(MemorySegment b, long r0, int rows, float[] sums) {
+    long at = r0 * biasType.blockBytes();
+    for (int r = 0; r < rows; r++) {
+      sums[r] += Convert.scalar(biasType, b, at + r * (long) biasType.blockBytes());
+    }
+  }
+
+  private void store(float[] sums, int n, long to, long line) {
+    if (target.dtype == ScalarType.F32) {
+      MemorySegment.copy(sums, 0, target.segment, Segments.F32, to, n);
+    } else {
+      MemorySegment.copy(sums, 0, scratch, Segments.F32, line, n);
+      Convert.narrow(target.dtype, scratch, line, target.segment, to, n);
     }
   }
 }

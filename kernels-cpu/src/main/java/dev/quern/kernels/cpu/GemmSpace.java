@@ -1,0 +1,51 @@
+package dev.quern.kernels.cpu;
+
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * The heap arrays in which one slice of a {@link Gemm} computes. Loops over arrays have their
+ * bounds checked once, before they begin; loops over segments in each access.
+ *
+ * <p>Slices borrow them: there are as many as slices have ever run at once, whatever the number of
+ * products that are bound. What an array holds never outlives its slice.
+ */
+final class GemmSpace {
+  private static final int MOST = 64;
+  private static final AtomicReferenceArray<GemmSpace> FREE = new AtomicReferenceArray<>(MOST);
+
+  /** Rows of the left operand, {@link TileKernel#STRIDE} apart. */
+  final float[] rows = new float[TileKernel.ROWS * TileKernel.STRIDE];
+
+  /** Tiles of sums: for each block of columns those of all rows. */
+  final float[] sums = new float[Gemm.PANEL * Gemm.COLUMNS];
+
+  /** A piece of a block's lines, {@link Gemm#LINE_STRIDE} apart. */
+  final float[] lines = new float[Gemm.BLOCK * Gemm.LINE_STRIDE];
+
+  /** The same piece, step by step; and one line of results. */
+  final float[] steps = new float[Math.max(Gemm.PACK_STEPS * Gemm.BLOCK, Gemm.COLUMNS)];
+
+  private GemmSpace() {}
+
+  /** One that nobody uses. */
+  static GemmSpace take() {
+    for (int i = 0; i < MOST; i++) {
+      if (FREE.getPlain(i) != null) {
+        GemmSpace space = FREE.getAndSet(i, null);
+        if (space != null) {
+          return space;
+        }
+      }
+    }
+    return new GemmSpace();
+  }
+
+  /** Gives it back; beyond the most that are kept it is left to the collector. */
+  void give() {
+    for (int i = 0; i < MOST; i++) {
+      if (FREE.getPlain(i) == null && FREE.compareAndSet(i, null, this)) {
+        return;
+      }
+    }
+  }
+}
