@@ -17,8 +17,9 @@ import org.jspecify.annotations.Nullable;
  * MatMul and Linear: which loops run them. c[..., m, n] = Σₖ a[..., m, k] · b[..., k, n]; for
  * Linear b is the weight [n, k] transposed.
  *
- * <p>Few rows against a b that is contiguous along k: {@link DotTask}. Else {@link Gemm}: with b as
- * its left operand if b runs along k (a weight), with a as its left operand if b runs along n.
+ * <p>Few rows against a b that is contiguous along k: {@link DotTask}, from 5 rows on {@link
+ * RowsTask}. Else {@link Gemm}: with b as its left operand if b runs along k (a weight), with a as
+ * its left operand if b runs along n.
  *
  * <p>Activations stay F32 under either precision: there is no faster way with this API.
  *
@@ -46,7 +47,11 @@ record MatMulKernel(boolean linear, DType weight) implements Kernel {
   @Override
   public long scratchBytes(List<TensorView> inputs, List<TensorView> outputs) {
     Call c = new Call(inputs, outputs.getFirst());
-    return c.few() ? c.dots().scratchBytes(outputs.getFirst().dtype()) : c.product().scratchBytes();
+    DType out = outputs.getFirst().dtype();
+    if (c.few(DotTask.MAX_M)) {
+      return c.dots().scratchBytes(out);
+    }
+    return c.few(RowsTask.MAX_M) ? c.rows().scratchBytes(out) : c.product().scratchBytes();
   }
 
   @Override
@@ -137,12 +142,16 @@ record MatMulKernel(boolean linear, DType weight) implements Kernel {
       return offsets;
     }
 
-    boolean few() {
-      return m <= DotTask.MAX_M && batch == 1 && right.linesContiguous() && k < 1 << 28;
+    boolean few(int most) {
+      return m <= most && batch == 1 && right.linesContiguous() && k < 1 << 28;
     }
 
     DotTask.Problem dots() {
       return new DotTask.Problem(left, right, (int) m, n, (int) k);
+    }
+
+    RowsTask.Problem rows() {
+      return new RowsTask.Problem(left, right, (int) m, n, (int) k);
     }
 
     /** Whether b is the left operand of the product. */
@@ -161,11 +170,23 @@ record MatMulKernel(boolean linear, DType weight) implements Kernel {
       MemorySegment bias = biased ? Segments.of(args.input(2)) : null;
       DType biasType = biased ? args.input(2).dtype() : out.dtype();
       MemorySegment c = Segments.of(out);
-      if (few()) {
+      if (few(DotTask.MAX_M)) {
         return new DotTask(
             args.pool(),
             args.scratch(),
             dots(),
+            aOffsets[0],
+            bOffsets[0],
+            out.dtype(),
+            c,
+            bias,
+            biasType);
+      }
+      if (few(RowsTask.MAX_M)) {
+        return new RowsTask(
+            args.pool(),
+            args.scratch(),
+            rows(),
             aOffsets[0],
             bOffsets[0],
             out.dtype(),

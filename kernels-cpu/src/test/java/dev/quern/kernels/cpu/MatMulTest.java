@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 /** Products of every weight format against sums in F64. */
 class MatMulTest {
-  private static final long[] M = {1, 4, 5, 70};
+  private static final long[] M = {1, 4, 5, 8, 70};
   private static final long[] N = {1, 8, 67, 130};
 
   @Test
@@ -31,7 +31,7 @@ class MatMulTest {
               BlockType.Q4_0,
               BlockType.Q4_K,
               BlockType.Q6_K)) {
-        for (long k : new long[] {1, 31, 256, 768}) {
+        for (long k : new long[] {1, 31, 256, 1280}) {
           if (k % w.blockLength() == 0) {
             for (long m : M) {
               for (long n : N) {
@@ -118,7 +118,7 @@ class MatMulTest {
   @Test
   void bitsDoNotDependOnThreads() {
     Random r = new Random(3);
-    for (long m : new long[] {1, 40}) {
+    for (long m : new long[] {1, 8, 40}) {
       TensorView x = Scalars.random(r, ScalarType.F32, m, 1024);
       TensorView w = Scalars.random(r, BlockType.Q8_0, 777, 1024);
       List<Long> sums = new ArrayList<>();
