@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Gemm} reaches 37 and 72, half of each vector being padding.
  */
 final class RowsTask extends SlicedTask {
-  /** With more rows of x than this, {@link Gemm} is faster. */
+  /** One group of rows; more go to {@link Gemm}. */
   static final int MAX_M = 8;
 
   /** Elements of k in a pass: those of 8 rows of x stay in the first-level cache. */

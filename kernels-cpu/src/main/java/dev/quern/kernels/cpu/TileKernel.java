@@ -19,11 +19,10 @@ import jdk.incubator.vector.FloatVector;
  * A and multiply-add it to each column vector.
  *
  * <p>Tile size: 12 rows × 2 vectors keeps 24 sums, 2 columns and 1 element in 32 registers; with 16
- * registers (AVX2) 6 × 2. A and T lie in arrays, whose bounds C2 checks before the loop, B in a
- * segment, because an array begins in the midst of a cache line and each of its vectors would be
- * two accesses. GFLOP/s on one AVX-512 core with B in the second-level cache, where multiply-adds
- * alone reach 214: 177; both operands in segments 148; both in arrays 155; two k in a turn 154; 8 ×
- * 3 of segments, two k in a turn ({@link MicroKernel}), 162. Four k in a turn C2 never got right.
+ * registers (AVX2) 6 × 2. GFLOP/s on one AVX-512 core with B in the second-level cache, one run of
+ * 0.3 s each, where multiply-adds alone reach 214: A and T in arrays, B in a segment 177; A and B
+ * in segments 148; all in arrays 155; as here but two k in a turn 154; 8 rows × 3 vectors, two k in
+ * a turn, 171, with A and B in segments 162.
  */
 final class TileKernel {
   /** Rows of A in a tile. */
