@@ -68,7 +68,7 @@ final class CodecBlock32 implements BlockCodec {
       int first = level(from[at + i], low, inverse);
       int second = level(from[at + HALF + i], low, inverse);
       bits |= first >> 4 << i | second >> 4 << (HALF + i);
-      to.set(JAVA_BYTE, offsetBytes + nibbles + i, (byte) (first & 15 | (second & 15) << 4));
+      to.set(JAVA_BYTE, offsetBytes + nibbles + i, (byte) ((first & 15) | (second & 15) << 4));
     }
     if (five) {
       to.set(JAVA_INT_UNALIGNED, offsetBytes + upper, bits);

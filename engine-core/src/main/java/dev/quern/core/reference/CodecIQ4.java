@@ -63,13 +63,13 @@ final class CodecIQ4 implements BlockCodec {
     for (int r = 0; r < runs; r++) {
       int rounded = ScaleSearch.nearest(inverse * scales[r]);
       int scale = Math.clamp(rounded, -SCALE_MIDDLE, SCALE_MIDDLE - 1);
-      upper |= (scale + SCALE_MIDDLE >> 4) << 2 * r;
-      lower |= (scale + SCALE_MIDDLE & 15) << 4 * r;
+      upper |= ((scale + SCALE_MIDDLE) >> 4) << (2 * r);
+      lower |= ((scale + SCALE_MIDDLE) & 15) << (4 * r);
       run(from, at + r * LENGTH, d * scale, to, offsetBytes + nibbles + (long) r * HALF);
     }
     to.set(JAVA_SHORT_UNALIGNED, offsetBytes + UPPER_SCALES, (short) upper);
     for (int i = 0; i < 4; i++) {
-      to.set(JAVA_BYTE, offsetBytes + LOWER_SCALES + i, (byte) (lower >> 8 * i));
+      to.set(JAVA_BYTE, offsetBytes + LOWER_SCALES + i, (byte) (lower >> (8 * i)));
     }
   }
 

@@ -81,7 +81,7 @@ final class CodecOffsetK implements BlockCodec {
     for (int s = 0; s < SUBS; s += 2) {
       long q = offsetBytes + levels + (s / 2) * (long) LENGTH;
       for (int i = 0; i < LENGTH; i++) {
-        to.set(JAVA_BYTE, q + i, (byte) (found[s][i] & 15 | (found[s + 1][i] & 15) << 4));
+        to.set(JAVA_BYTE, q + i, (byte) ((found[s][i] & 15) | (found[s + 1][i] & 15) << 4));
       }
     }
     for (int i = 0; five && i < LENGTH; i++) {
@@ -130,7 +130,7 @@ final class CodecOffsetK implements BlockCodec {
       int shift = s % 2 * 4;
       for (int i = 0; i < LENGTH; i++) {
         int upper = five ? from.get(JAVA_BYTE, offsetBytes + UPPER + i) >> s & 1 : 0;
-        int level = from.get(JAVA_BYTE, q + i) >> shift & 15 | upper << 4;
+        int level = (from.get(JAVA_BYTE, q + i) >> shift & 15) | upper << 4;
         to[at + s * LENGTH + i] = step * level - offset;
       }
     }

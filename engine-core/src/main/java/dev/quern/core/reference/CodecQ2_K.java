@@ -65,7 +65,7 @@ final class CodecQ2_K implements BlockCodec {
       int first = i / 32 * 128 + i % 32;
       int pairs = 0;
       for (int k = 0; k < 4; k++) {
-        pairs |= (levels[first + 32 * k] & 3) << 2 * k;
+        pairs |= (levels[first + 32 * k] & 3) << (2 * k);
       }
       to.set(JAVA_BYTE, at + i, (byte) pairs);
     }
@@ -73,7 +73,7 @@ final class CodecQ2_K implements BlockCodec {
 
   /** Two bits of element e, as {@link #packPairs} packs them. */
   static int pair(MemorySegment from, long at, int e) {
-    return from.get(JAVA_BYTE, at + e / 128 * 32 + e % 32) >> (e % 128 / 32 * 2) & 3;
+    return from.get(JAVA_BYTE, at + (long) (e / 128) * 32 + e % 32) >> (e % 128 / 32 * 2) & 3;
   }
 
   private static float half(MemorySegment to, long at, float x) {

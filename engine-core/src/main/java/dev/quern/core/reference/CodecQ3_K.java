@@ -48,8 +48,8 @@ final class CodecQ3_K implements BlockCodec {
       if (extreme != 0) {
         int rounded = (byte) ScaleSearch.nearest(inverse * scales[s]);
         scale = Math.clamp(rounded, -SCALE_MIDDLE, SCALE_MIDDLE - 1);
-        packed[s % 8] |= (scale + SCALE_MIDDLE & 15) << s / 8 * 4;
-        packed[8 + s % 4] |= scale + SCALE_MIDDLE >> 4 << s / 4 * 2;
+        packed[s % 8] |= ((scale + SCALE_MIDDLE) & 15) << (s / 8 * 4);
+        packed[8 + s % 4] |= (scale + SCALE_MIDDLE) >> 4 << (s / 4 * 2);
       }
       float d = Float.float16ToFloat(bits) * scale;
       for (int i = s * LENGTH; d != 0 && i < (s + 1) * LENGTH; i++) {

@@ -53,7 +53,7 @@ final class Gemm extends SlicedTask {
   record Problem(Matrix a, Matrix b, long rows, long columns, long depth, int batch) {
     /** Rows in a slice: a sixteenth of them, whole tiles. */
     int sliceRows() {
-      return ROWS * (int) Math.clamp(Math.ceilDiv(rows, (long) SLICES * ROWS), 1, PANEL / ROWS);
+      return ROWS * Math.clamp(Math.ceilDiv(rows, (long) SLICES * ROWS), 1, PANEL / ROWS);
     }
 
     int rowBlocks() {
@@ -245,7 +245,8 @@ final class Gemm extends SlicedTask {
       for (long k0 = 0; k0 < problem.depth; k0 += DEPTH) {
         int kc = (int) Math.min(DEPTH, problem.depth - k0);
         for (int i = 0; i < tiles; i++) {
-          unpack(matrix, r0 + i * ROWS, Math.min(ROWS, rows - i * ROWS), k0, kc, line, space);
+          unpack(
+              matrix, r0 + (long) i * ROWS, Math.min(ROWS, rows - i * ROWS), k0, kc, line, space);
           multiply(matrix, i, tiles, c0, columns, k0, kc, space);
         }
       }

@@ -82,7 +82,7 @@ final class RowsTask extends SlicedTask {
       long bytes = Math.clamp(Math.ceilDiv(n * rowBytes, SLICES), LEAST_BYTES, MOST_BYTES);
       int most = Gemm.PANEL * Gemm.COLUMNS / (rows() * Simd.L) - RowsKernel.W_ROWS;
       long tiles = Math.ceilDiv(bytes, RowsKernel.W_ROWS * rowBytes);
-      return (int) Math.clamp(tiles, 1, most / RowsKernel.W_ROWS) * RowsKernel.W_ROWS;
+      return Math.clamp(tiles, 1, most / RowsKernel.W_ROWS) * RowsKernel.W_ROWS;
     }
 
     int slices() {
@@ -139,7 +139,7 @@ final class RowsTask extends SlicedTask {
     long line = slots.offset(0);
     int whole = problem.whole();
     for (int r = 0; r < problem.rows(); r++) {
-      long to = 4L * (r / GROUP * GROUP) * whole + (long) r % GROUP * Simd.VB;
+      long to = 4L * GROUP * (r / GROUP) * whole + (long) r % GROUP * Simd.VB;
       long from = xStart + r * problem.x.lineBytes();
       for (int k = 0; k < whole; k += DEPTH) {
         int n = Math.min(DEPTH, whole - k);

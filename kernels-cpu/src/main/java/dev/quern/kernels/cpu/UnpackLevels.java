@@ -152,7 +152,7 @@ final class UnpackLevels {
     float m1 = -min * Unpack.min4k(s, block + 4, 2 * g + 1);
     for (int j = 0; j < 32; j += 16) {
       ByteVector v = load(s, block + 48 + 32L * g + j);
-      ByteVector h = load(s, block + 16 + j).lanewise(VectorOperators.LSHR, 2 * g);
+      ByteVector h = load(s, block + 16 + j).lanewise(VectorOperators.LSHR, 2L * g);
       ByteVector first = h.and((byte) 1).lanewise(VectorOperators.LSHL, 4);
       ByteVector second = h.and((byte) 2).lanewise(VectorOperators.LSHL, 3);
       store(low(v).or(first), s0, m0, d, to + 4L * j);
@@ -177,7 +177,7 @@ final class UnpackLevels {
   /** The two-bit levels of a sub-block of 16. */
   private static ByteVector pairs(MemorySegment s, long at, int sub) {
     ByteVector v = load(s, at + sub / 8 * 32L + sub % 2 * 16L);
-    return v.lanewise(VectorOperators.LSHR, sub % 8 / 2 * 2).and((byte) 3);
+    return v.lanewise(VectorOperators.LSHR, sub % 8 / 2 * 2L).and((byte) 3);
   }
 
   private static void q3k(MemorySegment s, long from, MemorySegment d, long to, int blocks) {
@@ -213,7 +213,7 @@ final class UnpackLevels {
       int upper = s.get(I16, q + 2);
       int lower = s.get(I32, q + 4);
       for (int r = 0; r < 8; r++) {
-        float step = scale * ((lower >> 4 * r & 15 | (upper >> 2 * r & 3) << 4) - 32);
+        float step = scale * (((lower >> (4 * r) & 15) | (upper >> (2 * r) & 3) << 4) - 32);
         ByteVector v = load(s, q + 8 + 16L * r);
         long y = to + b * 1024L + r * 128L;
         store(low(v).selectFrom(IQ4), step, NONE, d, y);

@@ -133,7 +133,7 @@ final class Scalars {
         int run = i % 128 / 32;
         int l = i % 32;
         int low = nibble(s, b + 64 * h + l + 32 * (run % 2), run / 2);
-        int high = (s.get(Segments.I8, b + 128 + 32 * h + l) & 255) >> 2 * run & 3;
+        int high = (s.get(Segments.I8, b + 128 + 32 * h + l) & 255) >> (2 * run) & 3;
         yield half(s, b + 208) * s.get(Segments.I8, b + 192 + i / 16) * (low + 16 * high - 32);
       }
       default -> throw new IllegalArgumentException(t.name());
@@ -145,7 +145,7 @@ final class Scalars {
   }
 
   private static int nibble(MemorySegment s, long at, int which) {
-    return (s.get(Segments.I8, at) & 255) >> 4 * which & 15;
+    return (s.get(Segments.I8, at) & 255) >> (4 * which) & 15;
   }
 
   static KernelSignature signature(Op op, List<TensorView> in, boolean residuals, Precision p) {
