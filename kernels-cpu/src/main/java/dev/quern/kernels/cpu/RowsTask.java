@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * Gemm} reaches 37 and 72, half of each vector being padding.
  */
 final class RowsTask extends SlicedTask {
-  /** One group of rows; more go to {@link Gemm}. */
-  static final int MAX_M = 8;
+  /** Rows of x that a tile holds, filled up with zeros; more go to {@link Gemm}. */
+  static final int MAX_M = RowsKernel.X_ROWS;
 
   /** Elements of k in a pass: those of 8 rows of x stay in the first-level cache. */
   private static final int DEPTH = 1024;
@@ -25,7 +25,6 @@ final class RowsTask extends SlicedTask {
   private static final long SLICES = 16;
   private static final long LEAST_BYTES = 64L << 10;
   private static final long MOST_BYTES = 288L << 10;
-  private static final int GROUP = RowsKernel.X_ROWS;
 
   /**
    * What to compute.
@@ -41,13 +40,8 @@ final class RowsTask extends SlicedTask {
       return w.dtype() == ScalarType.F32;
     }
 
-    /** Rows of x in whole groups. */
-    private int rows() {
-      return Math.ceilDiv(m, GROUP) * GROUP;
-    }
-
     private long packedBytes() {
-      return 4L * rows() * whole();
+      return 4L * MAX_M * whole();
     }
 
     /** Elements of a row in whole vectors. */
@@ -80,7 +74,7 @@ final class RowsTask extends SlicedTask {
     int sliceRows() {
       long rowBytes = Math.max(1, w.dtype().bytes(k));
       long bytes = Math.clamp(Math.ceilDiv(n * rowBytes, SLICES), LEAST_BYTES, MOST_BYTES);
-      int most = Gemm.PANEL * Gemm.COLUMNS / (rows() * Simd.L) - RowsKernel.W_ROWS;
+      int most = Gemm.PANEL * Gemm.COLUMNS / (MAX_M * Simd.L) - RowsKernel.W_ROWS;
       long tiles = Math.ceilDiv(bytes, RowsKernel.W_ROWS * rowBytes);
       return Math.clamp(tiles, 1, most / RowsKernel.W_ROWS) * RowsKernel.W_ROWS;
     }
@@ -134,12 +128,12 @@ final class RowsTask extends SlicedTask {
     pool.parallelFor(slices, this);
   }
 
-  /** x as [group][vector of k][8 rows]; rows that fill up a group are zero. */
+  /** x as [vector of k][8 rows]; rows that there are not are zero. */
   private void pack() {
     long line = slots.offset(0);
     int whole = problem.whole();
-    for (int r = 0; r < problem.rows(); r++) {
-      long to = 4L * GROUP * (r / GROUP) * whole + (long) r % GROUP * Simd.VB;
+    for (int r = 0; r < MAX_M; r++) {
+      long to = (long) r * Simd.VB;
       long from = xStart + r * problem.x.lineBytes();
       for (int k = 0; k < whole; k += DEPTH) {
         int n = Math.min(DEPTH, whole - k);
@@ -148,7 +142,7 @@ final class RowsTask extends SlicedTask {
         } else {
           Convert.fill(0, scratch, line, n);
         }
-        spread(scratch, line, n, to + 4L * k * GROUP);
+        spread(scratch, line, n, to + 4L * k * MAX_M);
       }
       if (r < problem.m && whole < problem.k) {
         long rest = problem.restAt() + (long) r * Simd.VB;
@@ -159,7 +153,7 @@ final class RowsTask extends SlicedTask {
 
   private static void spread(MemorySegment s, long from, int n, long to) {
     for (int i = 0; i < n; i += Simd.L) {
-      Simd.store(Simd.load(s, from + 4L * i), s, to + 4L * i * GROUP);
+      Simd.store(Simd.load(s, from + 4L * i), s, to + 4L * i * MAX_M);
     }
   }
 
@@ -181,7 +175,7 @@ final class RowsTask extends SlicedTask {
     int rows = (int) Math.min(sliceRows, problem.n - from);
     long first = wStart + from * w.lineBytes();
     int whole = problem.whole();
-    Arrays.fill(lanes, 0, rows * problem.rows() * Simd.L, 0);
+    Arrays.fill(lanes, 0, rows * MAX_M * Simd.L, 0);
     for (int k = 0; k < whole; k += DEPTH) {
       int n = Math.min(DEPTH, whole - k);
       for (int r = 0; r < rows; r += RowsKernel.W_ROWS) {
@@ -215,16 +209,13 @@ final class RowsTask extends SlicedTask {
       from = line;
       far = 4L * DEPTH;
     }
-    int step = problem.rows() * Simd.L;
-    for (int g = 0; g < problem.rows(); g += GROUP) {
-      long x = 4L * g * problem.whole() + 4L * k * GROUP;
-      if (real == RowsKernel.W_ROWS) {
-        RowsKernel.three(n / Simd.L, s, from, far, scratch, x, lanes, r * step + g * Simd.L, step);
-      } else {
-        for (int i = 0; i < real; i++) {
-          int to = (r + i) * step + g * Simd.L;
-          RowsKernel.one(n / Simd.L, s, from + i * far, scratch, x, lanes, to);
-        }
+    int step = MAX_M * Simd.L;
+    long x = 4L * k * MAX_M;
+    if (real == RowsKernel.W_ROWS) {
+      RowsKernel.three(n / Simd.L, s, from, far, scratch, x, lanes, r * step, step);
+    } else {
+      for (int i = 0; i < real; i++) {
+        RowsKernel.one(n / Simd.L, s, from + i * far, scratch, x, lanes, (r + i) * step);
       }
     }
   }
@@ -232,7 +223,7 @@ final class RowsTask extends SlicedTask {
   /** The lanes of row i of x added up, and what the vectors left. */
   private void finish(int i, int rows, long first, long to, float[] lanes) {
     for (int r = 0; r < rows; r++) {
-      y.set(F32, to + 4L * r, Simd.sum(lanes, (r * problem.rows() + i) * Simd.L));
+      y.set(F32, to + 4L * r, Simd.sum(lanes, (r * MAX_M + i) * Simd.L));
     }
     if (problem.whole() < problem.k) {
       for (int r = 0; r < rows; r++) {
