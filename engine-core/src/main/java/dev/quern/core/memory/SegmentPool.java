@@ -127,8 +127,8 @@ public final class SegmentPool {
     } catch (OutOfMemoryError e) {
       throw new DeviceException(
           ("cpu: no memory for %d bytes (%d bytes are cached for reuse); close scopes earlier,"
-               + " lower the batch, or let the JVM use more memory outside its heap:"
-               + " -XX:MaxDirectMemorySize=N, which is the heap's limit unless given (%d bytes)")
+                  + " lower the batch, or let the JVM use more memory outside its heap:"
+                  + " -XX:MaxDirectMemorySize=N, which is the heap's limit unless given (%d bytes)")
               .formatted(size, cachedBytes, Runtime.getRuntime().maxMemory()),
           e);
     }
