@@ -46,6 +46,9 @@ record RunIdentity(Map<String, String> settings, List<String> data) {
   static RunIdentity of(Config config) {
     Map<String, String> settings = new TreeMap<>(config.values());
     settings.keySet().removeIf(TrainingKeys::mayChange);
+    if (config.has("model.from")) { // keys of new models, which the run's own file leaves out
+      settings.keySet().removeAll(TrainingKeys.ofNewModels());
+    }
     // A schedule that is told its own steps does not move when the run is made longer.
     boolean follows =
         Schedules.settings(config.text("schedule.name")).contains(STEPS)

@@ -305,12 +305,13 @@ class TrainingRunTest {
                     false));
     assertTrue(task.getMessage().contains("mask-filling"), task.getMessage());
     // What a run wrote of itself can be read again, and its model gone on from.
-    Config further = config("tuned", text, "text", "", from);
+    Config further = config("tuned", text, "text", "", from, "tokenizer.kind=model");
     assertTrained("tuned", run(further, false), Task.TEXT_GENERATION);
     Config again =
         Config.read(folder.resolve("tuned/config.yaml"), TrainingKeys.schema(), List.of());
-    assertEquals(again, further);
+    assertEquals(again, config("tuned", text, "text", "", from));
     assertTrained("tuned", run(again, true), Task.TEXT_GENERATION);
+    assertTrained("tuned", run(further, true), Task.TEXT_GENERATION);
   }
 
   @ParameterizedTest
