@@ -3,6 +3,7 @@ package dev.quern.transformer.train.run;
 import dev.quern.transformer.data.Dataset;
 import dev.quern.transformer.train.TrainingException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToIntFunction;
@@ -36,9 +37,34 @@ record Lengths(List<int[]> parts) {
     return new Lengths(all);
   }
 
-  /** Those of the first part. */
-  int[] first() {
-    return parts.getFirst();
+  /** Those of examples that have tokens: of a single token, say, no next one can be learnt. */
+  Lengths filled() {
+    return new Lengths(
+        parts.stream().map(p -> Arrays.stream(p).filter(n -> n > 0).toArray()).toList());
+  }
+
+  /**
+   * The examples of {@link #filled()}.
+   *
+   * @param part index of the part
+   * @param examples all of it
+   */
+  <E> Dataset<E> filled(int part, Dataset<E> examples) {
+    int[] own = parts.get(part);
+    int[] kept = IntStream.range(0, own.length).filter(i -> own[i] > 0).toArray();
+    return kept.length == own.length
+        ? examples
+        : examples.select(kept.length, i -> kept[Math.toIntExact(i)]);
+  }
+
+  /** What to say of examples without tokens; "" if none is. */
+  String emptyNotice() {
+    long count = parts.stream().mapToLong(p -> p.length).sum();
+    long empty = parts.stream().flatMapToInt(IntStream::of).filter(n -> n < 1).count();
+    return empty == 0
+        ? ""
+        : "[data.files] %d of %d texts are too short to learn from, and left out"
+            .formatted(empty, count);
   }
 
   /** What to say of examples that are longer than a context; "" if none is. */

@@ -33,6 +33,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.ToIntFunction;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,13 +42,13 @@ import org.jspecify.annotations.Nullable;
  * @param train without end
  * @param validation in a known number; null if the split leaves none
  * @param test in a known number; null if the split leaves none
- * @param notice of examples that are cut; "" if none is
+ * @param notices of examples that are left out or cut
  */
 record RunData(
     Dataset<Batch> train,
     @Nullable Dataset<Batch> validation,
     @Nullable Dataset<Batch> test,
-    String notice) {
+    List<String> notices) {
 
   /**
    * How examples become batches.
@@ -64,11 +65,19 @@ record RunData(
   /** Windows of a corpus: each token from those before it. */
   static RunData corpus(TokenSequence tokens, Shape s) {
     Split<TokenSequence> split = Splits.contiguous(tokens, s.ratio);
+    if (split.train().size() <= s.context) {
+      throw new TrainingException(
+          "[batch.context] is "
+              + s.context
+              + " tokens, and the training part has "
+              + split.train().size()
+              + ", which must be more; give more data, or a shorter context");
+    }
     return new RunData(
         new RandomWindows(split.train(), s.context, s.size, s.seed),
         windows(split.validation(), s),
         windows(split.test(), s),
-        "");
+        List.of());
   }
 
   private static @Nullable Dataset<Batch> windows(TokenSequence tokens, Shape s) {
@@ -201,16 +210,25 @@ record RunData(
       Shape s,
       ToIntFunction<E> length) {
     Padding padding = new Padding(padId, 8, s.context);
-    Dataset<E> train = split.train();
-    Lengths lengths = Lengths.of(List.of(train, split.validation(), split.test()), length);
-    int[] own = lengths.first();
+    Lengths all = Lengths.of(List.of(split.train(), split.validation(), split.test()), length);
+    Dataset<E> train = all.filled(0, split.train());
+    Lengths lengths = all.filled();
+    int[] own = lengths.parts().getFirst();
+    if (own.length < s.size) {
+      throw new TrainingException(
+          "[batch.size] is "
+              + s.size
+              + ", and the training part has "
+              + own.length
+              + " examples; take smaller batches, or give more data");
+    }
     return new RunData(
         s.packs
             ? packed(train, objective, padId, own, s)
             : new EpochBatches<>(train, objective, padding, order(own, s), s.seed),
-        once(split.validation(), objective, padding, s),
-        once(split.test(), objective, padding, s),
-        lengths.notice(s.context));
+        once(all.filled(1, split.validation()), objective, padding, s),
+        once(all.filled(2, split.test()), objective, padding, s),
+        Stream.of(all.emptyNotice(), lengths.notice(s.context)).filter(n -> !n.isEmpty()).toList());
   }
 
   private static BatchOrder order(int[] lengths, Shape s) {

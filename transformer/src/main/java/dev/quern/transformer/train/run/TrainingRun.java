@@ -123,9 +123,7 @@ public final class TrainingRun {
       Tokenizer tokenizer =
           saved == null ? begin(engine, files, notices) : Tokenizers.fromFolder(models.start());
       RunData data = files.batches(tokenizer);
-      if (!data.notice().isEmpty()) {
-        notices.accept(data.notice());
-      }
+      data.notices().forEach(notices);
       FinalModel.check(config, data.validation() != null);
       FinalModel.Course course;
       Path from = saved == null ? models.start() : saved.folder();
