@@ -48,11 +48,35 @@ record RunModel(Config config, Path start) {
     }
   }
 
+  /** Refuses to read from the folder that is written anew. */
+  private void checkElsewhere(String key) {
+    if (config.has(key) && real(Path.of(config.text(key))).startsWith(real(start))) {
+      throw new TrainingException(
+          "["
+              + key
+              + "] "
+              + config.text(key)
+              + " is in "
+              + start
+              + ", which this run would write anew; copy it elsewhere, or give another 'output'");
+    }
+  }
+
+  private static Path real(Path path) {
+    try {
+      return path.toRealPath();
+    } catch (IOException e) { // it is not there
+      return path.toAbsolutePath().normalize();
+    }
+  }
+
   /** Makes the tokenizer and the model before its first step. */
   Tokenizer begin(Engine engine, RunFiles files, Consumer<String> notices) {
     if (config.has("model.from")) {
       checkKeys();
     }
+    checkElsewhere("model.from");
+    checkElsewhere("tokenizer.file");
     AtomicFolder.delete(start);
     try {
       Files.createDirectories(start);
@@ -122,6 +146,14 @@ record RunModel(Config config, Path start) {
     FamilyModel model = FamilyModel.open(engine, folder, name -> trained.matcher(name).matches());
     try {
       check(model);
+      if (model.parameters().isEmpty()) {
+        throw new TrainingException(
+            "[model.train] "
+                + trained
+                + " matches the whole name of no weight; quern inspect "
+                + folder
+                + " lists them");
+      }
       return model;
     } catch (RuntimeException e) {
       model.close();

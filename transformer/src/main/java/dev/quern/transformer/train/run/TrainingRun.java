@@ -107,7 +107,7 @@ public final class TrainingRun {
   }
 
   private RunResult locked(boolean resume, Consumer<String> notices) {
-    AtomicFolder.recover(folder, MODEL::equals);
+    AtomicFolder.recover(folder, name -> name.equals(MODEL) || name.equals(START));
     RunCheckpoints checkpoints = new RunCheckpoints(folder.resolve(CHECKPOINTS));
     RunCheckpoints.Saved saved = checkpoints.latest(notices);
     if (saved != null && !resume) {

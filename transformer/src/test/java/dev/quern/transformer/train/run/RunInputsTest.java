@@ -1,9 +1,11 @@
 package dev.quern.transformer.train.run;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.core.io.AtomicFolder;
 import dev.quern.transformer.train.TrainingException;
 import dev.quern.transformer.train.config.Config;
 import dev.quern.transformer.train.log.TrainingListener;
@@ -72,5 +74,42 @@ class RunInputsTest {
     Files.writeString(text, "one\ntwo\nthree\n");
     String size = refusal(config("data.format=lines", "batch.size=4"));
     assertTrue(size.startsWith("[batch.size] is 4, and the training part has 2 "), size);
+  }
+
+  @Test
+  void whatIsReadIsNotRemoved() throws IOException {
+    Config first = config();
+    run(first);
+    Path start = folder.resolve("run/start");
+    AtomicFolder.delete(folder.resolve("run/checkpoints"));
+    String yaml =
+        RUN.formatted(folder.resolve("run"), text).replaceAll("(?m)^(model|tokenizer):.*\n", "");
+    for (String over :
+        List.of(
+            "model.from=" + start,
+            "model.from=" + folder.resolve("run/model/../start"),
+            "tokenizer.file=" + start.resolve("tokenizer.json"))) {
+      String kind = "tokenizer.kind=" + (over.startsWith("model") ? "model" : "file");
+      Config again = Config.parse(yaml, "test", TrainingKeys.schema(), List.of(over, kind));
+      String refused = refusal(again);
+      assertTrue(refused.startsWith("[" + over.substring(0, over.indexOf('=')) + "]"), refused);
+      assertTrue(refused.contains("'output'"), refused);
+    }
+    assertTrue(Files.isRegularFile(start.resolve("model.safetensors")));
+    assertTrue(Files.isRegularFile(start.resolve("tokenizer.json")));
+  }
+
+  @Test
+  void whatAKillLeftOfTheStartIsRemoved() throws IOException {
+    Path left = folder.resolve("run/.start.0123456789abcdef.tmp");
+    Files.writeString(Files.createDirectories(left).resolve("model.safetensors"), "");
+    run(config());
+    assertFalse(Files.exists(left));
+  }
+
+  @Test
+  void nothingToTrainIsNamed() {
+    String refused = refusal(config("model.train=transformer"));
+    assertTrue(refused.startsWith("[model.train] transformer matches"), refused);
   }
 }
