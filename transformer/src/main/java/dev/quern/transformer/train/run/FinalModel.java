@@ -72,7 +72,15 @@ record FinalModel(Config config, RunModel models, RunCheckpoints checkpoints, Pa
       write(engine, models.start(), null, untrained, course);
       return untrained;
     }
-    RunCheckpoints.Saved saved = wantsBest ? checkpoints.at(step, notices) : null;
+    boolean isKept = checkpoints.steps().contains(step);
+    if (wantsBest && !isKept) {
+      notices.accept(
+          "[checkpoint.model] the checkpoint of step "
+              + step
+              + ", which had the lowest validation loss, is not there any more, as keep_best was"
+              + " false; the model is that of the last step");
+    }
+    RunCheckpoints.Saved saved = wantsBest && isKept ? checkpoints.at(step, notices) : null;
     boolean isBest = saved != null;
     saved = saved == null ? checkpoints.at(end.step(), notices) : saved;
     if (saved == null) {

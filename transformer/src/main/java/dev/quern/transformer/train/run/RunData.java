@@ -30,6 +30,7 @@ import dev.quern.transformer.tokenizer.Tokenizer;
 import dev.quern.transformer.tokenizer.Vocabulary;
 import dev.quern.transformer.train.TrainingException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.ToIntFunction;
@@ -171,6 +172,10 @@ record RunData(
       Tokenizer tokenizer,
       Shape s,
       boolean checkLeaks) {
+    if (new HashSet<>(labels).size() < labels.size()) {
+      throw new TrainingException(
+          "[objective.labels] are " + labels + ", one of them twice; name each class once");
+    }
     Split<Dataset<Row>> split =
         Splits.stratified(rows, row -> label(row, label, labels), s.ratio, s.seed);
     check(split, row -> row.text(text), checkLeaks);

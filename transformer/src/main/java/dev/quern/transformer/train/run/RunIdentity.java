@@ -13,6 +13,7 @@ import dev.quern.transformer.train.config.ConfigSchema;
 import dev.quern.transformer.train.schedule.Schedules;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -58,6 +59,9 @@ record RunIdentity(Map<String, String> settings, List<String> data) {
     }
     List<String> data = new ArrayList<>();
     for (String file : config.texts("data.files")) {
+      if (Files.isDirectory(Path.of(file))) {
+        throw new TrainingException("[data.files] " + file + " is a folder; name the files in it");
+      }
       try {
         data.add("%08x".formatted(Crc.of(Path.of(file))));
       } catch (IOException e) {

@@ -2,6 +2,7 @@ package dev.quern.transformer.train.run;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -136,5 +137,19 @@ class FinalModelTest {
     assertArrayEquals(
         Files.readAllBytes(folder.resolve("run/start/model.safetensors")),
         Files.readAllBytes(folder.resolve("run/model/model.safetensors")));
+  }
+
+  @Test
+  void aBestThatWasNotKeptIsTold() throws IOException {
+    run(config("checkpoint.keep_best=false", "checkpoint.keep=1"), false, new TreeMap<>());
+    List<String> notices = new ArrayList<>();
+    RunResult r =
+        new TrainingRun(config("checkpoint.model=best"), new TrainingListener() {})
+            .run(true, notices::add);
+    assertFalse(r.best());
+    assertEquals(24, r.step());
+    assertEquals(1, notices.size(), notices.toString());
+    assertTrue(notices.getFirst().startsWith("[checkpoint.model] "), notices.getFirst());
+    assertTrue(notices.getFirst().contains("keep_best was false"), notices.getFirst());
   }
 }

@@ -112,4 +112,26 @@ class RunInputsTest {
     String refused = refusal(config("model.train=transformer"));
     assertTrue(refused.startsWith("[model.train] transformer matches"), refused);
   }
+
+  @Test
+  void aFolderIsNoData() {
+    String refused = refusal(config("data.files=[" + folder + "]"));
+    assertEquals("[data.files] " + folder + " is a folder; name the files in it", refused);
+  }
+
+  @Test
+  void aClassHasOneName() throws IOException {
+    Files.writeString(
+        text, "{\"text\": \"x\", \"label\": \"a\"}\n{\"text\": \"y\", \"label\": \"b\"}\n");
+    String refused =
+        refusal(
+            config(
+                "data.format=json_lines",
+                "model.family=bert",
+                "tokenizer.kind=bpe",
+                "tokenizer.size=300",
+                "objective.name=classification",
+                "objective.labels=[a, b, a]"));
+    assertTrue(refused.startsWith("[objective.labels] are [a, b, a], one of them"), refused);
+  }
 }
