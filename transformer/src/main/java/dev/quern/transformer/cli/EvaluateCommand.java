@@ -28,6 +28,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 
 /** {@code quern evaluate}: metrics of a run's model on a part of its data, or of any on any. */
@@ -42,6 +43,17 @@ import picocli.CommandLine.Spec;
     modelTransformer = ModelMixin.ModelHasDefault.class)
 final class EvaluateCommand implements Callable<Integer> {
   private static final int WINDOW = 512;
+  private static final List<String> OF_ROWS = List.of("--text", "--label");
+  private static final List<String> OF_DATA =
+      List.of(
+          "--model",
+          "--task",
+          "--context",
+          "--threads",
+          "--precision",
+          "--cache-type",
+          "--text",
+          "--label");
 
   @Spec private CommandSpec spec;
 
@@ -105,8 +117,9 @@ final class EvaluateCommand implements Callable<Integer> {
     if (data != null) {
       return given(data);
     }
-    if (run == null || model.isGiven() || task != null || context != null) {
-      throw misused("--model, --task and --context go with --data; a run has its own");
+    String foreign = given(OF_DATA);
+    if (run == null || !foreign.isEmpty()) {
+      throw misused(foreign + " goes with --data; a run has its own");
     }
     Config config =
         Config.read(run.resolve("config.yaml"), TrainingKeys.schema(), List.of("output=" + run));
@@ -136,6 +149,10 @@ final class EvaluateCommand implements Callable<Integer> {
       }
       switch (open) {
         case CausalLanguageModel m -> {
+          if (!given(OF_ROWS).isEmpty()) {
+            throw new InputException(
+                given(OF_ROWS) + " is for models that classify rows; this one generates text");
+          }
           Evaluation.Tally tally = GivenData.text(m, file, window(m));
           print(tally, tally.report(0, "data"), List.of());
         }
@@ -151,6 +168,12 @@ final class EvaluateCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  /** The first of some options that was given, or "". */
+  private String given(List<String> options) {
+    ParseResult line = spec.commandLine().getParseResult();
+    return options.stream().filter(line::hasMatchedOption).findFirst().orElse("");
   }
 
   private Task task(String name) {

@@ -150,6 +150,10 @@ class EvaluateCommandTest {
     misused("either RUN", "evaluate");
     misused("either RUN", "evaluate", folder, "-d", text);
     misused("--data", "evaluate", folder, "-m", gpt2);
+    for (String option : List.of("--text", "--label", "--precision", "--threads", "--task")) {
+      String value = option.equals("--threads") ? "1" : "exact";
+      misused(option + " goes with --data", "evaluate", folder, option, value);
+    }
     misused("--task", "evaluate", "-d", text);
     misused("--task is 'x'", "evaluate", "-d", text, "--task", "x");
     misused("--split", "evaluate", "-d", text, "-m", gpt2, "--split", "test");
@@ -157,6 +161,9 @@ class EvaluateCommandTest {
     Outcome unfit = run("evaluate", "-d", text, "-m", Golden.of("bert/hf"));
     assertEquals(1, unfit.code, unfit.err);
     assertTrue(unfit.err.contains("mask-filling"), unfit.err);
+    Outcome field = run("evaluate", "-d", text, "-m", gpt2, "--label", "is");
+    assertEquals(1, field.code, field.err);
+    assertTrue(field.err.contains("--label is for models that classify"), field.err);
     Outcome task = run("evaluate", "-d", text, "-m", gpt2, "--task", "text-classification");
     assertEquals(1, task.code, task.err);
     assertTrue(task.err.contains("text-generation"), task.err);
