@@ -257,7 +257,7 @@ QUERN_INLINE place after(const int beside, const product *g, place at) {
         at.r = 0;
         at.p += piece(beside);
     }
-    if (at.p >= g->k) {
+    if (at.p >= g->k && at.r == 0) { /* of no k, all rows come once as well */
         at.p = 0;
         at.i += waiting_rows(beside);
     }
