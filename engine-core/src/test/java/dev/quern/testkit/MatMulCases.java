@@ -37,6 +37,10 @@ final class MatMulCases {
     {17, 33, 65}, {65, 40, 130}, {20, 70, 33}, {300, 17, 40}
   };
 
+  private static final long[][] EMPTY = {
+    {0, 17, 33}, {3, 0, 33}, {1, 130, 0}, {2, 63, 0}, {7, 130, 0}, {520, 3, 0}
+  };
+
   private static final long[] BLOCKS = {1, 2, 3, 8, 11, 16};
   private static final long[][] ROWS = {
     {1, 1}, {1, 3}, {2, 17}, {3, 16}, {5, 31}, {16, 33}, {17, 65}, {33, 15}, {1, 257}
@@ -70,6 +74,21 @@ final class MatMulCases {
     }
   }
 
+  /** The products of a size. */
+  private static void size(List<KernelCase> to, Samples s, ScalarType x, ScalarType w, long[] mnk) {
+    long m = mnk[0];
+    long n = mnk[1];
+    long k = mnk[2];
+    Operand a = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, m, k);
+    Operand b = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, k, n);
+    Operand weight = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, n, k);
+    both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, b));
+    both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, Samples.transposed(weight)));
+    both(to, w, KernelCase.of(new MatMulOp.Linear(false), a, weight));
+    Operand bias = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, n);
+    both(to, w, KernelCase.of(new MatMulOp.Linear(true), a, weight, bias));
+  }
+
   private static void plain(List<KernelCase> to, ScalarType x, ScalarType w) {
     Samples s = new Samples(31 * x.ordinal() + w.ordinal());
     LayoutKind[] kinds = LayoutKind.values();
@@ -77,17 +96,7 @@ final class MatMulCases {
     boolean all = x == ScalarType.F32 && w == ScalarType.F32;
     int first = all ? 0 : (x.ordinal() + w.ordinal()) % 2;
     for (int i = first; i < SIZES.length; i += all ? 1 : 2) {
-      long m = SIZES[i][0];
-      long n = SIZES[i][1];
-      long k = SIZES[i][2];
-      Operand a = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, m, k);
-      Operand b = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, k, n);
-      Operand weight = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, n, k);
-      both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, b));
-      both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, Samples.transposed(weight)));
-      both(to, w, KernelCase.of(new MatMulOp.Linear(false), a, weight));
-      Operand bias = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, n);
-      both(to, w, KernelCase.of(new MatMulOp.Linear(true), a, weight, bias));
+      size(to, s, x, w, SIZES[i]);
     }
     for (LayoutKind kind : kinds) {
       Operand a = s.of(x, kind, Mix.PLAIN, 5, 33);
@@ -146,6 +155,16 @@ final class MatMulCases {
             new MatMulOp.Linear(false),
             s.of(x, LayoutKind.CONTIGUOUS, Mix.EDGES, 33, 3),
             s.of(w, LayoutKind.CONTIGUOUS, Mix.EDGES, 35, 3)));
+    for (long[] mnk : EMPTY) {
+      size(to, s, x, w, mnk);
+    }
+    both(
+        to,
+        w,
+        KernelCase.of(
+            new MatMulOp.MatMul(),
+            s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, 3, 2, 5, 0),
+            s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, 2, 0, 70)));
   }
 
   private static void blocks(List<KernelCase> to, ScalarType x, BlockType w) {

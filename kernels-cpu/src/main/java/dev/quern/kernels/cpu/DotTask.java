@@ -113,7 +113,7 @@ final class DotTask extends SlicedTask {
 
   @Override
   public void run() {
-    if (!problem.xDirect()) {
+    if (!problem.xDirect() && problem.k > 0) { // lines of no k have strides, and no memory
       for (int i = 0; i < problem.m; i++) {
         widen(xStart + i * problem.x.lineBytes(), i * xStride);
       }

@@ -113,14 +113,16 @@ final class GemmKernel implements Kernel {
       a = left.segment();
       b = right.segment();
       y = args.output().base();
-      aOffsets = Batches.positions(batch, left);
-      bOffsets = Batches.positions(batch, right);
-      aRow = left.layout().stride(-2);
-      aK = left.layout().stride(-1);
-      bK = right.layout().stride(-2);
       m = s.dim(-2);
       n = s.dim(-1);
       k = left.shape().dim(-1);
+      // Matrices of no k have strides, and no memory.
+      int batches = Math.toIntExact(batch.elements());
+      aOffsets = k == 0 ? new long[batches] : Batches.positions(batch, left);
+      bOffsets = k == 0 ? new long[batches] : Batches.positions(batch, right);
+      aRow = k == 0 ? 0 : left.layout().stride(-2);
+      aK = left.layout().stride(-1);
+      bK = right.layout().stride(-2);
       // The stride of an axis of extent 1 means nothing, and 1 is what the kernel likes.
       bColumn = n == 1 ? 1 : right.layout().stride(-1);
       rowSlices = Math.toIntExact((m + ROWS - 1) / ROWS);

@@ -23,6 +23,7 @@ final class Product implements Part {
       long first = offsets[batch] + n0 * stride;
       return LongStream.range(0, bytes > 0 ? streams : 0)
           .map(i -> first + i * bytes)
+          .takeWhile(at -> at < base.byteSize()) // rows of no elements have strides, and no memory
           .mapToObj(at -> base.asSlice(at, Math.min(bytes, base.byteSize() - at)))
           .toList(); // where rows are apart, nothing follows the last one
     }
