@@ -104,8 +104,13 @@ record AttentionShape(int batch, int tq, int heads, int d, int tk, int kvHeads, 
     return tileAt() + KEYS * (long) Math.max(padded(d), padded(dv)) * 4;
   }
 
+  /** Room for a row of scores. */
+  long spareAt() {
+    return lineAt() + 4L * Math.max(KEYS, Math.max(padded(d), padded(dv)));
+  }
+
   long slotBytes() {
-    return Math.ceilDiv(lineAt() + 4L * Math.max(KEYS, Math.max(padded(d), padded(dv))), 64) * 64;
+    return Math.ceilDiv(spareAt() + 4L * KEYS, 64) * 64;
   }
 
   long scratchBytes() {

@@ -229,15 +229,13 @@ final class AttentionTask extends SlicedTask {
     long s = slot + e.scoresAt() + r * MicroKernel.ROW_BYTES;
     int n = padded(keys);
     Convert.fill(0, p, s + 4L * keys, n - keys);
-    AttentionTile.finish(p, s, n, op.scale(), op.softCap(), maskRow);
+    AttentionTile.finish(p, s, n, op.scale(), op.softCap(), maskRow, slot + e.spareAt());
     Convert.fill(Float.NEGATIVE_INFINITY, p, s, from);
     Convert.fill(Float.NEGATIVE_INFINITY, p, s + 4L * to, n - to);
     float shrink = AttentionTile.softmax(p, s, n, slot + e.statesAt() + 8L * r);
     if (shrink != 1) {
       long o = slot + e.sumsAt() + r * e.sumStride();
-      for (int i = 0; i < e.dv(); i++) { // vectors would be objects: C2 inlines too much before
-        p.set(F32, o + 4L * i, p.get(F32, o + 4L * i) * shrink);
-      }
+      LineLoops.scale(p, o, e.dv(), shrink, p, o);
     }
   }
 

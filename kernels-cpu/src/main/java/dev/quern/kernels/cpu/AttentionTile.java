@@ -203,23 +203,25 @@ final class AttentionTile {
     }
   }
 
-  /** s = softcap(scale · s) (+ mask); n is a multiple of the vector length, mask −1 for none. */
-  static void finish(MemorySegment p, long s, int n, float scale, float softCap, long mask) {
-    for (int i = 0; i < n; i += Simd.L) {
-      long at = s + 4L * i;
-      Simd.store(Simd.load(p, at).mul(scale), p, at);
-    }
+  /**
+   * s = softcap(scale · s) (+ mask).
+   *
+   * @param n a multiple of the vector length
+   * @param mask where it is, −1 for none
+   * @param spare room for n floats
+   */
+  static void finish(
+      MemorySegment p, long s, int n, float scale, float softCap, long mask, long spare) {
+    LineLoops.scale(p, s, n, softCap == 0 ? scale : scale / softCap, p, s);
     if (softCap != 0) {
-      for (int i = 0; i < n; i += Simd.L) {
-        long at = s + 4L * i;
-        FloatVector t = VectorMath.tanh(Simd.load(p, at).div(softCap));
-        Simd.store(t.mul(softCap), p, at);
-      }
+      UnaryLoops.tanh(p, s, p, spare, n);
+      LineLoops.scale(p, spare, n, softCap, p, s);
     }
     if (mask >= 0) {
       for (int i = 0; i < n; i += Simd.L) {
-        long at = s + 4L * i;
-        Simd.store(Simd.load(p, at).add(Simd.load(p, mask + 4L * i)), p, at);
+        FloatVector x = FloatVector.fromMemorySegment(Simd.F, p, s + 4L * i, Simd.LE);
+        FloatVector m = FloatVector.fromMemorySegment(Simd.F, p, mask + 4L * i, Simd.LE);
+        x.add(m).intoMemorySegment(p, s + 4L * i, Simd.LE);
       }
     }
   }
@@ -238,7 +240,7 @@ final class AttentionTile {
       Convert.fill(0, p, s, n);
       return 1;
     }
-    float sum = LineLoops.exps(p, s, n, larger, p, s);
+    float sum = ExpLoop.sum(p, s, n, larger, p, s);
     // A vector for one number would be an object: here C2 has inlined too much to see through it.
     float shrink = m == Float.NEGATIVE_INFINITY ? 1 : (float) StrictMath.exp(m - larger);
     p.set(F32, state, larger);

@@ -82,10 +82,10 @@ final class Convert {
 
   /** n times the same F32. */
   static void fill(float x, MemorySegment d, long to, int n) {
-    FloatVector v = Simd.all(x);
+    FloatVector v = FloatVector.broadcast(Simd.F, x);
     int i = 0;
     for (; i <= n - Simd.L; i += Simd.L) {
-      Simd.store(v, d, to + 4L * i);
+      v.intoMemorySegment(d, to + 4L * i, Simd.LE);
     }
     for (; i < n; i++) {
       d.set(F32, to + 4L * i, x);

@@ -1,6 +1,9 @@
 package dev.quern.kernels.cpu;
 
 import static dev.quern.kernels.cpu.Segments.F32;
+import static dev.quern.kernels.cpu.Simd.F;
+import static dev.quern.kernels.cpu.Simd.L;
+import static dev.quern.kernels.cpu.Simd.LE;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -8,6 +11,8 @@ import jdk.incubator.vector.FloatVector;
 /**
  * The loops over a line of F32 that reductions, softmax and norms are made of: vectors first, then
  * what is left one by one. Sums are kept in two vectors, added in a fixed order.
+ *
+ * <p>Those that attention calls have no helpers, as {@link ExpLoop} says.
  */
 final class LineLoops {
   private static final int PART = 4096;
@@ -16,12 +21,21 @@ final class LineLoops {
 
   /** The largest element; −∞ of nothing, NaN if there is one. */
   static float max(MemorySegment s, long at, int n) {
-    FloatVector m = Simd.all(Float.NEGATIVE_INFINITY);
+    FloatVector m = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     int i = 0;
-    for (; i <= n - Simd.L; i += Simd.L) {
-      m = m.max(Simd.load(s, at + 4L * i));
+    for (; i <= n - L; i += L) {
+      m = m.max(FloatVector.fromMemorySegment(F, s, at + 4L * i, LE));
     }
-    float max = Simd.max(m);
+    if (L >= 16) {
+      m = m.max(m.rearrange(Simd.ROTATE8));
+    }
+    if (L >= 8) {
+      m = m.max(m.rearrange(Simd.ROTATE4));
+    }
+    if (L >= 4) {
+      m = m.max(m.rearrange(Simd.ROTATE2));
+    }
+    float max = m.max(m.rearrange(Simd.ROTATE1)).lane(0);
     for (; i < n; i++) {
       max = Math.max(max, s.get(F32, at + 4L * i));
     }
@@ -105,26 +119,12 @@ final class LineLoops {
     return sum;
   }
 
-  /** Σ e^(x − c), leaving the terms in y, which has room for whole vectors. */
-  static float exps(MemorySegment s, long at, int n, float c, MemorySegment y, long to) {
-    shift(s, at, n, -c, y, to);
-    for (int i = n; i % Simd.L != 0; i++) {
-      y.set(F32, to + 4L * i, Float.NEGATIVE_INFINITY);
-    }
-    FloatVector sum = FloatVector.zero(Simd.F);
-    for (int i = 0; i < n; i += Simd.L) {
-      FloatVector e = VectorMath.exp(Simd.load(y, to + 4L * i));
-      Simd.store(e, y, to + 4L * i);
-      sum = sum.add(e);
-    }
-    return Simd.sum(sum);
-  }
-
   /** y = x + c. */
   static void shift(MemorySegment s, long at, int n, float c, MemorySegment y, long to) {
     int i = 0;
-    for (; i <= n - Simd.L; i += Simd.L) {
-      Simd.store(Simd.load(s, at + 4L * i).add(c), y, to + 4L * i);
+    for (; i <= n - L; i += L) {
+      FloatVector x = FloatVector.fromMemorySegment(F, s, at + 4L * i, LE);
+      x.add(c).intoMemorySegment(y, to + 4L * i, LE);
     }
     for (; i < n; i++) {
       y.set(F32, to + 4L * i, s.get(F32, at + 4L * i) + c);
@@ -134,8 +134,9 @@ final class LineLoops {
   /** y = x · c. */
   static void scale(MemorySegment s, long at, int n, float c, MemorySegment y, long to) {
     int i = 0;
-    for (; i <= n - Simd.L; i += Simd.L) {
-      Simd.store(Simd.load(s, at + 4L * i).mul(c), y, to + 4L * i);
+    for (; i <= n - L; i += L) {
+      FloatVector x = FloatVector.fromMemorySegment(F, s, at + 4L * i, LE);
+      x.mul(c).intoMemorySegment(y, to + 4L * i, LE);
     }
     for (; i < n; i++) {
       y.set(F32, to + 4L * i, s.get(F32, at + 4L * i) * c);

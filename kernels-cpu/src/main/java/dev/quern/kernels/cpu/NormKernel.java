@@ -100,7 +100,7 @@ record NormKernel(NormOp op) implements Kernel {
     @Override
     void line(MemorySegment s, long at, long out, long i) {
       float max = LineLoops.max(s, at, n);
-      float sum = LineLoops.exps(s, at, n, max, scratch, out);
+      float sum = ExpLoop.sum(s, at, n, max, scratch, out);
       long to = targetAt(out, i);
       if (log) {
         LineLoops.shift(s, at, n, -max, scratch, out);

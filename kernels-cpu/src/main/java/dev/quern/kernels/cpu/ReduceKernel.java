@@ -156,7 +156,7 @@ record ReduceKernel(ReduceOp op) implements Kernel {
           float max = LineLoops.max(s, at, n);
           yield Float.isInfinite(max)
               ? max
-              : max + StrictMath.log(LineLoops.exps(s, at, n, max, scratch, out));
+              : max + StrictMath.log(ExpLoop.sum(s, at, n, max, scratch, out));
         }
         case ReduceOp.Prod _, ReduceOp.ArgMax _ -> throw new IllegalStateException(op.name());
       };

@@ -52,10 +52,12 @@ final class Simd {
   /** The order of everything. */
   static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
-  private static final VectorShuffle<Float> ROTATE8 = rotate(8);
-  private static final VectorShuffle<Float> ROTATE4 = rotate(4);
-  private static final VectorShuffle<Float> ROTATE2 = rotate(2);
-  private static final VectorShuffle<Float> ROTATE1 = rotate(1);
+  /** Lanes, eight on; the sums below go by these four. */
+  static final VectorShuffle<Float> ROTATE8 = rotate(8);
+
+  static final VectorShuffle<Float> ROTATE4 = rotate(4);
+  static final VectorShuffle<Float> ROTATE2 = rotate(2);
+  static final VectorShuffle<Float> ROTATE1 = rotate(1);
 
   private Simd() {}
 
@@ -129,10 +131,21 @@ final class Simd {
 
   /**
    * The sum of a vector that was stored, in the order of {@link #sum(FloatVector)}. For long loops
-   * that only store: C2 stops inlining in long methods, and a vector that is handed on is boxed.
+   * that only store: C2 stops inlining in long methods, and a vector that is handed on is boxed;
+   * written out again for the same reason.
    */
   static float sum(float[] t, int at) {
-    return sum(FloatVector.fromArray(F, t, at));
+    FloatVector s = FloatVector.fromArray(F, t, at);
+    if (L >= 16) {
+      s = s.add(s.rearrange(ROTATE8));
+    }
+    if (L >= 8) {
+      s = s.add(s.rearrange(ROTATE4));
+    }
+    if (L >= 4) {
+      s = s.add(s.rearrange(ROTATE2));
+    }
+    return s.add(s.rearrange(ROTATE1)).lane(0);
   }
 
   /** The largest lane; NaN if there is one. */

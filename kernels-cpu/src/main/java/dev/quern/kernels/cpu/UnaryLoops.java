@@ -1,7 +1,13 @@
 package dev.quern.kernels.cpu;
 
+import static dev.quern.kernels.cpu.Simd.F;
+import static dev.quern.kernels.cpu.Simd.L;
+import static dev.quern.kernels.cpu.Simd.LE;
+
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * y[i] = f(x[i]) for each function of one operand; n is a multiple of the vector length, and y is
@@ -61,25 +67,38 @@ final class UnaryLoops {
     }
   }
 
+  /**
+   * tanh x ≈ x + x³ · p(x²) for x² ≤ 0.4, else 1 − 2 / (e^(2|x|) + 1) with the sign of x. In three
+   * loops, or C2 would stop inlining and box; without helpers, as {@link ExpLoop} says.
+   */
   static void tanh(MemorySegment a, long from, MemorySegment y, long to, int n) {
-    tanhPower(a, from, y, to, n);
+    for (int i = 0; i < n; i += L) {
+      FloatVector x = FloatVector.fromMemorySegment(F, a, from + 4L * i, LE).abs();
+      x.add(x).intoMemorySegment(y, to + 4L * i, LE);
+    }
+    ExpLoop.inPlace(y, to, n);
     tanhRest(a, from, y, to, n);
   }
 
-  /** e^(2|x|). */
-  private static void tanhPower(MemorySegment a, long from, MemorySegment y, long to, int n) {
-    for (int i = 0; i < n; i += Simd.L) {
-      FloatVector x = Simd.load(a, from + 4L * i).abs();
-      VectorMath.exp(x.add(x)).intoMemorySegment(y, to + 4L * i, Simd.LE);
-    }
-  }
-
-  /** tanh x from that; in a method of its own, or C2 would stop inlining and box. */
   private static void tanhRest(MemorySegment a, long from, MemorySegment y, long to, int n) {
-    for (int i = 0; i < n; i += Simd.L) {
-      FloatVector x = Simd.load(a, from + 4L * i);
-      FloatVector e = Simd.load(y, to + 4L * i);
-      VectorMath.tanh(x, e).intoMemorySegment(y, to + 4L * i, Simd.LE);
+    FloatVector p0 = FloatVector.broadcast(F, -0.3333333f);
+    FloatVector p1 = FloatVector.broadcast(F, 0.13333195f);
+    FloatVector p2 = FloatVector.broadcast(F, -0.053945377f);
+    FloatVector p3 = FloatVector.broadcast(F, 0.021692604f);
+    FloatVector p4 = FloatVector.broadcast(F, -0.008156274f);
+    FloatVector p5 = FloatVector.broadcast(F, 0.002122741f);
+    FloatVector one = FloatVector.broadcast(F, 1f);
+    FloatVector two = FloatVector.broadcast(F, 2f);
+    for (int i = 0; i < n; i += L) {
+      FloatVector x = FloatVector.fromMemorySegment(F, a, from + 4L * i, LE);
+      FloatVector e = FloatVector.fromMemorySegment(F, y, to + 4L * i, LE);
+      FloatVector u = x.mul(x);
+      FloatVector p = u.fma(p5, p4).fma(u, p3).fma(u, p2).fma(u, p1).fma(u, p0);
+      FloatVector far = one.sub(two.div(e.add(one)));
+      IntVector sign = x.reinterpretAsInts().and(Integer.MIN_VALUE);
+      FloatVector r = far.reinterpretAsInts().or(sign).reinterpretAsFloats();
+      r = r.blend(p.mul(u).fma(x, x), u.compare(VectorOperators.LE, 0.4f));
+      r.intoMemorySegment(y, to + 4L * i, LE);
     }
   }
 

@@ -14,15 +14,26 @@ import jdk.incubator.vector.VectorOperators;
  * minimax fits in the variable and on the interval that each method names.
  */
 final class VectorMath {
-  private static final float LOG2_E = 1.442695f;
-  private static final float LN2_HIGH = 0.6933594f;
-  private static final float LN2_LOW = -2.1219444e-4f;
+  static final float LOG2_E = 1.442695f;
+  static final float LN2_HIGH = 0.6933594f;
+  static final float LN2_LOW = -2.1219444e-4f;
 
   /** Adding 1.5 · 2²³ leaves the nearest integer in the low bits. */
-  private static final float ROUND = 12582912f;
+  static final float ROUND = 12582912f;
 
-  private static final float EXP_LEAST = -104f;
-  private static final float EXP_MOST = 89f;
+  static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+
+  static final float EXP_LEAST = -104f;
+  static final float EXP_MOST = 89f;
+
+  /** eʳ ≈ 1 + r + r² · (EXP_2 + EXP_3 · r + EXP_4 · r² + …). */
+  static final float EXP_2 = 0.49999994f;
+
+  static final float EXP_3 = 0.16666521f;
+  static final float EXP_4 = 0.04166839f;
+  static final float EXP_5 = 0.008368731f;
+  static final float EXP_6 = 0.0013814572f;
+
   private static final int MANTISSA = 0x007fffff;
   private static final int SQRT_HALF = 0x3f3504f3;
   private static final float SMALLEST_NORMAL = 0x1p-126f;
@@ -43,14 +54,14 @@ final class VectorMath {
     FloatVector r = n.fma(Simd.all(-LN2_HIGH), c);
     r = n.fma(Simd.all(-LN2_LOW), r);
     FloatVector p = expTail(r).fma(r.mul(r), r).add(1f);
-    return scale(p, t.reinterpretAsInts().sub(Float.floatToRawIntBits(ROUND)));
+    return scale(p, t.reinterpretAsInts().sub(ROUND_BITS));
   }
 
   private static FloatVector expTail(FloatVector r) {
-    FloatVector p = r.fma(Simd.all(0.0013814572f), Simd.all(0.008368731f));
-    p = p.fma(r, Simd.all(0.04166839f));
-    p = p.fma(r, Simd.all(0.16666521f));
-    return p.fma(r, Simd.all(0.49999994f));
+    FloatVector p = r.fma(Simd.all(EXP_6), Simd.all(EXP_5));
+    p = p.fma(r, Simd.all(EXP_4));
+    p = p.fma(r, Simd.all(EXP_3));
+    return p.fma(r, Simd.all(EXP_2));
   }
 
   /** p · 2ⁿ in two steps, so that the result may be subnormal or ∞. */
@@ -90,32 +101,6 @@ final class VectorMath {
     q = q.fma(f, Simd.all(0.20002231f));
     q = q.fma(f, Simd.all(-0.24999987f));
     return q.fma(f, Simd.all(0.3333331f));
-  }
-
-  /** tanh x. */
-  static FloatVector tanh(FloatVector x) {
-    FloatVector a = x.abs();
-    return tanh(x, exp(a.add(a)));
-  }
-
-  /**
-   * tanh x ≈ x + x³ · p(x²) for x² ≤ 0.4, else 1 − 2 / (e + 1) with the sign of x.
-   *
-   * @param e e^(2|x|)
-   */
-  static FloatVector tanh(FloatVector x, FloatVector e) {
-    FloatVector u = x.mul(x);
-    FloatVector near = tanhTail(u).mul(u).fma(x, x);
-    FloatVector far = Simd.all(1f).sub(Simd.all(2f).div(e.add(1f)));
-    return withSign(far, x).blend(near, u.compare(VectorOperators.LE, 0.4f));
-  }
-
-  private static FloatVector tanhTail(FloatVector u) {
-    FloatVector p = u.fma(Simd.all(0.002122741f), Simd.all(-0.008156274f));
-    p = p.fma(u, Simd.all(0.021692604f));
-    p = p.fma(u, Simd.all(-0.053945377f));
-    p = p.fma(u, Simd.all(0.13333195f));
-    return p.fma(u, Simd.all(-0.3333333f));
   }
 
   /** |positive| with the sign of x. */
