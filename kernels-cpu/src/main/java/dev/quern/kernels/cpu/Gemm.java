@@ -17,28 +17,28 @@ import org.jspecify.annotations.Nullable;
  * types that {@link Unpack} knows; sums in F32.
  *
  * <p>Loop nest: first, in parallel over blocks of columns, pack B as F32 [block][k][2 vectors].
- * Then in parallel over blocks of up to 96 rows of A: over chunks of {@link #COLUMNS} columns; over
- * k by 512; over the rows by 12: unpack 12 × 512 of A as F32; over the blocks of columns: {@link
- * TileKernel}. At last add the bias, round and store the chunk.
+ * Then in parallel over blocks of C, up to 384 rows and 256 columns: over k by 512; over the rows
+ * by 12: unpack 12 × 512 of A as F32; over the blocks of columns: {@link TileKernel}. At last add
+ * the bias, round and store.
  */
 final class Gemm extends SlicedTask {
   /** The most rows of A in a slice. */
-  static final int PANEL = 8 * ROWS;
+  static final int PANEL = 32 * ROWS;
 
   /** Columns in a block: those of a tile. */
   static final int BLOCK = TileKernel.VECTORS * Simd.L;
 
-  /** Columns whose sums a slice holds at a time. */
-  static final int COLUMNS = 512;
+  /** The most columns of B in a slice. */
+  static final int COLUMNS = 256;
 
   /** Elements of a line that are transposed together. */
-  static final int PACK_STEPS = 64;
+  static final int PACK_STEPS = 256;
 
   /** Floats from one of these pieces to the next: odd, so that they share no cache sets. */
   static final int LINE_STRIDE = PACK_STEPS + 1;
 
   private static final int SLICES = 16;
-  private static final long SLOT_BYTES = 4L * Math.max(DEPTH, COLUMNS);
+  private static final long SLOT_BYTES = 4L * Math.max(DEPTH, Math.max(PANEL, COLUMNS));
 
   /**
    * What to compute.
@@ -51,13 +51,21 @@ final class Gemm extends SlicedTask {
    * @param batch number of matrices
    */
   record Problem(Matrix a, Matrix b, long rows, long columns, long depth, int batch) {
-    /** Rows in a slice: a sixteenth of them, whole tiles. */
-    int sliceRows() {
-      return ROWS * Math.clamp(Math.ceilDiv(rows, (long) SLICES * ROWS), 1, PANEL / ROWS);
-    }
-
-    int rowBlocks() {
-      return Math.toIntExact(Math.ceilDiv(rows, sliceRows()));
+    /** How rows and columns are cut: into as few slices as are allowed and enough. */
+    private Cut cut() {
+      long tiles = Math.max(1, Math.ceilDiv(rows, ROWS));
+      long blocks = Math.max(1, columnBlocks());
+      long down = Math.ceilDiv(tiles * ROWS, PANEL);
+      long across = Math.ceilDiv(blocks * BLOCK, COLUMNS);
+      while (batch * down * across < SLICES && (down < tiles || across < blocks)) {
+        if (down < tiles && (across == blocks || tiles * ROWS * across >= blocks * BLOCK * down)) {
+          down++;
+        } else {
+          across++;
+        }
+      }
+      return new Cut(
+          ROWS * (int) Math.ceilDiv(tiles, down), BLOCK * (int) Math.ceilDiv(blocks, across));
     }
 
     int columnBlocks() {
@@ -74,7 +82,9 @@ final class Gemm extends SlicedTask {
     }
 
     int slices() {
-      return Math.multiplyExact(batch, rowBlocks());
+      Cut cut = cut();
+      long down = Math.ceilDiv(rows, cut.rows);
+      return Math.toIntExact(batch * down * Math.ceilDiv(columns, cut.columns));
     }
 
     /** Working memory that the call needs. */
@@ -83,6 +93,14 @@ final class Gemm extends SlicedTask {
           + Slots.bytes(SLOT_BYTES, Math.max(slices(), batch * columnBlocks()));
     }
   }
+
+  /**
+   * A slice of C.
+   *
+   * @param rows whole tiles, at most {@link #PANEL}
+   * @param columns whole blocks, at most {@link #COLUMNS}
+   */
+  private record Cut(int rows, int columns) {}
 
   /**
    * Where results go.
@@ -95,6 +113,7 @@ final class Gemm extends SlicedTask {
   record Target(DType dtype, MemorySegment segment, long rowBytes, long columnBytes) {}
 
   private final Problem problem;
+  private final Cut cut;
   private final Target target;
   private final long[] aOffsets;
   private final long[] bOffsets;
@@ -122,6 +141,7 @@ final class Gemm extends SlicedTask {
       DType biasType) {
     super(pool, problem.slices());
     this.problem = problem;
+    this.cut = problem.cut();
     this.target = target;
     this.aOffsets = offsets[0];
     this.bOffsets = offsets[1];
@@ -227,35 +247,40 @@ final class Gemm extends SlicedTask {
     int slot = slots.take();
     GemmSpace space = GemmSpace.take();
     try {
-      int blocks = problem.rowBlocks();
-      rows(slice / blocks, slice % blocks, slots.offset(slot), space);
+      int down = (int) Math.ceilDiv(problem.rows, cut.rows);
+      int across = (int) Math.ceilDiv(problem.columns, cut.columns);
+      int matrix = slice / (down * across);
+      int part = slice % (down * across);
+      block(
+          matrix,
+          (long) (part % down) * cut.rows,
+          (long) (part / down) * cut.columns,
+          slots.offset(slot),
+          space);
     } finally {
       space.give();
       slots.give(slot);
     }
   }
 
-  private void rows(int matrix, int block, long line, GemmSpace space) {
-    long r0 = (long) block * problem.sliceRows();
-    int rows = (int) Math.min(problem.sliceRows(), problem.rows - r0);
+  /** The block of C from row r0 and column c0 on. */
+  private void block(int matrix, long r0, long c0, long line, GemmSpace space) {
+    int rows = (int) Math.min(cut.rows, problem.rows - r0);
+    int columns = (int) Math.min(cut.columns, problem.padded() - c0);
     int tiles = Math.ceilDiv(rows, ROWS);
-    for (long c0 = 0; c0 < problem.columns; c0 += COLUMNS) {
-      int columns = (int) Math.min(COLUMNS, problem.padded() - c0);
-      Arrays.fill(space.sums, 0, tiles * ROWS * columns, 0);
-      for (long k0 = 0; k0 < problem.depth; k0 += DEPTH) {
-        int kc = (int) Math.min(DEPTH, problem.depth - k0);
-        for (int i = 0; i < tiles; i++) {
-          unpack(
-              matrix, r0 + (long) i * ROWS, Math.min(ROWS, rows - i * ROWS), k0, kc, line, space);
-          multiply(matrix, i, tiles, c0, columns, k0, kc, space);
-        }
+    Arrays.fill(space.sums, 0, tiles * ROWS * columns, 0);
+    for (long k0 = 0; k0 < problem.depth; k0 += DEPTH) {
+      int kc = (int) Math.min(DEPTH, problem.depth - k0);
+      for (int i = 0; i < tiles; i++) {
+        unpack(matrix, r0 + (long) i * ROWS, Math.min(ROWS, rows - i * ROWS), k0, kc, line, space);
+        multiply(matrix, i, tiles, c0, columns, k0, kc, space);
       }
-      int real = (int) Math.min(columns, problem.columns - c0);
-      if (target.rowBytes == target.dtype.blockBytes()) {
-        storeColumns(matrix, r0, rows, tiles, c0, real, line, space);
-      } else {
-        storeRows(matrix, r0, rows, tiles, c0, real, line, space);
-      }
+    }
+    int real = (int) Math.min(columns, problem.columns - c0);
+    if (target.rowBytes == target.dtype.blockBytes()) {
+      storeColumns(matrix, r0, rows, tiles, c0, real, line, space);
+    } else {
+      storeRows(matrix, r0, rows, tiles, c0, real, line, space);
     }
   }
 
@@ -285,7 +310,7 @@ final class Gemm extends SlicedTask {
   /** C is [r, c] in memory. */
   private void storeRows(
       int matrix, long r0, int rows, int tiles, long c0, int columns, long line, GemmSpace space) {
-    int padded = (int) Math.min(COLUMNS, problem.padded() - c0);
+    int padded = (int) Math.min(cut.columns, problem.padded() - c0);
     for (int r = 0; r < rows; r++) {
       for (int c = 0; c < columns; c += BLOCK) {
         int width = Math.min(BLOCK, padded - c);
@@ -300,7 +325,7 @@ final class Gemm extends SlicedTask {
   /** C is [c, r] in memory. */
   private void storeColumns(
       int matrix, long r0, int rows, int tiles, long c0, int columns, long line, GemmSpace space) {
-    int padded = (int) Math.min(COLUMNS, problem.padded() - c0);
+    int padded = (int) Math.min(cut.columns, problem.padded() - c0);
     for (int c = 0; c < columns; c++) {
       int width = Math.min(BLOCK, padded - c / BLOCK * BLOCK);
       int at = c / BLOCK * BLOCK * tiles * ROWS + c % BLOCK;

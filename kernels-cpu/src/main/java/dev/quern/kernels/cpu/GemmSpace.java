@@ -23,7 +23,8 @@ final class GemmSpace {
   final float[] lines = new float[Gemm.BLOCK * Gemm.LINE_STRIDE];
 
   /** The same piece, step by step; and one line of results. */
-  final float[] steps = new float[Math.max(Gemm.PACK_STEPS * Gemm.BLOCK, Gemm.COLUMNS)];
+  final float[] steps =
+      new float[Math.max(Gemm.PACK_STEPS * Gemm.BLOCK, Math.max(Gemm.PANEL, Gemm.COLUMNS))];
 
   private GemmSpace() {}
 
