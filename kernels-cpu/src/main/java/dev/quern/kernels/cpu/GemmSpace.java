@@ -22,9 +22,11 @@ final class GemmSpace {
   /** A piece of a block's lines, {@link Gemm#LINE_STRIDE} apart. */
   final float[] lines = new float[Gemm.BLOCK * Gemm.LINE_STRIDE];
 
-  /** The same piece, step by step; and one line of results. */
-  final float[] steps =
-      new float[Math.max(Gemm.PACK_STEPS * Gemm.BLOCK, Math.max(Gemm.PANEL, Gemm.COLUMNS))];
+  /** The same piece, step by step. */
+  final float[] steps = new float[Gemm.PACK_STEPS * Gemm.BLOCK];
+
+  /** A block's columns of results, {@link Gemm#COLUMN_STRIDE} apart; or one row of results. */
+  final float[] columns = new float[Gemm.BLOCK * Gemm.COLUMN_STRIDE];
 
   private GemmSpace() {}
 

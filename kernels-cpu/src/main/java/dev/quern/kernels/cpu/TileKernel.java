@@ -22,7 +22,8 @@ import jdk.incubator.vector.FloatVector;
  * registers (AVX2) 6 × 2. GFLOP/s on one AVX-512 core with B in the second-level cache, one run of
  * 0.3 s each, where multiply-adds alone reach 214: A and T in arrays, B in a segment 177; A and B
  * in segments 148; all in arrays 155; as here but two k in a turn 154; 8 rows × 3 vectors, two k in
- * a turn, 171, with A and B in segments 162.
+ * a turn, 171, with A and B in segments 162. A where it lies, in rows any distance apart, 100: its
+ * bounds are checked at each element, so that copying 12 rows pays even for a single block.
  */
 final class TileKernel {
   /** Rows of A in a tile. */
