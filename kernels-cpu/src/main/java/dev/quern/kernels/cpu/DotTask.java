@@ -1,13 +1,10 @@
 package dev.quern.kernels.cpu;
 
-import static dev.quern.kernels.cpu.Segments.F32;
-
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /**
  * y[m, n] = Σₖ x[m, k] · w[n, k] (+ bias[n]) for few m: each weight is read from memory once.
@@ -64,12 +61,7 @@ final class DotTask extends SlicedTask {
   }
 
   private final Problem problem;
-  private final long xStart;
-  private final long wStart;
-  private final DType outType;
-  private final MemorySegment out;
-  private final @Nullable MemorySegment bias;
-  private final DType biasType;
+  private final FewRows ends;
   private final MemorySegment x;
   private final long xAt;
   private final long xStride;
@@ -80,24 +72,10 @@ final class DotTask extends SlicedTask {
   private final float[][] xSums;
   private final long sliceRows;
 
-  DotTask(
-      TaskPool pool,
-      MemorySegment scratch,
-      Problem problem,
-      long xStart,
-      long wStart,
-      DType outType,
-      MemorySegment out,
-      @Nullable MemorySegment bias,
-      DType biasType) {
+  DotTask(TaskPool pool, MemorySegment scratch, Problem problem, FewRows ends) {
     super(pool, problem.slices());
     this.problem = problem;
-    this.xStart = xStart;
-    this.wStart = wStart;
-    this.outType = outType;
-    this.out = out;
-    this.bias = bias;
-    this.biasType = biasType;
+    this.ends = ends;
     sliceRows = problem.sliceRows();
     slots = new Slots(scratch, 0, 0, slices);
     dots = new DotRows[slots.count()];
@@ -105,17 +83,17 @@ final class DotTask extends SlicedTask {
     xSums = new float[problem.m][DotRows.sumCount(problem.w.dtype(), problem.k)];
     boolean direct = problem.xDirect();
     this.x = direct ? problem.x.segment() : scratch;
-    this.xAt = direct ? xStart : 0;
+    this.xAt = direct ? ends.xStart() : 0;
     this.xStride = direct ? problem.x.lineBytes() : 4L * problem.k;
-    this.y = outType == ScalarType.F32 ? out : scratch;
-    this.yAt = outType == ScalarType.F32 ? 0 : 4L * problem.lines() * problem.k;
+    this.y = ends.direct() ? ends.out() : scratch;
+    this.yAt = ends.direct() ? 0 : 4L * problem.lines() * problem.k;
   }
 
   @Override
   public void run() {
     if (!problem.xDirect() && problem.k > 0) { // lines of no k have strides, and no memory
       for (int i = 0; i < problem.m; i++) {
-        widen(xStart + i * problem.x.lineBytes(), i * xStride);
+        widen(ends.xStart() + i * problem.x.lineBytes(), i * xStride);
       }
     }
     for (int i = 0; i < problem.m; i++) {
@@ -148,26 +126,14 @@ final class DotTask extends SlicedTask {
     Matrix w = problem.w;
     long from = slice * sliceRows;
     int rows = (int) Math.min(sliceRows, problem.n - from);
-    long first = wStart + from * w.lineBytes();
+    long first = ends.wStart() + from * w.lineBytes();
     for (int i = 0; i < problem.m; i++) {
       long element = i * problem.n + from;
       long to = yAt + 4 * element;
       long xi = xAt + i * xStride;
       dot.run(
           w.dtype(), w.segment(), first, w.lineBytes(), rows, x, xi, problem.k, xSums[i], y, to);
-      if (bias != null) {
-        addBias(bias, from, rows, to);
-      }
-      if (outType != ScalarType.F32) {
-        Convert.narrow(outType, y, to, out, element * outType.blockBytes(), rows);
-      }
-    }
-  }
-
-  private void addBias(MemorySegment b, long from, int rows, long to) {
-    for (int r = 0; r < rows; r++) {
-      float add = Convert.scalar(biasType, b, (from + r) * biasType.blockBytes());
-      y.set(F32, to + 4L * r, y.get(F32, to + 4L * r) + add);
+      ends.finish(y, to, rows, from, element);
     }
   }
 }

@@ -170,29 +170,11 @@ record MatMulKernel(boolean linear, DType weight) implements Kernel {
       MemorySegment bias = biased ? Segments.of(args.input(2)) : null;
       DType biasType = biased ? args.input(2).dtype() : out.dtype();
       MemorySegment c = Segments.of(out);
-      if (few(DotTask.MAX_M)) {
-        return new DotTask(
-            args.pool(),
-            args.scratch(),
-            dots(),
-            aOffsets[0],
-            bOffsets[0],
-            out.dtype(),
-            c,
-            bias,
-            biasType);
-      }
       if (few(RowsTask.MAX_M)) {
-        return new RowsTask(
-            args.pool(),
-            args.scratch(),
-            rows(),
-            aOffsets[0],
-            bOffsets[0],
-            out.dtype(),
-            c,
-            bias,
-            biasType);
+        FewRows ends = new FewRows(aOffsets[0], bOffsets[0], out.dtype(), c, bias, biasType);
+        return few(DotTask.MAX_M)
+            ? new DotTask(args.pool(), args.scratch(), dots(), ends)
+            : new RowsTask(args.pool(), args.scratch(), rows(), ends);
       }
       long element = out.dtype().blockBytes();
       Gemm.Target target =

@@ -7,7 +7,6 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /**
  * y[m, n] = Σₖ x[m, k] · w[n, k] (+ bias[n]) for a few m: each weight is read from memory once and
@@ -85,41 +84,22 @@ final class RowsTask extends SlicedTask {
   }
 
   private final Problem problem;
-  private final long xStart;
-  private final long wStart;
-  private final DType outType;
-  private final MemorySegment out;
-  private final @Nullable MemorySegment bias;
-  private final DType biasType;
+  private final FewRows ends;
   private final MemorySegment scratch;
   private final MemorySegment y;
   private final long yAt;
   private final Slots slots;
   private final int sliceRows;
 
-  RowsTask(
-      TaskPool pool,
-      MemorySegment scratch,
-      Problem problem,
-      long xStart,
-      long wStart,
-      DType outType,
-      MemorySegment out,
-      @Nullable MemorySegment bias,
-      DType biasType) {
+  RowsTask(TaskPool pool, MemorySegment scratch, Problem problem, FewRows ends) {
     super(pool, problem.slices());
     this.problem = problem;
-    this.xStart = xStart;
-    this.wStart = wStart;
-    this.outType = outType;
-    this.out = out;
-    this.bias = bias;
-    this.biasType = biasType;
+    this.ends = ends;
     sliceRows = problem.sliceRows();
-    slots = new Slots(scratch, problem.slotsAt(outType), problem.slotBytes(), slices);
+    slots = new Slots(scratch, problem.slotsAt(ends.dtype()), problem.slotBytes(), slices);
     this.scratch = slots.segment();
-    this.y = outType == ScalarType.F32 ? out : this.scratch;
-    this.yAt = outType == ScalarType.F32 ? 0 : problem.resultsAt();
+    this.y = ends.direct() ? ends.out() : this.scratch;
+    this.yAt = ends.direct() ? 0 : problem.resultsAt();
   }
 
   @Override
@@ -134,7 +114,7 @@ final class RowsTask extends SlicedTask {
     int whole = problem.whole();
     for (int r = 0; r < MAX_M; r++) {
       long to = (long) r * Simd.VB;
-      long from = xStart + r * problem.x.lineBytes();
+      long from = ends.xStart() + r * problem.x.lineBytes();
       for (int k = 0; k < whole; k += DEPTH) {
         int n = Math.min(DEPTH, whole - k);
         if (r < problem.m) {
@@ -173,7 +153,7 @@ final class RowsTask extends SlicedTask {
     Matrix w = problem.w;
     long from = (long) slice * sliceRows;
     int rows = (int) Math.min(sliceRows, problem.n - from);
-    long first = wStart + from * w.lineBytes();
+    long first = ends.wStart() + from * w.lineBytes();
     int whole = problem.whole();
     Arrays.fill(lanes, 0, rows * MAX_M * Simd.L, 0);
     for (int k = 0; k < whole; k += DEPTH) {
@@ -186,12 +166,7 @@ final class RowsTask extends SlicedTask {
     for (int i = 0; i < problem.m; i++) {
       long element = i * problem.n + from;
       finish(i, rows, first, yAt + 4 * element, lanes);
-      if (bias != null) {
-        addBias(bias, from, rows, yAt + 4 * element);
-      }
-      if (outType != ScalarType.F32) {
-        Convert.narrow(outType, y, yAt + 4 * element, out, element * outType.blockBytes(), rows);
-      }
+      ends.finish(y, yAt + 4 * element, rows, from, element);
     }
   }
 
@@ -242,12 +217,5 @@ final class RowsTask extends SlicedTask {
       s = Math.fma(v, scratch.get(F32, at), s);
     }
     return s;
-  }
-
-  private void addBias(MemorySegment b, long from, int rows, long to) {
-    for (int r = 0; r < rows; r++) {
-      float add = Convert.scalar(biasType, b, (from + r) * biasType.blockBytes());
-      y.set(F32, to + 4L * r, y.get(F32, to + 4L * r) + add);
-    }
   }
 }
