@@ -113,34 +113,38 @@ QUERN_INLINE int64_t result_bytes(const results *y) {
     return y->kind > 0 ? 2 * TILE_SIZE / PAIR : y->kind == RESULT_BF16_ROWS ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(float);
 }
 
+/* In how many parts a group's sums are stored. */
+QUERN_INLINE int64_t store_parts(const results *out) { return out->kind == RESULT_ROWS ? 4 : 2; }
+
 /*
- * Sums of a group of 32 weight rows (4 tiles: left operand's upper and lower, right one's left and right) to rows i and
- * following. g: which group from `out` on; columns: that there are from there on.
+ * A part of the sums of a group of 32 weight rows (4 tiles: left operand's upper and lower, right one's left and right) to rows i
+ * and following. g: which group from `out` on; columns: that there are from there on.
  */
-QUERN_INLINE void store_group(const float *sum, const results *out, int64_t i, int64_t rows, int64_t g,
-                              int64_t columns) {
+QUERN_INLINE void store_part(const float *sum, const results *out, int64_t i, int64_t rows, int64_t g, int64_t columns,
+                             int64_t part) {
     const int64_t left = columns - g * PAIR;
+    const int64_t below = part % 2 * TILE; /* rows 16 to 31 */
+    const float *tile = sum + part * TILE * TILE;
+    uint8_t *y = out->y + (i + below) * out->ld;
+    if (rows <= below || (out->kind <= 0 && left <= 0)) {
+        return;
+    }
     if (out->kind > 0) {
-        uint8_t *tile = out->y + i * out->ld + g / 2 * 2 * TILE_SIZE + g % 2 * (TILE_SIZE / 2);
-        store_gated(sum, sum + 512, tile, out->kind);
-        if (rows > TILE) {
-            store_gated(sum + 256, sum + 768, tile + TILE_SIZE, out->kind);
-        }
+        uint8_t *to = out->y + i * out->ld + g / 2 * 2 * TILE_SIZE + g % 2 * (TILE_SIZE / 2) + part * TILE_SIZE;
+        store_gated(tile, tile + 512, to, out->kind);
     } else if (out->kind == RESULT_BF16_ROWS) {
-        if (left > 0) {
-            uint8_t *y = out->y + i * out->ld + g * PAIR * (int64_t)sizeof(uint16_t);
-            store_narrow(sum, sum + 512, y, out->ld, rows, left);
-            if (rows > TILE) {
-                store_narrow(sum + 256, sum + 768, y + TILE * out->ld, out->ld, rows - TILE, left);
-            }
-        }
+        store_narrow(tile, tile + 512, y + g * PAIR * (int64_t)sizeof(uint16_t), out->ld, rows - below, left);
     } else {
-        const int64_t ld = out->ld / (int64_t)sizeof(float);
-        float *y = (float *)(void *)(out->y + i * out->ld) + g * PAIR;
-        store_tile(sum, y, ld, rows, left);
-        store_tile(sum + 256, y + TILE * ld, ld, rows - TILE, left);
-        store_tile(sum + 512, y + TILE, ld, rows, left - TILE);
-        store_tile(sum + 768, y + TILE * ld + TILE, ld, rows - TILE, left - TILE);
+        const int64_t right = part / 2 * TILE; /* columns 16 to 31 */
+        float *to = (float *)(void *)y + g * PAIR + right;
+        store_tile(tile, to, out->ld / (int64_t)sizeof(float), rows - below, left - right);
+    }
+}
+
+/* All parts. */
+QUERN_INLINE void store_group(const float *sum, const results *out, int64_t i, int64_t rows, int64_t g, int64_t columns) {
+    for (int64_t part = 0; part < store_parts(out); part++) {
+        store_part(sum, out, i, rows, g, columns, part);
     }
 }
 
