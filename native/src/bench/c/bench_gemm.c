@@ -121,7 +121,7 @@ static void bench(const shape *s, int rounded, int warm, const char *wanted) {
             float *to = y[i] + (across ? j : j * ldy);
             if (rounded) {
                 (across ? quern_gemm_bf16_f32_across_amx : quern_gemm_bf16_f32_amx)(a[i] + j * row, row, step, tiles, bytes, to, ldy,
-                                                                                  h, 0, n, k, NULL, NULL, scratch);
+                                                                                  h, 0, n, k, NULL, NULL, 0, scratch);
             } else {
                 (across ? quern_gemm_bf16x3_f32_across_amx : quern_gemm_bf16x3_f32_amx)(a[i] + j * row, row, step, tiles, 0, bytes, to,
                                                                                       ldy, h, 0, n, k, scratch);

@@ -83,7 +83,7 @@ static void bench_rows(int64_t rows, int64_t c, const char *size) {
     const double n = (double)(rows * c);
     BEST(norm, RUN(layer_norm)(x, c, weight, weight, dx, c, mean, inverse, rows, c, 1e-5f, QUERN_F32, QUERN_NEAR))
     report("layer_norm", size, norm, 8 * n, 0);
-    BEST(grad, RUN(norm_grad)(g, x, weight, mean, inverse, dx, weight + c, weight + 2 * c, rows, c))
+    BEST(grad, RUN(norm_grad)(g, x, weight, mean, inverse, NULL, dx, weight + c, weight + 2 * c, rows, c))
     report("norm_grad", size, grad, 12 * n, 0);
     BEST(gelu, RUN(zip_gelu_erf_grad)(g, x, dx, rows * c, QUERN_F32, QUERN_NEAR))
     report("gelu_erf_grad", size, gelu, 12 * n, 0);

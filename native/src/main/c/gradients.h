@@ -27,8 +27,8 @@
                                                    int64_t v, int64_t flow);                                         \
     /* norm_grad.c */                                                                                                \
     QUERN_API void quern_norm_grad_##tier(const float *g, const float *x, const float *weight, const float *mean,    \
-                                          const float *inverse, float *dx, float *d_weight, float *d_bias,           \
-                                          int64_t rows, int64_t c);                                                  \
+                                          const float *inverse, const float *r, float *dx, float *d_weight,         \
+                                          float *d_bias, int64_t rows, int64_t c);                                  \
     QUERN_API void quern_join_parts_##tier(const float *parts, int64_t ld, int64_t count, float *y, int64_t n);      \
     /* map_grads.c */                                                                                                \
     QUERN_ZIP(quern_zip_silu_grad_##tier)                                                                            \

@@ -1,12 +1,13 @@
 /*
  * Gradients of layerNorm and rmsNorm over rows. With xn = (x - mean) inverse and gw = g weight:
  *
- *   dx       = inverse (gw - mean over c of gw - xn (mean over c of gw xn))        rmsNorm: without mean and mean of gw
+ *   dx       = inverse (gw - mean over c of gw - xn (mean over c of gw xn)) (+ r)   rmsNorm: without mean and mean of gw
  *   d_weight = sum over rows of g xn
  *   d_bias   = sum over rows of g
  *
- * g, x, dx: (rows, c) F32 without gaps; weight: (c); mean: (rows), null for rmsNorm; inverse: (rows); d_weight, d_bias: (c), sums
- * over the rows of this call, each may be null. dx may be g.
+ * g, x, r, dx: (rows, c) F32 without gaps, r or null; weight: (c); mean: (rows), null for rmsNorm; inverse: (rows); d_weight, d_bias: (c), sums
+ * over the rows of this call, each may be null. dx may be g or r. r is the gradient that goes past the norm, a residual
+ * connection's.
  *
  * join_parts: y[i] = sum over p < count of parts[p ld + i], i < n, in the order of p: what calls on fixed pieces of the rows left
  * becomes the whole sum, whatever the number of threads.
@@ -47,8 +48,8 @@ QUERN_INLINE means row_means(const float *g, const float *x, const float *weight
     return (means){v_sum(a[0] + a[1]) / (float)c, v_sum(b[0] + b[1]) / (float)c};
 }
 
-QUERN_INLINE void write_row(const float *g, const float *x, const float *weight, float *dx, float *d_weight, float *d_bias,
-                            int64_t c, vf shift, vf factor, means m, int centred) {
+QUERN_INLINE void write_row(const float *g, const float *x, const float *weight, const float *r, float *dx, float *d_weight,
+                            float *d_bias, int64_t c, vf shift, vf factor, means m, int centred) {
     const vf plain = v_set1(centred ? m.plain : 0.0f);
     const vf product = v_set1(m.product);
     for (int64_t i = 0; i < c; i += VL) {
@@ -62,26 +63,30 @@ QUERN_INLINE void write_row(const float *g, const float *x, const float *weight,
         if (d_bias) {
             v_store_upto(d_bias + i, gi + v_load_upto(d_bias + i, left), left);
         }
-        v_store_upto(dx + i, factor * (gw - xn * product), left);
+        vf y = factor * (gw - xn * product);
+        if (r) {
+            y += v_load_upto(r + i, left);
+        }
+        v_store_upto(dx + i, y, left);
     }
 }
 
-void QN(norm_grad)(const float *g, const float *x, const float *weight, const float *mean, const float *inverse, float *dx,
-                   float *d_weight, float *d_bias, int64_t rows, int64_t c) {
+void QN(norm_grad)(const float *g, const float *x, const float *weight, const float *mean, const float *inverse, const float *r,
+                   float *dx, float *d_weight, float *d_bias, int64_t rows, int64_t c) {
     if (d_weight) {
         memset(d_weight, 0, (size_t)c * sizeof *d_weight);
     }
     if (d_bias) {
         memset(d_bias, 0, (size_t)c * sizeof *d_bias);
     }
-    for (int64_t r = 0; r < rows; r++, g += c, x += c, dx += c) {
-        const vf shift = v_set1(mean ? mean[r] : 0.0f);
-        const vf factor = v_set1(inverse[r]);
+    for (int64_t i = 0; i < rows; i++, g += c, x += c, dx += c, r = r ? r + c : r) {
+        const vf shift = v_set1(mean ? mean[i] : 0.0f);
+        const vf factor = v_set1(inverse[i]);
         const means m = row_means(g, x, weight, c, shift, factor);
         if (d_weight && d_bias) {
-            write_row(g, x, weight, dx, d_weight, d_bias, c, shift, factor, m, mean != 0);
+            write_row(g, x, weight, r, dx, d_weight, d_bias, c, shift, factor, m, mean != 0);
         } else {
-            write_row(g, x, weight, dx, d_weight, 0, c, shift, factor, m, mean != 0);
+            write_row(g, x, weight, r, dx, d_weight, 0, c, shift, factor, m, mean != 0);
         }
     }
 }

@@ -111,7 +111,7 @@ QUERN_API int64_t quern_attention_scratch_bytes(int64_t rows, int64_t head_dim, 
     QUERN_API void name(const void *x, int64_t ldx, const void *w, int64_t ldw, float *y, int64_t ldy, int64_t m,  \
                         int64_t n0, int64_t n1, int64_t k, void *scratch);
 
-/* f of a gated product. */
+/* f of a gated product, and of an activation after a product. */
 enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
 
 /*
@@ -239,6 +239,7 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
 #define QUERN_DECLARE_SUMS(tier)                                                                                    \
     QUERN_API void quern_sum_columns_##tier(const float *x, int64_t ldx, float *y, int64_t rows, int64_t c);        \
     QUERN_API void quern_sum_all_##tier(const float *x, int64_t n, float *y);                                       \
+    QUERN_API void quern_sum_squares_##tier(const float *x, int64_t n, float *y);                                   \
     QUERN_API void quern_index_add_##tier(const float *x, int64_t ldx, const void *ids, int64_t wide, float *y,     \
                                           int64_t ldy, int64_t count, int64_t rows, int64_t c);
 
@@ -353,10 +354,11 @@ QUERN_CONVERT(quern_gemm_columns_f32_amx)
 QUERN_GEMM_TILES(quern_gemm_bf16x3_f32_amx)
 QUERN_GEMM_TILES(quern_gemm_bf16x3_f32_across_amx)
 
-/* The same rounded to BF16, with bias and residual or null: gemm_bf16.c; b of these: gemm_tiles.c. */
+/* The same rounded to BF16, with bias and another matrix or null: gemm_bf16.c; b of these: gemm_tiles.c. then: f, or */
+enum { QUERN_ADD = 0, QUERN_MULTIPLY = -1 };
 #define QUERN_GEMM_ROUNDED(name)                                                                                            \
     QUERN_API void name(const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_column, float *y, int64_t ldy, \
-                        int64_t m, int64_t n0, int64_t n1, int64_t k, const float *bias, const float *residual,             \
+                        int64_t m, int64_t n0, int64_t n1, int64_t k, const float *bias, float *other, int64_t then,        \
                         void *scratch);
 
 QUERN_CONVERT(quern_gemm_columns_bf16_amx)

@@ -2,7 +2,7 @@
  * Sums of F32 over rows: what a backward pass makes of gradients whose operand was broadcast or looked up.
  *
  *   sum_columns  y[j] = sum over i of x[i, j];  x: (rows, c), ldx elements from row to row; y: (c)
- *   sum_all      y[0] = sum over i of x[i];  x: (n)
+ *   sum_all      y[0] = sum over i of x[i];  x: (n);  sum_squares: of x[i]^2
  *   index_add    y[ids[i], j] += x[i, j] for i in order;  x: (count, c), ldx; y: (rows, c), ldy; negative ids count from rows
  *
  * sum_columns: rows eight at a time, which are eight streams, then columns: one addition to y, which stays in the first-level
@@ -57,7 +57,14 @@ void QN(sum_columns)(const float *x, int64_t ldx, float *y, int64_t rows, int64_
     }
 }
 
-void QN(sum_all)(const float *x, int64_t n, float *y) {
+QUERN_INLINE vf power(vf x, const int squared) {
+    if (squared) {
+        x = x * x;
+    }
+    return x;
+}
+
+QUERN_INLINE float add_all(const float *x, int64_t n, const int squared) {
     vf s[STREAMS];
     for (int r = 0; r < STREAMS; r++) {
         s[r] = v_zero();
@@ -66,19 +73,23 @@ void QN(sum_all)(const float *x, int64_t n, float *y) {
     for (; i + STREAMS * VL <= n; i += STREAMS * VL) {
 #pragma GCC unroll 8
         for (int r = 0; r < STREAMS; r++) {
-            s[r] = s[r] + v_load(x + i + r * VL);
+            s[r] = s[r] + power(v_load(x + i + r * VL), squared);
         }
     }
     for (int r = 0; i < n; i += VL, r++) {
-        s[r] = s[r] + v_load_upto(x + i, n - i);
+        s[r] = s[r] + power(v_load_upto(x + i, n - i), squared);
     }
     for (int step = 1; step < STREAMS; step *= 2) {
         for (int r = 0; r < STREAMS; r += 2 * step) {
             s[r] = s[r] + s[r + step];
         }
     }
-    *y = v_sum(s[0]);
+    return v_sum(s[0]);
 }
+
+void QN(sum_all)(const float *x, int64_t n, float *y) { *y = add_all(x, n, 0); }
+
+void QN(sum_squares)(const float *x, int64_t n, float *y) { *y = add_all(x, n, 1); }
 
 void QN(index_add)(const float *x, int64_t ldx, const void *ids, int64_t wide, float *y, int64_t ldy, int64_t count, int64_t rows,
                    int64_t c) {

@@ -67,7 +67,7 @@ static uint8_t *rounded_tiles(const float *b, int64_t b_k, int64_t b_column, int
 static void bf16_f32(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k, int64_t b_column, float *y,
                      int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k, void *scratch) {
     const uint8_t *tiles = rounded_tiles(b + n0 * b_column, b_k, b_column, n1 - n0, k, a_k != 1);
-    quern_gemm_bf16_f32_amx(a, a_row, a_k, tiles, (k + 31) / 32 * 64, y + n0, ldy, m, 0, n1 - n0, k, NULL, NULL, scratch);
+    quern_gemm_bf16_f32_amx(a, a_row, a_k, tiles, (k + 31) / 32 * 64, y + n0, ldy, m, 0, n1 - n0, k, NULL, NULL, 0, scratch);
 }
 
 static void bf16_across(const float *a, int64_t a_row, int64_t a_k, const float *b, int64_t b_k, int64_t b_column, float *y,
@@ -75,7 +75,7 @@ static void bf16_across(const float *a, int64_t a_row, int64_t a_k, const float 
     const int64_t n = n1 - n0;
     const uint8_t *tiles = rounded_tiles(b + n0 * b_column, b_k, b_column, n, k, a_k != 1);
     float *turned = guarded(n * m * 4, 1);
-    quern_gemm_bf16_f32_across_amx(a, a_row, a_k, tiles, (k + 31) / 32 * 64, turned, m, m, 0, n, k, NULL, NULL, scratch);
+    quern_gemm_bf16_f32_across_amx(a, a_row, a_k, tiles, (k + 31) / 32 * 64, turned, m, m, 0, n, k, NULL, NULL, 0, scratch);
     for (int64_t i = 0; i < m * n; i++) {
         y[i / n * ldy + n0 + i % n] = turned[i % n * m + i / n];
     }
@@ -101,10 +101,10 @@ static void check_linear(int64_t m, int64_t n, int64_t k, int beside) {
     const uint8_t *tiles = rounded_tiles(b, 1, k, n, k, beside);
     for (int with = 0; with < 4; with++) {
         const float *add = with & 1 ? bias : NULL;
-        const float *rows = with & 2 ? residual : NULL;
+        float *rows = with & 2 ? residual : NULL;
         for (int64_t n0 = 0; n0 < n; n0 += 64) {
             const int64_t n1 = n0 + 64 < n ? n0 + 64 : n;
-            quern_gemm_bf16_f32_amx(a, row, step, tiles, bytes, with ? y : plain, n, m, n0, n1, k, add, rows, scratch);
+            quern_gemm_bf16_f32_amx(a, row, step, tiles, bytes, with ? y : plain, n, m, n0, n1, k, add, rows, 0, scratch);
         }
         for (int64_t i = 0; with && i < m * n; i++) {
             const float sum = plain[i] + (add ? bias[i % n] : 0.0f);
@@ -112,6 +112,27 @@ static void check_linear(int64_t m, int64_t n, int64_t k, int beside) {
             CHECK(y[i] == expected, "linear %lldx%lldx%lld beside %d with %d: %g, not %g", (long long)m, (long long)n,
                   (long long)k, beside, with, (double)y[i], (double)expected);
         }
+    }
+    float *ones = guarded(m * n * 4, 1);
+    float *expected = guarded(m * n * 4, 1);
+    float *slope = guarded(m * n * 4, 1);
+    for (int64_t i = 0; i < m * n; i++) {
+        ones[i] = 1.0f;
+    }
+    quern_gemm_bf16_f32_amx(a, row, step, tiles, bytes, y, n, m, 0, n, k, NULL, residual, QUERN_MULTIPLY, scratch);
+    for (int64_t i = 0; i < m * n; i++) {
+        CHECK(y[i] == plain[i] * residual[i], "times %lldx%lldx%lld beside %d", (long long)m, (long long)n, (long long)k, beside);
+    }
+    for (int64_t f = QUERN_GATE_SILU; f <= QUERN_GATE_GELU_ERF; f++) {
+        quern_gemm_bf16_f32_amx(a, row, step, tiles, bytes, y, n, m, 0, n, k, NULL, residual, f, scratch);
+        (f == QUERN_GATE_SILU       ? quern_map_silu_avx512
+         : f == QUERN_GATE_GELU_TANH ? quern_map_gelu_tanh_avx512
+                                     : quern_map_gelu_erf_avx512)(plain, expected, m * n, QUERN_F32, QUERN_NEAR);
+        (f == QUERN_GATE_SILU       ? quern_zip_silu_grad_avx512
+         : f == QUERN_GATE_GELU_TANH ? quern_zip_gelu_tanh_grad_avx512
+                                     : quern_zip_gelu_erf_grad_avx512)(ones, plain, slope, m * n, QUERN_F32, QUERN_NEAR);
+        CHECK(memcmp(y, expected, (size_t)(m * n) * 4) == 0 && memcmp(residual, slope, (size_t)(m * n) * 4) == 0,
+              "activation %lld of %lldx%lldx%lld beside %d", (long long)f, (long long)m, (long long)n, (long long)k, beside);
     }
     release_guarded();
 }

@@ -17,7 +17,7 @@ static const struct tier {
     void (*cross_entropy)(const float *, const void *, int64_t, int64_t, float, float *, float *, int64_t, int64_t);
     void (*cross_entropy_grad)(const float *, const void *, int64_t, int64_t, float, const float *, int64_t, float, const float *,
                                float *, int64_t, int64_t, int64_t);
-    void (*norm_grad)(const float *, const float *, const float *, const float *, const float *, float *, float *, float *,
+    void (*norm_grad)(const float *, const float *, const float *, const float *, const float *, const float *, float *, float *, float *,
                       int64_t, int64_t);
     void (*join_parts)(const float *, int64_t, int64_t, float *, int64_t);
     gate_fn *gate[3];
@@ -112,10 +112,15 @@ static void check_norm(const struct tier *t, int64_t c, int at_end, int centred)
     fill_floats(&r, mean, ROWS);
     fill_floats(&r, inverse, ROWS);
     const float *shift = centred ? mean : NULL;
-    t->norm_grad(g, x, weight, shift, inverse, dx, NULL, NULL, ROWS, c);
-    t->norm_grad(g, x, weight, shift, inverse, dx, parts, centred ? parts + c : NULL, CUT, c);
-    t->norm_grad(g + CUT * c, x + CUT * c, weight, centred ? mean + CUT : NULL, inverse + CUT, dx + CUT * c, parts + 2 * c,
+    t->norm_grad(g, x, weight, shift, inverse, NULL, dx, NULL, NULL, ROWS, c);
+    t->norm_grad(g, x, weight, shift, inverse, NULL, dx, parts, centred ? parts + c : NULL, CUT, c);
+    t->norm_grad(g + CUT * c, x + CUT * c, weight, centred ? mean + CUT : NULL, inverse + CUT, NULL, dx + CUT * c, parts + 2 * c,
                  centred ? parts + 3 * c : NULL, ROWS - CUT, c);
+    float *with = guarded(ROWS * c * 4, at_end);
+    t->norm_grad(g, x, weight, shift, inverse, x, with, NULL, NULL, ROWS, c);
+    for (int64_t i = 0; i < ROWS * c; i++) {
+        near(with[i], (double)(dx[i] + x[i]), 0, "norm dx + r", t->name, c);
+    }
     t->join_parts(parts, 2 * c, 2, d_weight, c);
     if (centred) {
         t->join_parts(parts + c, 2 * c, 2, d_bias, c);

@@ -9,9 +9,10 @@ static const struct tier {
     uint64_t cap;
     void (*columns)(const float *, int64_t, float *, int64_t, int64_t);
     void (*all)(const float *, int64_t, float *);
+    void (*squares)(const float *, int64_t, float *);
     void (*index_add)(const float *, int64_t, const void *, int64_t, float *, int64_t, int64_t, int64_t, int64_t);
 } tiers[] = {
-#define TIER(t, cap) {#t, cap, quern_sum_columns_##t, quern_sum_all_##t, quern_index_add_##t}
+#define TIER(t, cap) {#t, cap, quern_sum_columns_##t, quern_sum_all_##t, quern_sum_squares_##t, quern_index_add_##t}
     TIER(baseline, QUERN_CAP_BASELINE),
 #if defined(__x86_64__)
     TIER(avx2, QUERN_CAP_AVX2),
@@ -55,6 +56,13 @@ static void check_all(const struct tier *t, int64_t n) {
     float y = NAN;
     t->all(x, n, &y);
     CHECK(fabs(y - sum) <= 1e-6 * size, "%s %lld: %g, not %g", t->name, (long long)n, (double)y, sum);
+    float squares = NAN;
+    t->squares(x, n, &squares);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] *= x[i];
+    }
+    t->all(x, n, &y);
+    CHECK(squares == y, "%s %lld squares: %g, not %g", t->name, (long long)n, (double)squares, (double)y);
     release_guarded();
 }
 

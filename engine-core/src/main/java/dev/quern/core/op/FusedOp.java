@@ -1,5 +1,6 @@
 package dev.quern.core.op;
 
+import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +12,13 @@ import java.util.List;
  *
  * <p>They have no gradient and no reference kernel; {@link #decompose} is both.
  */
-public sealed interface FusedOp extends Op {
+public sealed interface FusedOp extends Op
+    permits FusedOp.Linears,
+        FusedOp.LinearAdd,
+        FusedOp.GatedFeedForward,
+        FusedOp.NormGradAdd,
+        FusedOp.SquareSum,
+        FusedProduct {
 
   /**
    * Products of one left operand: yᵢ = x · wᵢᵀ (+ biasᵢ); inputs x, w₁, ..., wₙ (, bias₁, ...,
@@ -100,6 +107,44 @@ public sealed interface FusedOp extends Op {
         Infer.require(this, in.get(4), "residual", y.dtype());
       }
       return List.of(y);
+    }
+  }
+
+  /**
+   * The gradient of a norm, and the one that goes past it: dx + r; inputs those of the gradient, r;
+   * outputs those of the gradient.
+   *
+   * @param gradient the norm's
+   */
+  record NormGradAdd(NormGradOp gradient) implements FusedOp {
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      List<Tensor> parts = in.subList(0, in.size() - 1);
+      List<Tensor> out = new ArrayList<>(in.getFirst().executor().apply(gradient, parts));
+      out.set(0, out.getFirst().add(in.getLast()));
+      return out;
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      List<TensorSpec> out = gradient.infer(in.subList(0, in.size() - 1));
+      Infer.shape(this, in.getLast(), "residual", out.getFirst().shape());
+      Infer.require(this, in.getLast(), "residual", out.getFirst().dtype());
+      return out;
+    }
+  }
+
+  /** Σ x² over all elements, a scalar: of a gradient, for the norm of all. */
+  record SquareSum() implements FusedOp {
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      return List.of(in.getFirst().mul(in.getFirst()).sum());
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 1);
+      return List.of(in.getFirst().as(Shape.SCALAR));
     }
   }
 }

@@ -1,10 +1,16 @@
 package dev.quern.core.plan;
 
+import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.FusedProduct;
+import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.MatMulOp.Linear;
+import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.Op;
+import dev.quern.core.op.ReduceOp;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.op.UnaryOp;
 import dev.quern.core.plan.Recorder.Source;
 import dev.quern.core.plan.Recorder.Step;
 import dev.quern.core.spi.KernelRegistry.Choice;
@@ -21,7 +27,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Puts {@link FusedOp}s in the place of their parts: gated feed-forward layers, residual
- * connections after products, products of one left operand.
+ * connections after products, products of one left operand; in training also linear maps before
+ * activations, sums of products, norms beside residual connections, and sums of squares.
  *
  * <p>A value that nobody else reads may disappear into the call that reads it. A call moves down to
  * the last of its parts, or up to the first if all it needs is there; nothing it reads changes in
@@ -71,6 +78,14 @@ final class Fusion {
     for (int i = 0; i < steps.size(); i++) {
       f.fuseSiblings(i);
     }
+    for (int i = 0; i < steps.size(); i++) {
+      f.fuseActivation(i);
+      f.fuseNormGrad(i);
+      f.fuseSquares(i);
+    }
+    for (int i = steps.size() - 1; i >= 0; i--) { // the last sum first: the others are its parts
+      f.fuseSum(i);
+    }
     List<Step> left = new ArrayList<>();
     for (Step s : f.steps) {
       if (s != null) {
@@ -101,7 +116,7 @@ final class Fusion {
     Step made = at < 0 ? null : steps.get(at);
     boolean whole =
         made != null
-            && made.out().size() == 1
+            && value(made.out().getFirst()) == v
             && operand.layout().isContiguous()
             && operand.layout().offset() == 0
             && operand.shape().elements() == made.out().getFirst().shape().elements();
@@ -236,29 +251,178 @@ final class Fusion {
         && areFixed(s.in().subList(1, s.in().size()), i, j);
   }
 
+  /**
+   * A linear map, its activation, and the activation's gradient, if nobody else reads the map's
+   * result: its value becomes the slope, with which the product before the gradient is multiplied.
+   */
+  private void fuseActivation(int i) {
+    Step map = steps.get(i);
+    if (map == null || !(map.op() instanceof Linear(boolean bias))) {
+      return;
+    }
+    Tensor h = map.out().getFirst();
+    if (readers.getOrDefault(value(h), 0) != 2) {
+      return;
+    }
+    int at = reader(h, 0, i + 1);
+    int end = reader(h, 1, i + 1);
+    Step f = at < 0 ? null : steps.get(at);
+    Step gradient = end < 0 ? null : steps.get(end);
+    if (f == null || gradient == null || !isGradient(gradient.op(), f.op())) {
+      return;
+    }
+    Step product = matMulFor(gradient.in().getFirst(), end);
+    if (product == null) {
+      return;
+    }
+    Op op =
+        new FusedProduct.LinearActivation((UnaryOp) f.op(), (ActivationGradOp) gradient.op(), bias);
+    List<Tensor> out = List.of(h, f.out().getFirst());
+    List<Tensor> in = new ArrayList<>(product.in());
+    in.add(h);
+    List<Step> first = List.of(map, f);
+    List<Step> second = List.of(product, gradient);
+    Step forward = whole(op, map.in(), out, first);
+    Step backward = whole(new FusedProduct.MatMulMul(), in, gradient.out(), second);
+    if (forward != null && backward != null) {
+      put(forward, i, first);
+      put(backward, end, second);
+    }
+  }
+
+  /** The step that reads a value, as it was made, as its operand of this number; −1 if none. */
+  private int reader(Tensor of, int operand, int from) {
+    for (int i = from; i < steps.size(); i++) {
+      Step s = steps.get(i);
+      if (s != null && s.in().size() > operand && isSame(s.in().get(operand), of)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private static boolean isGradient(Op gradient, Op of) {
+    return switch (of) {
+      case UnaryOp.Gelu(boolean tanh) -> gradient.equals(new ActivationGradOp.GeluGrad(tanh));
+      case UnaryOp.Silu _ -> gradient instanceof ActivationGradOp.SiluGrad;
+      default -> false;
+    };
+  }
+
+  private void fuseSum(int i) {
+    List<Step> products = new ArrayList<>();
+    List<Step> parts = new ArrayList<>();
+    Step last = steps.get(i);
+    for (Step add = last; add != null && add.op() instanceof BinaryOp.Add; ) {
+      parts.add(add);
+      Tensor left = add.in().getFirst();
+      Step product = matMulFor(add.in().get(1), i);
+      if (product == null || !left.shape().equals(add.in().get(1).shape())) {
+        return;
+      }
+      products.addFirst(product);
+      Step first = matMulFor(left, i);
+      int at = onlyFor(left);
+      add = first != null || at < 0 ? null : steps.get(at);
+      if (first != null) {
+        products.addFirst(first);
+        parts.addAll(products);
+        List<Tensor> in = products.stream().flatMap(p -> p.in().stream()).toList();
+        Step end = Objects.requireNonNull(last);
+        replace(new FusedProduct.MatMulSum(products.size()), in, end.out(), i, parts);
+      }
+    }
+  }
+
+  /** The sum moves up to the gradient, which has more results than the one that is added. */
+  private void fuseNormGrad(int i) {
+    Step add = steps.get(i);
+    if (add == null || !(add.op() instanceof BinaryOp.Add)) {
+      return;
+    }
+    for (int side : new int[] {1, 0}) {
+      Tensor dx = add.in().get(side);
+      Tensor residual = add.in().get(1 - side);
+      int at = onlyFor(dx);
+      Step gradient = at < 0 ? null : steps.get(at);
+      if (gradient != null
+          && gradient.op() instanceof NormGradOp op
+          && value(residual) != null
+          && producer.getOrDefault(value(residual), at) < at
+          && dx.shape().equals(residual.shape())) {
+        List<Tensor> in = new ArrayList<>(gradient.in());
+        in.add(residual);
+        List<Tensor> out = new ArrayList<>(gradient.out());
+        out.set(0, add.out().getFirst());
+        if (replace(new FusedOp.NormGradAdd(op), in, out, at, List.of(gradient, add))) {
+          return;
+        }
+      }
+    }
+  }
+
+  private void fuseSquares(int i) {
+    Step sum = steps.get(i);
+    if (sum == null
+        || !(sum.op() instanceof ReduceOp.Sum)
+        || sum.out().getFirst().shape().rank() > 0) {
+      return;
+    }
+    int at = onlyFor(sum.in().getFirst());
+    Step mul = at < 0 ? null : steps.get(at);
+    if (mul != null
+        && mul.op() instanceof BinaryOp.Mul
+        && isSame(mul.in().get(0), mul.in().get(1))) {
+      replace(new FusedOp.SquareSum(), mul.in().subList(0, 1), sum.out(), i, List.of(mul, sum));
+    }
+  }
+
+  /** The operand's maker, if it is a product of values that step i may compute. */
+  private @Nullable Step matMulFor(Tensor operand, int i) {
+    int at = onlyFor(operand);
+    Step s = at < 0 ? null : steps.get(at);
+    boolean product =
+        s != null
+            && s.op() instanceof MatMulOp.MatMul
+            && s.in().stream().allMatch(t -> !t.hasValues() || isFixed(t, at, i));
+    return product ? s : null;
+  }
+
   /** Puts one call in the place of its parts, at step i, if whoever runs the parts has a kernel. */
   private boolean replace(Op op, List<Tensor> in, List<Tensor> out, int i, List<Step> parts) {
+    Step whole = whole(op, in, out, parts);
+    if (whole == null) {
+      return false;
+    }
+    put(whole, i, parts);
+    return true;
+  }
+
+  /** One call for its parts, if whoever runs them has a kernel. */
+  private @Nullable Step whole(Op op, List<Tensor> in, List<Tensor> out, List<Step> parts) {
     KernelSignature s =
         KernelSignature.of(
             op, in, out.stream().map(Tensor::spec).toList(), false, eager.precision());
     Optional<Choice> choice = eager.kernels().find(s);
-    if (choice.isEmpty()
-        || choice.get().pack()
-        || !parts.stream().allMatch(p -> agrees(p, s, choice.get()))) {
-      return false;
-    }
+    boolean taken =
+        choice.isPresent()
+            && !choice.get().pack()
+            && parts.stream().allMatch(p -> agrees(p, s, choice.get()));
+    return taken ? new Step(op, choice.get(), s, in, out) : null;
+  }
+
+  private void put(Step whole, int i, List<Step> parts) {
     steps.replaceAll(step -> step != null && parts.contains(step) ? null : step);
-    steps.set(i, new Step(op, choice.get(), s, in, out));
-    for (Tensor t : out) {
+    steps.set(i, whole);
+    for (Tensor t : whole.out()) {
       producer.put(value(t), i);
     }
-    return true;
   }
 
   private static boolean agrees(Step part, KernelSignature whole, Choice choice) {
-    boolean product = part.op() instanceof Linear || part.op() instanceof FusedOp;
+    boolean product = part.op() instanceof MatMulOp || part.op() instanceof FusedOp;
     return part.choice().provider().equals(choice.provider())
-        && part.out().size() == 1 // nothing that a tape keeps
+        && (part.out().size() == 1 || part.op() instanceof NormGradOp) // nothing a tape keeps
         && (!product || part.signature().precision() == whole.precision());
   }
 }

@@ -31,6 +31,9 @@ import org.jspecify.annotations.Nullable;
 public final class Recorder implements Recording {
   private static final long PARAMETER_BYTES = 1L << 16;
 
+  /** A workspace whose every replay finds few of its addresses still translated. */
+  private static final long LARGE_BYTES = 64L << 20;
+
   /** What a symbolic tensor is made of: a value of the workspace, or a slot. */
   record Source(Workspace.@Nullable Value value, @Nullable MemorySegment slot) {}
 
@@ -192,6 +195,9 @@ public final class Recorder implements Recording {
     List<Step> fused = Fusion.of(steps, outputs.values(), this::source, eager);
     long workspaceBytes = Workspace.place(values(fused));
     MemorySegment workspace = SegmentPool.shared().take(Math.max(1, workspaceBytes));
+    if (workspaceBytes >= LARGE_BYTES) {
+      eager.kernels().largePages(workspace);
+    }
     PlanBinder binder = new PlanBinder(eager, lifetime, workspace, this::source);
     return new Plan(
         name,

@@ -1,6 +1,7 @@
 package dev.quern.core.spi;
 
 import dev.quern.core.memory.PageMover;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,5 +66,17 @@ public interface KernelProvider {
    */
   default @Nullable PageMover pageMover() {
     return null;
+  }
+
+  /**
+   * Asks the system for larger pages for memory of this process that it will go on using: contents
+   * and address stay, others may use the memory meanwhile. Only called if {@link #probe()} was
+   * usable.
+   *
+   * @param memory not of a file
+   * @return false if nothing came of it, which costs speed alone
+   */
+  default boolean largePages(MemorySegment memory) {
+    return false;
   }
 }

@@ -8,6 +8,7 @@ import dev.quern.core.op.UnaryOp;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Setting;
 import dev.quern.core.type.SettingException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -248,6 +249,16 @@ public final class KernelRegistry {
    */
   public Optional<PageMover> pageMover() {
     return usable.stream().flatMap(p -> Stream.ofNullable(p.pageMover())).findFirst();
+  }
+
+  /**
+   * Asks for larger pages for memory of this process, of the first provider that can.
+   *
+   * @param memory not of a file
+   * @return false if nothing came of it, which costs speed alone
+   */
+  public boolean largePages(MemorySegment memory) {
+    return usable.stream().anyMatch(p -> p.largePages(memory));
   }
 
   /**

@@ -51,7 +51,7 @@ public record KernelSignature(
       Precision precision) {
     boolean stored =
         op instanceof MatMulOp || op instanceof FusedOp || op instanceof AttentionOp.Attention;
-    DType weight = stored ? inputs.get(1).dtype() : ScalarType.F32;
+    DType weight = stored && inputs.size() > 1 ? inputs.get(1).dtype() : ScalarType.F32;
     return new KernelSignature(
         op,
         inputs.stream().map(Tensor::dtype).toList(),

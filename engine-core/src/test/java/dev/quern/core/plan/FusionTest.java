@@ -2,14 +2,19 @@ package dev.quern.core.plan;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
+import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.Buffer;
 import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.FusedProduct;
+import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.op.UnaryOp;
 import dev.quern.core.reference.ReferenceProvider;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
@@ -192,6 +197,87 @@ class FusionTest {
   }
 
   @Test
+  void sumsOfProductsAreOneCall() {
+    Function<Tensor, Tensor> two = x -> x.matmul(square).add(x.exp().matmul(other));
+    assertEquals(List.of("mul", "exp", "matMulSum"), calls(x -> List.of(two.apply(x))));
+    assertEquals(
+        List.of("mul", "exp", "matMulSum"), calls(x -> List.of(two.apply(x).add(x.matmul(third)))));
+    assertEquals(
+        List.of("mul", "exp", "matMulSum", "add"), calls(x -> List.of(x.add(two.apply(x)))));
+    List<String> handedOut =
+        calls(
+            x -> {
+              Tensor first = x.matmul(square);
+              return List.of(first, first.add(x.matmul(other)));
+            });
+    assertEquals(List.of("mul", "matmul", "matmul", "add"), handedOut);
+    List<String> spread = calls(x -> List.of(x.matmul(square).add(x.slice(0, 0, 1).matmul(other))));
+    assertEquals(List.of("mul", "matmul", "matmul", "add"), spread);
+    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
+      List<String> written =
+          calls(
+              x -> {
+                Tensor first = x.matmul(weight.value());
+                weight.assign(square);
+                return List.of(first.add(x.matmul(other)));
+              });
+      assertEquals(List.of("mul", "matmul", "assign", "matmul", "add"), written);
+    }
+  }
+
+  @Test
+  void theGradientOfANormTakesTheOneThatGoesPastIt() {
+    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
+      List<String> calls =
+          calls(
+              x -> {
+                try (Tape tape = engine.tape()) {
+                  tape.watch(weight);
+                  Tensor h = x.matmul(weight.value());
+                  Tensor y = h.add(h.layerNorm(bias, bias, 1e-5f));
+                  return List.of(tape.backward(y.mul(y).sum()).of(weight));
+                }
+              });
+      assertTrue(
+          calls.contains("normGradAdd") && !calls.contains("layerNormGrad"), calls::toString);
+    }
+  }
+
+  @Test
+  void aLinearMapMakesTheSlopeThatItsGradientNeeds() {
+    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
+      Function<Function<Tensor, Tensor>, List<String>> step =
+          code ->
+              calls(
+                  x -> {
+                    try (Tape tape = engine.tape()) {
+                      tape.watch(weight);
+                      Tensor h = x.linear(weight.value());
+                      Tensor y = code.apply(h).linear(square);
+                      return List.of(tape.backward(y.mul(y).sum()).of(weight));
+                    }
+                  });
+      List<String> fused = step.apply(Tensor::gelu);
+      assertTrue(
+          fused.contains("linearActivation") && fused.contains("matMulMul"), fused::toString);
+      assertEquals(fused, step.apply(Tensor::silu));
+      assertEquals(fused, step.apply(Tensor::geluTanh));
+      List<String> readAgain = step.apply(h -> h.gelu().add(h));
+      assertTrue(readAgain.contains("gelu") && readAgain.contains("geluGrad"), readAgain::toString);
+      List<String> another = step.apply(Tensor::tanh);
+      assertTrue(another.contains("tanh"), another::toString);
+    }
+  }
+
+  @Test
+  void sumsOfSquaresAreOneCall() {
+    assertEquals(List.of("mul", "squareSum"), calls(x -> List.of(x.mul(x).sum())));
+    assertEquals(List.of("mul", "mul", "sum"), calls(x -> List.of(x.mul(x).sum(false, 0))));
+    List<String> unlike = calls(x -> List.of(x.mul(x.neg()).sum()));
+    assertEquals(List.of("mul", "neg", "mul", "sum"), unlike);
+  }
+
+  @Test
   void partsOfAnotherProviderStay() {
     Engine mixed = engine(op -> !(op instanceof BinaryOp.SwiGlu));
     assertEquals(
@@ -216,6 +302,34 @@ class FusionTest {
     assertArrayEquals(
         x.linear(square, bias).add(x).toFloats(),
         sum.decompose(List.of(x, square, bias, x)).getFirst().toFloats());
+    assertArrayEquals(
+        x.matmul(square).add(x.matmul(other)).toFloats(),
+        new FusedProduct.MatMulSum(2)
+            .decompose(List.of(x, square, x, other))
+            .getFirst()
+            .toFloats());
+    assertArrayEquals(
+        x.matmul(square).mul(x).toFloats(),
+        new FusedProduct.MatMulMul().decompose(List.of(x, square, x)).getFirst().toFloats());
+    ActivationGradOp slope = new ActivationGradOp.SiluGrad();
+    List<Tensor> activated =
+        new FusedProduct.LinearActivation(new UnaryOp.Silu(), slope, true)
+            .decompose(List.of(x, square, bias));
+    Tensor h = x.linear(square, bias);
+    assertArrayEquals(h.silu().toFloats(), activated.get(1).toFloats());
+    Tensor ones = h.mul(0).add(1);
+    assertArrayEquals(
+        engine.apply(slope, List.of(ones, h)).getFirst().toFloats(), activated.get(0).toFloats());
+    assertArrayEquals(
+        x.mul(x).sum().toFloats(),
+        new FusedOp.SquareSum().decompose(List.of(x)).getFirst().toFloats());
+    Tensor one = x.mul(0).add(1);
+    List<Tensor> norm = List.of(x, one, bias, one.mean(true, -1), one.mean(true, -1), x); // of ones
+    NormGradOp gradient = new NormGradOp.LayerNormGrad(1e-5f, true);
+    List<Tensor> apart = engine.apply(gradient, norm.subList(0, 5));
+    List<Tensor> joined = new FusedOp.NormGradAdd(gradient).decompose(norm);
+    assertArrayEquals(apart.get(0).add(x).toFloats(), joined.get(0).toFloats());
+    assertArrayEquals(apart.get(2).toFloats(), joined.get(2).toFloats());
     assertEquals(
         List.of(X, X),
         siblings.infer(List.of(X, square.spec(), other.spec(), bias.spec(), bias.spec())));

@@ -168,7 +168,7 @@ final class Calls {
     }
   }
 
-  /** {@code quern_gemm_bf16_...}; bias and residual may be {@link MemorySegment#NULL}. */
+  /** {@code quern_gemm_bf16_...}; bias and other may be {@link MemorySegment#NULL}. */
   static void gemmRounded(
       MemorySegment function,
       MemorySegment a,
@@ -183,11 +183,12 @@ final class Calls {
       long n1,
       long k,
       MemorySegment bias,
-      MemorySegment residual,
+      MemorySegment other,
+      long then,
       MemorySegment scratch) {
     try {
       Handles.GemmRounded.HANDLE.invokeExact(
-          function, a, aRow, aK, b, bColumn, y, ldy, m, n0, n1, k, bias, residual, scratch);
+          function, a, aRow, aK, b, bColumn, y, ldy, m, n0, n1, k, bias, other, then, scratch);
     } catch (Throwable t) {
       throw failed(t);
     }

@@ -55,6 +55,7 @@ final class FusedKernel implements Kernel {
       case FusedOp.Linears(int count, boolean _) -> count;
       case FusedOp.LinearAdd _ -> 1;
       case FusedOp.GatedFeedForward _ -> 3;
+      default -> throw new IllegalArgumentException(op.name()); // another kernel's
     };
   }
 
@@ -128,6 +129,7 @@ final class FusedKernel implements Kernel {
       case FusedOp.LinearAdd(boolean bias) -> linearAdd(args, bias);
       case FusedOp.GatedFeedForward(BinaryOp gate, boolean residual) ->
           feedForward(args, gate, residual);
+      default -> throw new IllegalArgumentException(op.name());
     };
   }
 
@@ -199,7 +201,9 @@ final class FusedKernel implements Kernel {
     }
 
     Stages call() {
-      return new Stages(args.pool(), functions.fetch(), List.of(first, products));
+      boolean oneCut = converted.isEmpty() && Together.takes(products);
+      List<Part> last = oneCut ? List.of(new Together(products)) : products;
+      return new Stages(args.pool(), functions.fetch(), List.of(first, last));
     }
   }
 

@@ -92,8 +92,8 @@ final class GradientCalls {
   }
 
   /**
-   * {@code quern_norm_grad_...}: rows of c elements; mean (rmsNorm), dWeight and dBias may be
-   * {@link MemorySegment#NULL}.
+   * {@code quern_norm_grad_...}: rows of c elements; mean (rmsNorm), residual, dWeight and dBias
+   * may be {@link MemorySegment#NULL}.
    */
   static void normGrad(
       MemorySegment function,
@@ -102,6 +102,7 @@ final class GradientCalls {
       MemorySegment weight,
       MemorySegment mean,
       MemorySegment inverse,
+      MemorySegment residual,
       MemorySegment dx,
       MemorySegment dWeight,
       MemorySegment dBias,
@@ -109,7 +110,7 @@ final class GradientCalls {
       long c) {
     try {
       Handles.NormGrad.HANDLE.invokeExact(
-          function, g, x, weight, mean, inverse, dx, dWeight, dBias, rows, c);
+          function, g, x, weight, mean, inverse, residual, dx, dWeight, dBias, rows, c);
     } catch (Throwable t) {
       throw Calls.failed(t);
     }

@@ -49,7 +49,7 @@ final class Handles {
   }
 
   static final class GemmRounded {
-    static final MethodHandle HANDLE = handle(procedure("pllplplllllppp"));
+    static final MethodHandle HANDLE = handle(procedure("pllplplllllpplp"));
   }
 
   static final class Outer {
@@ -129,7 +129,7 @@ final class Handles {
   }
 
   static final class NormGrad {
-    static final MethodHandle HANDLE = handle(procedure("ppppppppll"));
+    static final MethodHandle HANDLE = handle(procedure("pppppppppll"));
   }
 
   static final class JoinParts {

@@ -7,6 +7,7 @@ import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.FusedProduct;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
@@ -18,6 +19,7 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.Probe;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,6 +70,12 @@ public final class NativeKernels implements KernelProvider {
     return functions == null ? null : functions::moveToLargePages;
   }
 
+  @Override
+  public boolean largePages(MemorySegment memory) {
+    Functions functions = NativeLibrary.shared().functions();
+    return functions != null && functions.largePages(memory);
+  }
+
   /** A kernel from given functions. */
   static @Nullable Kernel find(Functions functions, KernelSignature s) {
     return switch (s.op()) {
@@ -75,6 +83,9 @@ public final class NativeKernels implements KernelProvider {
         Kernel product = ProductKernel.of(functions, s);
         yield product != null ? product : GemmKernel.of(functions, s);
       }
+      case FusedOp.NormGradAdd op -> NormGradKernel.of(functions, op.gradient(), s);
+      case FusedOp.SquareSum _ -> SumKernel.ofSquares(functions, s);
+      case FusedProduct op -> JoinedKernel.of(functions, op, s);
       case FusedOp op -> FusedKernel.of(functions, op, s);
       case AttentionOp.Attention _ -> AttentionKernel.of(functions, s);
       case AttentionOp.Rope _ -> RopeKernel.of(functions, s);

@@ -1,6 +1,7 @@
 package dev.quern.kernels.ffm;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
@@ -23,30 +24,34 @@ final class NormGradKernel implements Kernel {
   private final Functions.Function join;
   private final boolean centred;
   private final boolean affine;
+  private final boolean residual;
 
-  private NormGradKernel(Functions functions, boolean centred, boolean affine) {
+  private NormGradKernel(Functions functions, boolean centred, boolean affine, boolean residual) {
     this.function = functions.get("norm_grad");
     this.join = functions.get("join_parts");
     this.centred = centred;
     this.affine = affine;
+    this.residual = residual;
   }
 
   /** The kernel for a signature, or null if there is none. */
   static @Nullable NormGradKernel of(Functions functions, NormGradOp op, KernelSignature s) {
+    boolean residual = s.op() instanceof FusedOp.NormGradAdd;
     if (!Elements.onlyF32(s)) {
       return null;
     }
     return switch (op) {
       case NormGradOp.RmsNormGrad(float _, boolean affine) ->
-          new NormGradKernel(functions, false, affine);
+          new NormGradKernel(functions, false, affine, residual);
       case NormGradOp.LayerNormGrad(float _, boolean affine) ->
-          new NormGradKernel(functions, true, affine);
+          new NormGradKernel(functions, true, affine, residual);
     };
   }
 
   @Override
   public String name() {
-    return (centred ? "layerNormGrad " : "rmsNormGrad ") + function.tier().suffix();
+    String name = (centred ? "layerNormGrad " : "rmsNormGrad ") + (residual ? "+ r " : "");
+    return name + function.tier().suffix();
   }
 
   /** Rows of a slice. */
@@ -88,6 +93,7 @@ final class NormGradKernel implements Kernel {
     private final Slices dx; // (rows, c)
     private final Slices mean; // (rows), the null pointer for rmsNorm
     private final Slices inverse; // (rows)
+    private final Slices residual; // (rows, c), or the null pointer
     private final Slices parts; // (slices, width) in scratch, twice as many: weight and bias
     private final long rows;
     private final long c;
@@ -110,7 +116,9 @@ final class NormGradKernel implements Kernel {
       x = new Slices(in.base(), slices);
       dx = new Slices(args.output().base(), slices);
       mean = new Slices(kernel.centred ? args.input(3).base() : MemorySegment.NULL, slices);
-      inverse = new Slices(args.inputs().getLast().base(), slices);
+      inverse = new Slices(args.input(kernel.centred ? 4 : 3).base(), slices);
+      residual =
+          new Slices(kernel.residual ? args.inputs().getLast().base() : MemorySegment.NULL, slices);
       parts = new Slices(args.scratch(), 2L * slices);
     }
 
@@ -133,6 +141,7 @@ final class NormGradKernel implements Kernel {
           args.input(2).base(),
           kernel.centred ? mean.get(slice, row * Float.BYTES) : MemorySegment.NULL,
           inverse.get(slice, row * Float.BYTES),
+          kernel.residual ? residual.get(slice, at) : MemorySegment.NULL,
           dx.get(slice, at),
           kernel.affine ? parts.get(2L * slice, part) : MemorySegment.NULL,
           kernel.affine && kernel.centred

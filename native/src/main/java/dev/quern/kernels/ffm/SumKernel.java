@@ -1,6 +1,7 @@
 package dev.quern.kernels.ffm;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.ReduceOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Sums of F32 without gaps over the first axes, or all: y[j] = Σᵢ x[i, j], the gradients of biases
- * and of whatever else was broadcast; {@code sums.c}.
+ * and of whatever else was broadcast; {@code sums.c}. Of squares only all.
  *
  * <p>Slices are about {@value #ELEMENTS} elements, some rows and up to {@value #COLUMNS} columns;
  * the sums of each wait in scratch and are added in order. The cut depends on the shape alone.
@@ -24,9 +25,11 @@ final class SumKernel implements Kernel {
   private static final long JOINED = 512; // columns of a slice that joins
 
   private final Functions functions;
+  private final boolean squares;
 
-  private SumKernel(Functions functions) {
+  private SumKernel(Functions functions, boolean squares) {
     this.functions = functions;
+    this.squares = squares;
   }
 
   /** The kernel for a signature, or null if it is no such sum. */
@@ -36,7 +39,12 @@ final class SumKernel implements Kernel {
             && leading(sum.axes())
             && s.inputs().getFirst() == ScalarType.F32
             && s.allContiguous();
-    return taken ? new SumKernel(functions) : null;
+    return taken ? new SumKernel(functions, false) : null;
+  }
+
+  /** The same for {@link FusedOp.SquareSum}. */
+  static @Nullable SumKernel ofSquares(Functions functions, KernelSignature s) {
+    return Elements.onlyF32(s) ? new SumKernel(functions, true) : null;
   }
 
   /** Whether these are axes 0 to some other, all counted from the beginning. */
@@ -51,7 +59,7 @@ final class SumKernel implements Kernel {
 
   @Override
   public String name() {
-    return "sum " + functions.get("sum_columns").tier().suffix();
+    return (squares ? "squareSum " : "sum ") + functions.get("sum_columns").tier().suffix();
   }
 
   /** How a sum is cut; with one column, x is a line of `rows` elements. */
@@ -81,12 +89,13 @@ final class SumKernel implements Kernel {
 
   @Override
   public Runnable bind(KernelArgs args) {
-    return new Call(functions, args);
+    return new Call(this, args);
   }
 
   private static final class Call implements Runnable {
     private final MemorySegment sumColumns;
     private final MemorySegment sumAll;
+    private final MemorySegment firstAll; // of the operand: maybe squared
     private final Cut cut;
     private final int rowSlices;
     private final int columnSlices;
@@ -98,9 +107,10 @@ final class SumKernel implements Kernel {
     private final TaskPool.Task task = this::sum;
     private final TaskPool.Task joinTask = this::join;
 
-    Call(Functions functions, KernelArgs args) {
-      sumColumns = functions.get("sum_columns").address();
-      sumAll = functions.get("sum_all").address();
+    Call(SumKernel kernel, KernelArgs args) {
+      sumColumns = kernel.functions.get("sum_columns").address();
+      sumAll = kernel.functions.get("sum_all").address();
+      firstAll = kernel.squares ? kernel.functions.get("sum_squares").address() : sumAll;
       cut = Cut.of(args.input(0), args.output());
       rowSlices = cut.rowSlices();
       columnSlices = cut.columnSlices();
@@ -134,7 +144,7 @@ final class SumKernel implements Kernel {
       MemorySegment from = x.get(slice, (row * cut.columns + column) * Float.BYTES);
       MemorySegment to = sums.get(slice, (piece * cut.columns + column) * Float.BYTES);
       if (cut.columns == 1) {
-        Calls.sumAll(sumAll, from, rows, to);
+        Calls.sumAll(firstAll, from, rows, to);
       } else {
         Calls.sumColumns(sumColumns, from, cut.columns, to, rows, columns);
       }

@@ -54,21 +54,28 @@ final class TileGemm {
    *
    * @param y (..., m, n), no gaps; across: (..., n, m)
    * @param bias (n), or {@link MemorySegment#NULL}
-   * @param residual as y, or {@link MemorySegment#NULL}; both only of one rounded product that is
-   *     not stored across
+   * @param other as y, or {@link MemorySegment#NULL}; both only of one rounded product that is not
+   *     stored across
+   * @param then what is done with {@code other}: 0 to add it, or as {@code gemm_bf16.c} says
    */
-  record Result(MemorySegment y, MemorySegment bias, MemorySegment residual) {
+  record Result(MemorySegment y, MemorySegment bias, MemorySegment other, long then) {
     /** Nothing added. */
     static Result of(MemorySegment y) {
-      return new Result(y, MemorySegment.NULL, MemorySegment.NULL);
+      return new Result(y, MemorySegment.NULL, MemorySegment.NULL, 0);
     }
 
     /** With a bias and a residual, or null. */
     Result plus(@Nullable MemorySegment addedBias, @Nullable MemorySegment addedResidual) {
-      return new Result(
-          y,
-          addedBias == null ? MemorySegment.NULL : addedBias,
-          addedResidual == null ? MemorySegment.NULL : addedResidual);
+      return new Result(y, orNone(addedBias), orNone(addedResidual), 0);
+    }
+
+    /** With a bias, or null, and another matrix. */
+    Result with(@Nullable MemorySegment addedBias, MemorySegment matrix, long does) {
+      return new Result(y, orNone(addedBias), matrix, does);
+    }
+
+    private static MemorySegment orNone(@Nullable MemorySegment s) {
+      return s == null ? MemorySegment.NULL : s;
     }
   }
 
@@ -244,10 +251,10 @@ final class TileGemm {
     long m = Math.min(rows, of.m() - row);
     MemorySegment scratch = Scratch.take(scratchBytes);
     if (rounded) {
-      MemorySegment residual =
-          result.residual.equals(MemorySegment.NULL)
-              ? result.residual
-              : Segments.from(result.residual, at * Float.BYTES);
+      MemorySegment other =
+          result.other.equals(MemorySegment.NULL)
+              ? result.other
+              : Segments.from(result.other, at * Float.BYTES);
       Calls.gemmRounded(
           product,
           a,
@@ -262,7 +269,8 @@ final class TileGemm {
           n1,
           of.k(),
           result.bias,
-          residual,
+          other,
+          result.then,
           scratch);
     } else {
       Calls.gemm(

@@ -1,10 +1,13 @@
 package dev.quern.kernels.ffm;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
+import dev.quern.core.op.Buffer;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.type.BlockType;
@@ -87,6 +90,86 @@ class FusedTest {
             check(tier, format, precision, m, gate++ % 3);
           }
         }
+      }
+    }
+  }
+
+  /** Gradients of a block, and the square of one's norm; x is a value of the plan. */
+  private record Training(
+      Buffer first, Tensor a, Tensor b, Tensor c, Tensor weight, int activation) {
+    List<Tensor> of(Engine engine, Tensor x) {
+      try (Tape tape = engine.tape()) {
+        tape.watch(first);
+        Tensor h = x.linear(first.value());
+        Tensor n = h.layerNorm(weight, weight, 1e-5f);
+        Tensor y = h.add(n.linear(a).mul(n.linear(b)).mul(n.linear(c)));
+        Tensor inner = y.linear(a, weight);
+        Tensor f =
+            switch (activation) {
+              case 0 -> inner.silu();
+              case 1 -> inner.geluTanh();
+              default -> inner.gelu();
+            };
+        y = y.add(f.linear(b, weight));
+        Tensor g = tape.backward(y.mul(y).mean()).of(first);
+        return List.of(g, g.mul(g).sum());
+      }
+    }
+  }
+
+  private void checkTraining(
+      Functions tier, Precision precision, int m, int k, int threads, int activation) {
+    try (TensorScope _ = TensorScope.open();
+        Engine engine =
+            Engine.builder()
+                .kernels(new NativeConformanceTest.Capped(tier))
+                .precision(precision)
+                .threads(threads)
+                .build();
+        Buffer first = engine.buffer("w", TensorSpec.of(ScalarType.F32, k, k))) {
+      first.assign(engine.normal(1, k, k).mul(0.1));
+      Training training =
+          new Training(
+              first,
+              engine.normal(2, k, k).mul(0.1),
+              engine.normal(3, k, k).mul(0.1),
+              engine.normal(4, k, k).mul(0.1),
+              engine.normal(5, k),
+              activation);
+      Tensor x = engine.normal(6, 1, m, k);
+      List<Tensor> expected = training.of(engine, x);
+      TensorSpec one = TensorSpec.of(ScalarType.F32, 1);
+      try (Plan plan =
+          engine.record(
+              "p",
+              r -> {
+                List<Tensor> out = training.of(engine, x.mul(r.slot("one", one)));
+                r.output("gradient", out.get(0));
+                r.output("squares", out.get(1));
+              })) {
+        plan.slot("one").set(new float[] {1});
+        plan.run();
+        String what = plan.explain() + " m=" + m;
+        assertTrue(what.contains("normGradAdd") && what.contains("squareSum"), what);
+        boolean tiles = tier.find("gemm_bf16_f32").isPresent();
+        for (String name : List.of("matMulSum", "linearActivation", "matMulMul")) {
+          assertEquals(tiles && precision == Precision.BF16, what.contains(name), what);
+        }
+        assertArrayEquals(expected.get(0).toFloats(), plan.output("gradient").toFloats(), what);
+        assertArrayEquals(expected.get(1).toFloats(), plan.output("squares").toFloats(), what);
+      }
+    }
+  }
+
+  @Test
+  void theBitsOfTheirPartsInTraining() {
+    for (Functions tier : Harness.tiers()) {
+      for (Precision precision : List.of(Precision.EXACT, Precision.BF16)) {
+        for (int activation = 0; activation < 3; activation++) {
+          checkTraining(tier, precision, 5, 24, 2, activation); // products not in tiles
+          checkTraining(tier, precision, 300, 40, 1, activation);
+        }
+        checkTraining(tier, precision, 1100, 96, 3, 1); // slices of rows
       }
     }
   }

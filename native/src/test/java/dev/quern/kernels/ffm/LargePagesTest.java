@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.quern.core.memory.MappedFile;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -78,5 +79,19 @@ class LargePagesTest {
       MemorySegment middle = file.bytes().asSlice(from, 8L * LARGE);
       assertEquals(-1, middle.mismatch(MemorySegment.ofArray(bytes).asSlice(from, 8L * LARGE)));
     }
+  }
+
+  @Test
+  void memoryThatWasTouchedKeepsItsBytes() {
+    Functions functions = Harness.tiers().getLast();
+    MemorySegment memory = Arena.ofAuto().allocate(BYTES, 64);
+    byte[] bytes = new byte[BYTES];
+    new Random(2).nextBytes(bytes);
+    memory.copyFrom(MemorySegment.ofArray(bytes));
+    boolean asked = functions.largePages(memory);
+    assertEquals(sum(MemorySegment.ofArray(bytes)), sum(memory));
+    memory.fill((byte) 1); // and it can be written
+    assertEquals(1, memory.get(ValueLayout.JAVA_BYTE, BYTES - 1));
+    assumeTrue(asked, "skipped: this system has no transparent huge pages");
   }
 }
