@@ -2,6 +2,7 @@ package dev.quern.kernels.cuda;
 
 import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.Probe;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import java.lang.reflect.InvocationTargetException;
 import java.util.List;
 import java.util.function.Supplier;

@@ -2,6 +2,7 @@ package dev.quern.kernels.cuda;
 
 import dev.quern.core.spi.DeviceProvider.Found;
 import dev.quern.core.type.Device;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

@@ -3,9 +3,20 @@ package dev.quern.kernels.cuda;
 import dev.quern.testkit.PackageLadder;
 import org.junit.jupiter.api.Test;
 
-/** The arrows of kernels-cuda: down to engine-core's SPI, never to another kernel module. */
+/** The arrows of kernels-cuda: down its own ladder to engine-core's SPI, to no other kernels. */
 class ArchitectureTest {
   private static final String ROOT = "dev.quern.kernels.cuda";
+
+  @Test
+  void packagesFormALadder() {
+    PackageLadder.of(ROOT)
+        .step("driver")
+        .step("memory", "driver")
+        .step("launch", "memory")
+        .step("kernel", "launch")
+        .step("", "kernel")
+        .check();
+  }
 
   @Test
   void importsOnlyTheSpi() {

@@ -15,6 +15,7 @@ import dev.quern.core.type.Device;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import java.util.List;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;

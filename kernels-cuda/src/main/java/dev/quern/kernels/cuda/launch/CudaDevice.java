@@ -1,0 +1,183 @@
+package dev.quern.kernels.cuda.launch;
+
+import dev.quern.kernels.cuda.driver.Attribute;
+import dev.quern.kernels.cuda.driver.CudaDriver;
+import dev.quern.kernels.cuda.driver.FunctionAttribute;
+import dev.quern.kernels.cuda.driver.Grid;
+import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * A device as kernels use it: its context, its stream, its modules, loaded when they are first
+ * asked for, and its {@link Status}. Safe to share between threads.
+ */
+public final class CudaDevice {
+  /** Dynamic shared memory that a kernel gets without asking for it, on every device. */
+  private static final int SHARED_BYTES_WITHOUT_ASKING = 48 << 10;
+
+  private record FunctionName(String module, String function) {}
+
+  private final CudaDriver driver;
+  private final int index;
+  private final long context;
+  private final long stream;
+  private final Status status;
+  private final ModuleImages images;
+  private final Map<Attribute, Integer> attributes = new EnumMap<>(Attribute.class);
+  private final Map<String, Long> modules = new ConcurrentHashMap<>();
+  private final Map<FunctionName, Long> functions = new ConcurrentHashMap<>();
+  private final Map<Long, Integer> sharedBytes = new ConcurrentHashMap<>();
+
+  /**
+   * Opens a device.
+   *
+   * @param driver the driver
+   * @param index the device, from 0
+   * @param images the kernels
+   */
+  public CudaDevice(CudaDriver driver, int index, ModuleImages images) {
+    this.driver = driver;
+    this.index = index;
+    this.images = images;
+    this.context = driver.retainPrimaryContext(index);
+    makeCurrent();
+    this.stream = driver.streamCreate();
+    this.status = new Status(driver.hostAlloc(Status.BYTES));
+    for (Attribute a : Attribute.values()) {
+      attributes.put(a, driver.attribute(index, a));
+    }
+  }
+
+  /**
+   * The driver.
+   *
+   * @return as it was given
+   */
+  public CudaDriver driver() {
+    return driver;
+  }
+
+  /**
+   * Which device.
+   *
+   * @return from 0
+   */
+  public int index() {
+    return index;
+  }
+
+  /**
+   * A property of the device.
+   *
+   * @param which property
+   * @return its value
+   */
+  public int attribute(Attribute which) {
+    return attributes.getOrDefault(which, 0);
+  }
+
+  /**
+   * Where kernels complain of values: see {@link Status}.
+   *
+   * @return pinned memory of {@link Status#BYTES} bytes, at the same address on host and device
+   */
+  public MemorySegment status() {
+    return status.memory();
+  }
+
+  /**
+   * The number that a kernel writes into the status for a kind of value.
+   *
+   * @param op the operation's name
+   * @param role which of its inputs, as the CPU's kernels call it in their messages
+   * @return 0, 1, 2...
+   */
+  public int site(String op, String role) {
+    return status.site(op, role);
+  }
+
+  /**
+   * A call of a kernel, ready to be launched on the device's stream as often as wanted.
+   *
+   * @param module the module's name: its source file without {@code .cu}
+   * @param function the kernel's name as {@code extern "C"} declares it
+   * @param grid how many blocks and threads
+   * @param params its struct, from {@link Params#build}
+   * @return launches it; returns before it is done
+   */
+  public Runnable call(String module, String function, Grid grid, MemorySegment params) {
+    makeCurrent();
+    long f = function(module, function);
+    allowShared(f, grid.sharedBytes());
+    return () -> {
+      makeCurrent();
+      driver.launch(f, grid, params, stream());
+    };
+  }
+
+  /**
+   * How many blocks of a kernel a multiprocessor keeps at once.
+   *
+   * @param module the module's name
+   * @param function the kernel's name
+   * @param threads of a block
+   * @param dynamicBytes dynamic shared memory of a block
+   * @return 0 or more
+   */
+  public int occupancy(String module, String function, int threads, int dynamicBytes) {
+    makeCurrent();
+    long f = function(module, function);
+    allowShared(f, dynamicBytes);
+    return driver.occupancy(f, threads, dynamicBytes);
+  }
+
+  /**
+   * The stream that this thread's launches go to.
+   *
+   * @return the device's
+   */
+  public long stream() {
+    return stream;
+  }
+
+  /** Makes the device's context the calling thread's. */
+  public void makeCurrent() {
+    driver.makeCurrent(context);
+  }
+
+  /**
+   * Waits until all that was launched is done.
+   *
+   * @throws dev.quern.core.type.IndexException if a kernel met a value that it can't use
+   */
+  public void synchronize() {
+    makeCurrent();
+    driver.streamSynchronize(stream());
+    status.check();
+  }
+
+  private long function(String module, String name) {
+    return functions.computeIfAbsent(
+        new FunctionName(module, name),
+        _ ->
+            driver.function(
+                modules.computeIfAbsent(module, m -> driver.moduleLoad(images.image(m))), name));
+  }
+
+  /** More than 48 KiB of dynamic shared memory must be asked for, once per kernel and size. */
+  private void allowShared(long function, int bytes) {
+    if (bytes > SHARED_BYTES_WITHOUT_ASKING) {
+      sharedBytes.compute(
+          function,
+          (f, allowed) -> {
+            if (allowed != null && allowed >= bytes) {
+              return allowed;
+            }
+            driver.setFunctionAttribute(f, FunctionAttribute.MOST_DYNAMIC_SHARED_BYTES, bytes);
+            return bytes;
+          });
+    }
+  }
+}

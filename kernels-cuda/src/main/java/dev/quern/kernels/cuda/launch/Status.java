@@ -1,0 +1,112 @@
+package dev.quern.kernels.cuda.launch;
+
+import dev.quern.core.type.IndexException;
+import dev.quern.core.type.QuernException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * What kernels say of values that they can't use: a record in pinned memory, which the first thread
+ * that meets such a value fills, and which becomes an exception when the host waits for the device.
+ *
+ * <pre>
+ * struct Status { int code; int site; long long value; long long bound; };
+ * </pre>
+ *
+ * <p>The thread that changes {@code code} from 0 (by atomicCAS, system scope) writes the rest.
+ */
+public final class Status {
+  /** The size of the record. */
+  public static final int BYTES = 24;
+
+  /** {@code code}: value is an index outside 0..bound − 1. */
+  public static final int INDEX = 1;
+
+  /** {@code code}: value is an index outside −bound..bound − 1, where negative ones are allowed. */
+  public static final int SIGNED_INDEX = 2;
+
+  /** {@code code}: value is a length outside 0..bound. */
+  public static final int LENGTH = 3;
+
+  private static final int SITE = 4;
+  private static final int VALUE = 8;
+  private static final int BOUND = 16;
+
+  private record Site(String op, String role) {}
+
+  private final MemorySegment memory;
+  private final Map<Site, Integer> numbers = new ConcurrentHashMap<>();
+  private final List<Site> sites = new CopyOnWriteArrayList<>();
+
+  /**
+   * A record without a complaint.
+   *
+   * @param memory pinned, at least {@link #BYTES}
+   */
+  Status(MemorySegment memory) {
+    this.memory = memory.asSlice(0, BYTES);
+    clear();
+  }
+
+  /** Where it is. */
+  MemorySegment memory() {
+    return memory;
+  }
+
+  /**
+   * The number that kernels write for a kind of value.
+   *
+   * @param op the operation's name
+   * @param role which of its inputs, as the CPU's kernels call it
+   * @return 0, 1, 2...
+   */
+  int site(String op, String role) {
+    return numbers.computeIfAbsent(
+        new Site(op, role),
+        s -> {
+          synchronized (sites) {
+            sites.add(s);
+            return sites.size() - 1;
+          }
+        });
+  }
+
+  /**
+   * Looks at it, when the kernels have run.
+   *
+   * @throws IndexException if a kernel met a wrong value; the record is then clear again
+   */
+  void check() {
+    int code = memory.get(ValueLayout.JAVA_INT, 0);
+    if (code != 0) {
+      QuernException e = complaint(code);
+      clear();
+      throw e;
+    }
+  }
+
+  private void clear() {
+    memory.fill((byte) 0);
+  }
+
+  private QuernException complaint(int code) {
+    int number = memory.get(ValueLayout.JAVA_INT, SITE);
+    long value = memory.get(ValueLayout.JAVA_LONG, VALUE);
+    long bound = memory.get(ValueLayout.JAVA_LONG, BOUND);
+    if (number < 0 || number >= sites.size() || code < INDEX || code > LENGTH) {
+      return new QuernException(
+          "[cuda] a kernel left a status that can't be read: code %d, site %d, value %d, bound %d"
+              .formatted(code, number, value, bound));
+    }
+    Site site = sites.get(number);
+    long first = code == SIGNED_INDEX ? -bound : 0;
+    long last = code == LENGTH ? bound : bound - 1;
+    return new IndexException(
+        "[%s] one of the %s is %d, outside %d..%d; correct the %s, or enlarge what they address"
+            .formatted(site.op(), site.role(), value, first, last, site.role()));
+  }
+}
