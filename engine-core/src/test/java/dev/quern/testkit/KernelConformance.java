@@ -35,7 +35,6 @@ import org.junit.jupiter.api.TestInstance.Lifecycle;
  */
 @TestInstance(Lifecycle.PER_CLASS)
 public abstract class KernelConformance {
-  private static final int[] THREADS = {2, 3, 8};
   private static final int SHOWN = 5;
   private final Map<Integer, TaskPool> pools = new LinkedHashMap<>();
   private final Map<Precision, Engine> engines = new LinkedHashMap<>();
@@ -58,10 +57,19 @@ public abstract class KernelConformance {
    */
   protected abstract boolean declines(KernelSignature signature);
 
+  /**
+   * With how many threads, beside one, the kernels run; the bits must be the same.
+   *
+   * @return at least one number
+   */
+  protected int[] threads() {
+    return new int[] {2, 3, 8};
+  }
+
   @BeforeAll
   final void open() {
     pools.put(1, new TaskPool(1));
-    for (int n : THREADS) {
+    for (int n : threads()) {
       pools.put(n, new TaskPool(n));
     }
     for (Precision p : new Precision[] {Precision.EXACT, Precision.FAST, Precision.BF16}) {
@@ -114,7 +122,7 @@ public abstract class KernelConformance {
     if (kernel == null || declines(signature)) {
       return null; // whether the two agree is what the kernels' tests say
     }
-    for (int n : new int[] {1, 3}) {
+    for (int n : new int[] {1, threads()[0]}) {
       String complaint =
           r.complaint(
               "with " + n + " threads", () -> KernelRunner.refused(kernel, r.call(), pools.get(n)));
@@ -167,7 +175,7 @@ public abstract class KernelConformance {
     List<Operand> before = c.inputs().stream().map(Operand::duplicate).toList();
     KernelRunner.Results actual = KernelRunner.twice(kernel, c, pools.get(1));
     List<byte[]> bytes = actual.bytes();
-    for (int n : THREADS) {
+    for (int n : threads()) {
       if (differ(bytes, KernelRunner.direct(kernel, c, pools.get(n)).bytes())) {
         return c + ": other bits with " + n + " threads";
       }

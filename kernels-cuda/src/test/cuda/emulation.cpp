@@ -1,0 +1,228 @@
+// The scheduler of emulation.hpp, and what the Java driver calls.
+#include "emulation.hpp"
+#include <sys/mman.h>
+#include <cstdio>
+#include <vector>
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
+
+namespace emulation {
+uint3 threadIndex, blockIndex, blockExtent, gridExtent;
+unsigned char* dynamicShared;
+
+namespace {
+constexpr size_t STACK_BYTES = 128 * 1024;
+constexpr size_t SHARED_BYTES = 228 * 1024;
+
+enum State { NEW, READY, AT_BLOCK, AT_WARP, DONE };
+
+#if defined(__x86_64__)
+// Saves what a call must keep, and its place, and goes on where another context was saved.
+extern "C" void quern_emulation_switch(void** save, void* to);
+asm(R"(
+  .text
+  .globl quern_emulation_switch
+  .type quern_emulation_switch, @function
+quern_emulation_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+  .size quern_emulation_switch, .-quern_emulation_switch
+)");
+using Context = void*;
+void swapTo(Context& save, Context& to) { quern_emulation_switch(&save, to); }
+void begin(Context& c, unsigned char* stack, void (*run)()) {
+  auto top = reinterpret_cast<uint64_t*>(stack + STACK_BYTES);
+  *--top = 0;  // where run would return to; it never does
+  *--top = reinterpret_cast<uint64_t>(run);
+  for (int i = 0; i < 6; i++) *--top = 0;
+  c = top;
+}
+#else
+using Context = ucontext_t;
+void swapTo(Context& save, Context& to) { swapcontext(&save, &to); }
+void begin(Context& c, unsigned char* stack, void (*run)()) {
+  getcontext(&c);
+  c.uc_stack.ss_sp = stack;
+  c.uc_stack.ss_size = STACK_BYTES;
+  c.uc_link = nullptr;
+  makecontext(&c, run, 0);
+}
+#endif
+
+struct Thread {
+  State state;
+  unsigned mask;    // of the lanes it waits for
+  int turn;         // how many exchanges it had
+  int stack;        // index of its stack
+  Context context;
+};
+struct Warp {
+  unsigned arrived;
+  uint64_t slots[2][WARP][WORDS];
+};
+
+Entry* entries;
+Thread threads[MAX_THREADS];
+Warp warps[MAX_THREADS / WARP];
+std::vector<unsigned char*> stacks;
+std::vector<int> freeStacks;
+Context scheduler;
+const Entry* kernel;
+const void* arguments;
+int count, current, atBlock, alive;
+char message[512];
+alignas(128) unsigned char shared[SHARED_BYTES];
+
+void leave() { swapTo(threads[current].context, scheduler); }
+
+void releaseBlock() {
+  if (atBlock < alive || atBlock == 0) return;
+  atBlock = 0;
+  for (int i = 0; i < count; i++) {
+    if (threads[i].state == AT_BLOCK) threads[i].state = READY;
+  }
+}
+
+void runThread() {
+  kernel->body(arguments);
+  Thread& t = threads[current];
+  t.state = DONE;
+  alive--;
+  freeStacks.push_back(t.stack);
+  releaseBlock();
+  leave();
+}
+
+int takeStack() {
+  if (freeStacks.empty()) {
+    void* s = mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stacks.push_back(static_cast<unsigned char*>(s));
+    return static_cast<int>(stacks.size()) - 1;
+  }
+  int s = freeStacks.back();
+  freeStacks.pop_back();
+  return s;
+}
+
+// Runs a block's threads until all have ended; false if some wait for what never comes.
+bool runBlock(bool backwards) {
+  alive = count;
+  atBlock = 0;
+  for (int i = 0; i < count; i++) threads[i].state = NEW, threads[i].turn = 0;
+  for (int w = 0; w * WARP < count; w++) warps[w].arrived = 0;
+  while (alive > 0) {
+    bool moved = false;
+    for (int k = 0; k < count; k++) {
+      int i = backwards ? count - 1 - k : k;
+      Thread& t = threads[i];
+      if (t.state != NEW && t.state != READY) continue;
+      current = i;
+      threadIndex = {static_cast<unsigned>(i), 0, 0};
+      if (t.state == NEW) {
+        t.stack = takeStack();
+        begin(t.context, stacks[t.stack], runThread);
+      }
+      t.state = READY;
+      moved = true;
+      swapTo(scheduler, t.context);
+    }
+    if (!moved) return false;
+  }
+  return true;
+}
+}  // namespace
+
+Entry::Entry(const char* name, size_t paramsSize, int maxThreads, void (*body)(const void*))
+    : name(name), paramsSize(paramsSize), maxThreads(maxThreads), body(body), next(entries) {
+  entries = this;
+}
+
+void syncBlock() {
+  threads[current].state = AT_BLOCK;
+  atBlock++;
+  releaseBlock();
+  if (threads[current].state == AT_BLOCK) leave();
+}
+
+void syncWarp(unsigned mask) {
+  int me = current;
+  Warp& w = warps[me / WARP];
+  w.arrived |= 1u << (me % WARP);
+  if ((w.arrived & mask) == mask) {
+    w.arrived &= ~mask;
+    for (int i = 0; i < WARP; i++) {
+      if (mask >> i & 1) threads[me / WARP * WARP + i].state = READY;
+    }
+    return;
+  }
+  threads[me].state = AT_WARP;
+  leave();
+}
+
+const uint64_t (*exchange(unsigned mask, const uint64_t* mine, int words))[WORDS] {
+  Thread& t = threads[current];
+  auto& slots = warps[current / WARP].slots[t.turn++ & 1];
+  std::memcpy(slots[current % WARP], mine, sizeof(uint64_t) * static_cast<size_t>(words));
+  syncWarp(mask);
+  return slots;
+}
+
+static int fail(const char* what) {
+  std::snprintf(message, sizeof message, "%s: %s", kernel == nullptr ? "launch" : kernel->name, what);
+  return 1;
+}
+}  // namespace emulation
+
+using namespace emulation;
+
+extern "C" {
+// The kernel of a name, or null.
+const void* quern_emulation_find(const char* name) {
+  for (Entry* e = entries; e != nullptr; e = e->next) {
+    if (std::strcmp(e->name, name) == 0) return e;
+  }
+  return nullptr;
+}
+int64_t quern_emulation_params(const void* found) { return static_cast<const Entry*>(found)->paramsSize; }
+const char* quern_emulation_message() { return message; }
+
+// Runs a grid; not 0 if something was wrong, which the message says.
+int quern_emulation_launch(const void* found, int x, int y, int z, int threadCount, int sharedBytes, const void* params) {
+  static bool backwards = false;
+  kernel = static_cast<const Entry*>(found);
+  arguments = params;
+  count = threadCount;
+  if (threadCount < 1 || threadCount > kernel->maxThreads) return fail("more threads than its launch bounds");
+  if (sharedBytes < 0 || static_cast<size_t>(sharedBytes) > SHARED_BYTES - 1024) return fail("more shared memory than there is");
+  if (x < 1 || y < 1 || z < 1 || y > 65535 || z > 65535) return fail("a grid that no device takes");
+  blockExtent = {static_cast<unsigned>(threadCount), 1, 1};
+  gridExtent = {static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z)};
+  backwards = !backwards;
+  int64_t blocks = int64_t{x} * y * z;
+  for (int64_t i = 0; i < blocks; i++) {
+    int64_t b = backwards ? blocks - 1 - i : i;
+    blockIndex = {static_cast<unsigned>(b % x), static_cast<unsigned>(b / x % y), static_cast<unsigned>(b / x / y)};
+    dynamicShared = shared;
+    std::memset(shared, 0xff, static_cast<size_t>(sharedBytes) + 256);
+    if (!runBlock(backwards)) return fail("threads wait at a barrier or shuffle that others never reach");
+    for (int g = 0; g < 256; g++) {
+      if (shared[sharedBytes + g] != 0xff) return fail("wrote behind its dynamic shared memory");
+    }
+  }
+  return 0;
+}
+}

@@ -1,0 +1,139 @@
+// Runs Quern's CUDA sources on the processor, so that machines without a GPU can test what they compute.
+//
+// Each .cu is compiled as C++17 with this header in CUDA's place. The threads of a block are fibers: each runs until it meets a
+// barrier, a shuffle or a vote, and lets the others catch up; a thread that meets none never needs a stack of its own, so elementwise
+// kernels run at nearly native speed. Blocks run one after another. Blocks and threads run forwards in one launch and backwards in
+// the next, which shows in other bits where a barrier is missing. Shared memory is poisoned before each block; a barrier that
+// not everybody reaches is an error instead of a hang.
+//
+// What it does not show: timing, memory models, alignment of shared accesses, and what nvcc makes of the code.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#define QUERN_EMULATED 1
+#define __device__
+#define __host__
+#define __global__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __shared__ static
+#define __constant__ static const
+#define __grid_constant__
+#define __launch_bounds__(...)
+#define __align__(n) alignas(n)
+
+struct uint3 { unsigned x, y, z; };
+struct alignas(8) uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) float2 { float x, y; };
+struct alignas(16) float4 { float x, y, z, w; };
+
+namespace emulation {
+constexpr int MAX_THREADS = 1024;
+constexpr int WARP = 32;
+constexpr int WORDS = 8;  // that a lane shows its warp at once
+
+// One kernel of the library, linked into a list by a static object.
+struct Entry {
+  const char* name;
+  size_t paramsSize;
+  int maxThreads;
+  void (*body)(const void* params);
+  Entry* next;
+  Entry(const char* name, size_t paramsSize, int maxThreads, void (*body)(const void*));
+};
+
+// What the running thread sees; the scheduler sets it at every switch.
+extern uint3 threadIndex, blockIndex, blockExtent, gridExtent;
+extern unsigned char* dynamicShared;
+
+void syncBlock();
+// Waits for the lanes of the mask.
+void syncWarp(unsigned mask);
+// Shows the lanes of the mask up to WORDS words and waits for theirs; what comes back lies still until this thread's next but one call.
+const uint64_t (*exchange(unsigned mask, const uint64_t* mine, int words))[WORDS];
+
+template <typename T> uint64_t bits(T v) {
+  uint64_t b = 0;
+  std::memcpy(&b, &v, sizeof(T));
+  return b;
+}
+template <typename T> T value(uint64_t b) {
+  T v;
+  std::memcpy(&v, &b, sizeof(T));
+  return v;
+}
+template <typename T> T shuffle(unsigned mask, T v, int from) {
+  uint64_t mine = bits(v);
+  const auto all = exchange(mask, &mine, 1);
+  return value<T>(all[from & (WARP - 1)][0]);
+}
+inline int lane() { return static_cast<int>(threadIndex.x) & (WARP - 1); }
+}  // namespace emulation
+
+#define threadIdx emulation::threadIndex
+#define blockIdx emulation::blockIndex
+#define blockDim emulation::blockExtent
+#define gridDim emulation::gridExtent
+
+inline void __syncthreads() { emulation::syncBlock(); }
+inline void __syncwarp(unsigned mask = 0xffffffffu) { emulation::syncWarp(mask); }
+template <typename T> T __shfl_sync(unsigned mask, T v, int from) { return emulation::shuffle(mask, v, from); }
+template <typename T> T __shfl_xor_sync(unsigned mask, T v, int by) {
+  return emulation::shuffle(mask, v, emulation::lane() ^ by);
+}
+template <typename T> T __shfl_down_sync(unsigned mask, T v, int by) {
+  int from = emulation::lane() + by;
+  return emulation::shuffle(mask, v, from < emulation::WARP ? from : emulation::lane());
+}
+template <typename T> T __shfl_up_sync(unsigned mask, T v, int by) {
+  int from = emulation::lane() - by;
+  return emulation::shuffle(mask, v, from >= 0 ? from : emulation::lane());
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate) {
+  uint64_t mine = predicate != 0;
+  const auto all = emulation::exchange(mask, &mine, 1);
+  unsigned votes = 0;
+  for (int i = 0; i < emulation::WARP; i++) {
+    if ((mask >> i & 1) && all[i][0]) votes |= 1u << i;
+  }
+  return votes;
+}
+inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
+inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) == mask; }
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
+inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
+inline int atomicCAS(int* at, int expected, int desired) {
+  int old = *at;
+  if (old == expected) *at = desired;
+  return old;
+}
+inline int atomicAdd(int* at, int by) {
+  int old = *at;
+  *at = old + by;
+  return old;
+}
+inline void __threadfence() {}
+inline void __threadfence_system() {}
+template <typename T> T __ldg(const T* p) { return *p; }
+inline float __uint_as_float(unsigned x) { return emulation::value<float>(x); }
+inline unsigned __float_as_uint(float x) { return static_cast<unsigned>(emulation::bits(x)); }
+inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
+inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
+using std::isfinite;
+using std::isinf;
+using std::isnan;
+
+// One kernel: its name, the struct that it takes by value, and how many threads a block has at most.
+#define QUERN_KERNEL(NAME, PARAMS, THREADS)                                                        \
+  static void quern_##NAME(const PARAMS& p);                                                       \
+  static emulation::Entry entry_##NAME("quern_" #NAME, sizeof(PARAMS), THREADS, [](const void* p) { \
+    quern_##NAME(*static_cast<const PARAMS*>(p));                                                  \
+  });                                                                                              \
+  static void quern_##NAME(const PARAMS& p)
+// Shared memory whose size the launch says.
+#define QUERN_DYNAMIC_SHARED(NAME) unsigned char* NAME = emulation::dynamicShared

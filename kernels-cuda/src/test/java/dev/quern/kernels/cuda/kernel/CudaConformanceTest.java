@@ -1,0 +1,42 @@
+package dev.quern.kernels.cuda.kernel;
+
+import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.CompareOp;
+import dev.quern.core.op.DataOp;
+import dev.quern.core.op.UnaryOp;
+import dev.quern.core.spi.KernelProvider;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.type.DType;
+import dev.quern.testkit.KernelConformance;
+
+/** The CUDA kernels, emulated, against the reference; and the list of what there is none for. */
+class CudaConformanceTest extends KernelConformance {
+  private final EmulatedProvider provider = new EmulatedProvider();
+
+  @Override
+  protected KernelProvider provider() {
+    return provider;
+  }
+
+  @Override
+  protected int[] threads() {
+    return new int[] {2}; // no threads of the pool run, but another order of blocks and threads
+  }
+
+  @Override
+  protected boolean declines(KernelSignature s) {
+    return switch (s.op()) {
+      case UnaryOp _, BinaryOp _, CompareOp _, DataOp.Where _, DataOp.Concat _ -> false;
+      case DataOp.Cast(DType to) -> to.isBlock() || s.inputs().getFirst().isBlock();
+      case DataOp.Contiguous _ -> !rows(s, 0);
+      case BufferOp.Assign _ -> !rows(s, 0) || !rows(s, 1);
+      default -> true;
+    };
+  }
+
+  private static boolean rows(KernelSignature s, int i) {
+    return !s.inputs().get(i).isBlock() || s.layouts().get(i).compareTo(LayoutClass.ROWS) <= 0;
+  }
+}
