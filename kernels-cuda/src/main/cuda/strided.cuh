@@ -52,21 +52,32 @@ template <int V, int N> QUERN_INLINE bool place(const Walk<N>& w, Group<N, V>& g
   return true;
 }
 
-// Moves BYTES of memory that is aligned to them (or to 16) in the widest pieces.
-template <int BYTES> QUERN_INLINE void moveAligned(void* to, const void* from) {
-  if constexpr (BYTES % 16 == 0) {
+// BYTES between registers and memory that is aligned to them (or to 16), in the widest pieces.
+template <typename P, int BYTES> QUERN_INLINE void loadPieces(void* into, const void* from) {
 #pragma unroll
-    for (int i = 0; i < BYTES / 16; i++) static_cast<uint4*>(to)[i] = static_cast<const uint4*>(from)[i];
-  } else if constexpr (BYTES == 8) {
-    *static_cast<uint2*>(to) = *static_cast<const uint2*>(from);
-  } else if constexpr (BYTES == 4) {
-    *static_cast<u32*>(to) = *static_cast<const u32*>(from);
-  } else if constexpr (BYTES == 2) {
-    *static_cast<u16*>(to) = *static_cast<const u16*>(from);
-  } else {
-    static_assert(BYTES == 1, "no such piece");
-    *static_cast<u8*>(to) = *static_cast<const u8*>(from);
+  for (int i = 0; i < BYTES / static_cast<int>(sizeof(P)); i++) {
+    P piece = static_cast<const P*>(from)[i];
+    memcpy(static_cast<u8*>(into) + i * sizeof(P), &piece, sizeof(P));
   }
+}
+template <typename P, int BYTES> QUERN_INLINE void storePieces(void* to, const void* from) {
+#pragma unroll
+  for (int i = 0; i < BYTES / static_cast<int>(sizeof(P)); i++) {
+    P piece;
+    memcpy(&piece, static_cast<const u8*>(from) + i * sizeof(P), sizeof(P));
+    static_cast<P*>(to)[i] = piece;
+  }
+}
+template <int BYTES> struct PieceOf { typedef uint4 type; };
+template <> struct PieceOf<8> { typedef uint2 type; };
+template <> struct PieceOf<4> { typedef u32 type; };
+template <> struct PieceOf<2> { typedef u16 type; };
+template <> struct PieceOf<1> { typedef u8 type; };
+template <int BYTES> QUERN_INLINE void loadAligned(void* into, const void* from) {
+  loadPieces<typename PieceOf<BYTES>::type, BYTES>(into, from);
+}
+template <int BYTES> QUERN_INLINE void storeAligned(void* to, const void* from) {
+  storePieces<typename PieceOf<BYTES>::type, BYTES>(to, from);
 }
 template <typename T, int V> struct alignas(sizeof(T) * V >= 16 ? 16 : sizeof(T) * V) Pack {
   T v[V];
@@ -75,7 +86,7 @@ template <typename T, int V> struct alignas(sizeof(T) * V >= 16 ? 16 : sizeof(T)
 template <typename T, int V, int N> QUERN_INLINE void load(Pack<T, V>& into, const Walk<N>& w, const Group<N, V>& g, int n) {
   const T* x = static_cast<const T*>(w.base[n]) + g.at[n];
   if (w.access[n] == VECTOR && g.count == V) {
-    moveAligned<sizeof(T) * V>(&into, x);
+    loadAligned<sizeof(T) * V>(&into, x);
   } else if (w.access[n] == SPLAT) {
     T one = *x;
 #pragma unroll
@@ -88,7 +99,7 @@ template <typename T, int V, int N> QUERN_INLINE void load(Pack<T, V>& into, con
 template <typename T, int V, int N> QUERN_INLINE void store(const Pack<T, V>& from, const Walk<N>& w, const Group<N, V>& g, int n) {
   T* y = static_cast<T*>(w.base[n]) + g.at[n];
   if (w.access[n] == VECTOR && g.count == V) {
-    moveAligned<sizeof(T) * V>(y, &from);
+    storeAligned<sizeof(T) * V>(y, &from);
   } else {
 #pragma unroll
     for (int v = 0; v < V; v++) {

@@ -4,7 +4,10 @@ import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.NormGradOp;
+import dev.quern.core.op.NormOp;
 import dev.quern.core.op.Op;
+import dev.quern.core.op.ReduceOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
@@ -23,6 +26,8 @@ public final class CudaKernels implements KernelProvider {
 
   private final ElementKernels elements;
   private final CopyKernels copies;
+  private final ReduceKernels reductions;
+  private final NormKernels norms;
 
   /**
    * The kernels of a device.
@@ -32,6 +37,8 @@ public final class CudaKernels implements KernelProvider {
   public CudaKernels(CudaDevice device) {
     elements = new ElementKernels(device);
     copies = new CopyKernels(device);
+    reductions = new ReduceKernels(device);
+    norms = new NormKernels(device);
   }
 
   @Override
@@ -66,6 +73,11 @@ public final class CudaKernels implements KernelProvider {
       case DataOp.Contiguous _ -> rows(s, 0) ? kernel(s, copies::contiguous) : null;
       case DataOp.Concat _ -> kernel(s, copies::concat);
       case BufferOp.Assign _ -> rows(s, 0) && rows(s, 1) ? kernel(s, copies::assign) : null;
+      case ReduceOp r ->
+          new CudaKernel(name(s), reductions::reduce, (in, _) -> ReduceKernels.bytes(r, in));
+      case NormOp.Softmax _, NormOp.LogSoftmax _ -> kernel(s, norms::softmax);
+      case NormOp _ -> kernel(s, norms::norm);
+      case NormGradOp _ -> new CudaKernel(name(s), norms::gradient, NormKernels::gradientBytes);
       default -> null;
     };
   }
@@ -84,6 +96,10 @@ public final class CudaKernels implements KernelProvider {
   }
 
   private static Kernel kernel(KernelSignature s, Function<KernelArgs, Runnable> binder) {
-    return new CudaKernel(s.op().name() + " cuda", binder);
+    return new CudaKernel(name(s), binder);
+  }
+
+  private static String name(KernelSignature s) {
+    return s.op().name() + " cuda";
   }
 }

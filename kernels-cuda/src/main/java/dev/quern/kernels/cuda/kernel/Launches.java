@@ -1,5 +1,6 @@
 package dev.quern.kernels.cuda.kernel;
 
+import dev.quern.core.memory.TensorView;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.Grid;
@@ -17,9 +18,11 @@ final class Launches {
   static final Set<DType> FLOATS =
       Set.of(ScalarType.F64, ScalarType.F32, ScalarType.F16, ScalarType.BF16);
 
+  /** Launches nothing. */
+  static final Runnable NOTHING = () -> {};
+
   private static final String PREFIX = "quern_";
   private static final int MAP_THREADS = 256;
-  private static final Runnable NOTHING = () -> {};
 
   private Launches() {}
 
@@ -54,6 +57,11 @@ final class Launches {
         call.run();
       }
     };
+  }
+
+  /** Where a view's first element is. */
+  static long start(TensorView x) {
+    return x.segment().address() + x.offsetBytes();
   }
 
   /** How a type is called in the names of kernels. */

@@ -2,7 +2,6 @@ package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.type.Layout;
-import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.launch.Params;
 import java.lang.foreign.MemorySegment;
@@ -16,7 +15,6 @@ import java.util.List;
  * merged, so that a call without gaps has a single one.
  */
 final class Walk {
-  private static final int AXES = 8;
   private static final int STRIDED = 0;
   private static final int VECTOR = 1;
   private static final int SPLAT = 2;
@@ -40,17 +38,18 @@ final class Walk {
 
   private final int group;
   private final List<Operand> operands;
+  private final Axes axes;
   private final long[] dims; // outermost first
   private final long[][] strides; // of each operand, in units
   private final long[] base; // of each operand's first element, in bytes
   private final long first;
 
-  private Walk(
-      int group, List<Operand> operands, long[] dims, long[][] strides, long[] base, long first) {
+  private Walk(int group, List<Operand> operands, Axes axes, long[] base, long first) {
     this.group = group;
     this.operands = operands;
-    this.dims = dims;
-    this.strides = strides;
+    this.axes = axes;
+    this.dims = axes.dims();
+    this.strides = axes.strides();
     this.base = base;
     this.first = first;
   }
@@ -75,44 +74,9 @@ final class Walk {
       all[i] = l.strides();
       base[i] = operands[i].segment().address() + l.offset() * operands[i].bytes();
     }
-    long[] dims = new long[shape.rank()];
-    long[][] strides = new long[n][shape.rank()];
-    int rank = 0;
-    for (int a = 0; a < shape.rank(); a++) {
-      long extent = shape.dim(a);
-      if (extent == 1) {
-        continue;
-      }
-      boolean merges = rank > 0;
-      for (int i = 0; i < n && merges; i++) {
-        merges = strides[i][rank - 1] == all[i][a] * extent;
-      }
-      int to = merges ? rank - 1 : rank++;
-      dims[to] = merges ? dims[to] * extent : extent;
-      for (int i = 0; i < n; i++) {
-        strides[i][to] = all[i][a];
-      }
-    }
-    if (rank == 0) {
-      dims = new long[] {1};
-      strides = new long[n][1];
-      rank = 1;
-    }
-    if (rank - 1 > AXES) {
-      throw new NotSupportedException(
-          "[cuda] operands of shape "
-              + shape
-              + " have "
-              + rank
-              + " axes that can't be merged, and kernels take "
-              + (AXES + 1)
-              + "; make them contiguous first");
-    }
-    for (int i = 0; i < n; i++) {
-      strides[i] = Arrays.copyOf(strides[i], rank);
-    }
+    Axes axes = Axes.of(shape, all);
     List<Walk> walks = new ArrayList<>();
-    new Walk(group, List.of(operands), Arrays.copyOf(dims, rank), strides, base, 0).cut(walks);
+    new Walk(group, List.of(operands), axes, base, 0).cut(walks);
     return walks;
   }
 
@@ -143,7 +107,7 @@ final class Walk {
       s[i] = Arrays.copyOfRange(strides[i], from, end);
       b[i] += at * strides[i][from] * operands.get(i).bytes();
     }
-    return new Walk(group, operands, d, s, b, first + skipped);
+    return new Walk(group, operands, new Axes(d, s), b, first + skipped);
   }
 
   private long inner() {
@@ -169,9 +133,7 @@ final class Walk {
     int last = dims.length - 1;
     p.int32((int) groups()).int32((int) inner()).int32(last);
     new Divisor((int) Math.ceilDiv(inner(), (long) group)).write(p);
-    for (int a = 0; a < AXES; a++) {
-      new Divisor(a < last ? (int) dims[last - 1 - a] : 1).write(p);
-    }
+    axes.writeDims(p, last);
     for (int i = 0; i < operands.size(); i++) {
       p.int32(access(i));
     }
@@ -179,9 +141,7 @@ final class Walk {
       p.int64(strides[i][last]);
     }
     for (int i = 0; i < operands.size(); i++) {
-      for (int a = 0; a < AXES; a++) {
-        p.int64(a < last ? strides[i][last - 1 - a] : 0);
-      }
+      axes.writeStrides(p, i, last);
     }
     for (int i = 0; i < operands.size(); i++) {
       p.address(base[i]);

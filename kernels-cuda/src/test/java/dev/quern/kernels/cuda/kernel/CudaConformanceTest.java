@@ -4,6 +4,9 @@ import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.NormGradOp;
+import dev.quern.core.op.NormOp;
+import dev.quern.core.op.ReduceOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelSignature;
@@ -29,6 +32,7 @@ class CudaConformanceTest extends KernelConformance {
   protected boolean declines(KernelSignature s) {
     return switch (s.op()) {
       case UnaryOp _, BinaryOp _, CompareOp _, DataOp.Where _, DataOp.Concat _ -> false;
+      case ReduceOp _, NormOp _, NormGradOp _ -> false;
       case DataOp.Cast(DType to) -> to.isBlock() || s.inputs().getFirst().isBlock();
       case DataOp.Contiguous _ -> !rows(s, 0);
       case BufferOp.Assign _ -> !rows(s, 0) || !rows(s, 1);
