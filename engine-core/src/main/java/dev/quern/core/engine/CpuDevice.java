@@ -1,14 +1,12 @@
 package dev.quern.core.engine;
 
-import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.SegmentPool;
-import dev.quern.core.memory.Storage;
+import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.Backend;
 import dev.quern.core.spi.DeviceProvider;
+import dev.quern.core.spi.KernelRegistry;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.Device;
-import dev.quern.core.type.TensorSpec;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -34,29 +32,10 @@ final class CpuDevice implements DeviceProvider {
     return List.of(new Found(Device.CPU, description, memoryBytes()));
   }
 
+  /** For who asks without an engine; an engine's own has the kernels that the engine was given. */
   @Override
-  public Storage allocate(Device device, TensorSpec spec, Lifetime owner) {
-    return new Storage(SegmentPool.shared().take(spec.byteSize()), spec, device, owner, false);
-  }
-
-  @Override
-  public void upload(MemorySegment host, Storage target) {
-    Lifetime use = target.acquire();
-    try {
-      MemorySegment.copy(host, 0, target.segment(), 0, host.byteSize());
-    } finally {
-      use.release();
-    }
-  }
-
-  @Override
-  public void download(Storage source, MemorySegment host) {
-    Lifetime use = source.acquire();
-    try {
-      MemorySegment.copy(source.segment(), 0, host, 0, host.byteSize());
-    } finally {
-      use.release();
-    }
+  public Backend open(Device device) {
+    return new CpuBackend(KernelRegistry.load(kind(), new ReferenceProvider()));
   }
 
   private static String model() {

@@ -7,14 +7,17 @@ import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Buffer;
+import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.Executor;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.plan.Backends;
 import dev.quern.core.plan.Eager;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.plan.Recorder;
 import dev.quern.core.plan.Recording;
 import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.Backend;
 import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelRegistry;
@@ -24,11 +27,14 @@ import dev.quern.core.type.Device;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.QuernException;
+import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -43,9 +49,9 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
   private final ThreadLocal<@Nullable Recorder> recorder = new ThreadLocal<>();
   private final ThreadLocal<@Nullable Tapes> tapes = new ThreadLocal<>();
 
-  private Engine(KernelRegistry kernels, Precision precision, TaskPool pool, boolean ownsPool) {
+  private Engine(Backends backends, Precision precision, TaskPool pool, boolean ownsPool) {
     this.ownsPool = ownsPool;
-    this.eager = new Eager(this, kernels, precision, pool);
+    this.eager = new Eager(this, backends, precision, pool);
   }
 
   /**
@@ -72,6 +78,8 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
     private Precision precision = Precision.AUTO;
     private @Nullable TaskPool pool;
     private @Nullable KernelRegistry kernels;
+    private @Nullable List<DeviceProvider> devices;
+    private Device device = Device.CPU;
 
     private Builder() {}
 
@@ -98,7 +106,31 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
     }
 
     /**
-     * Given kernel providers instead of those found; the reference kernels are always there.
+     * Where tensors are made, buffers live and plans run. Operations run where their inputs are.
+     *
+     * @param home the CPU unless set
+     * @return this
+     */
+    public Builder device(Device home) {
+      device = home;
+      return this;
+    }
+
+    /**
+     * Given devices instead of those found; the CPU is always there.
+     *
+     * @param providers in any order
+     * @return this
+     */
+    public Builder devices(DeviceProvider... providers) {
+      devices = new ArrayList<>(List.of(providers));
+      devices.addFirst(new CpuDevice());
+      return this;
+    }
+
+    /**
+     * Given kernel providers for the CPU instead of those found; the reference kernels are always
+     * there.
      *
      * @param providers in any order
      * @return this
@@ -118,11 +150,22 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
      * @return the engine
      * @throws dev.quern.core.type.SettingException if a system property {@code quern.*} has a value
      *     that is not understood
+     * @throws dev.quern.core.type.DeviceException if there is no such device, or it can't be used;
+     *     says what there is, and why not
      */
     public Engine build() {
       SegmentPool.shared(); // a wrong setting is reported here, not at some later allocation
+      Backend cpu =
+          new CpuBackend(
+              kernels == null ? KernelRegistry.load("cpu", new ReferenceProvider()) : kernels);
+      List<DeviceProvider> given = devices;
+      Function<Device, Backend> open =
+          d ->
+              d.equals(Device.CPU)
+                  ? cpu
+                  : new Devices(given == null ? Engine.devices() : given).open(d);
       return new Engine(
-          kernels == null ? KernelRegistry.load("cpu", new ReferenceProvider()) : kernels,
+          new Backends(open.apply(device), open),
           precision,
           pool == null ? TaskPool.shared() : pool,
           pool != null);
@@ -180,12 +223,35 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
   }
 
   /**
-   * The kernels it chooses from.
+   * The kernels it chooses from, on its own device.
    *
    * @return the registry
    */
   public KernelRegistry kernels() {
-    return eager.kernels();
+    return home().kernels();
+  }
+
+  /**
+   * Its own device, opened.
+   *
+   * @return where tensors are made, buffers live and plans run
+   */
+  public Backend home() {
+    return eager.backends().home();
+  }
+
+  @Override
+  public Device device() {
+    return home().device();
+  }
+
+  @Override
+  public Tensor create(CreateOp op, Device device) {
+    if (device.equals(device())) {
+      return one(op);
+    }
+    Backend there = eager.backends().of(device);
+    return eager.run(op, List.of(), false, TensorScope::allocate, there).getFirst();
   }
 
   @Override
@@ -211,7 +277,7 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
 
   @Override
   public Tensor move(Tensor tensor, Device device) {
-    return new Devices(devices()).move(tensor, device);
+    return new Mover(eager.backends()).move(tensor, device);
   }
 
   private List<Tensor> run(Op op, List<Tensor> inputs, boolean residuals) {
@@ -298,15 +364,33 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
    *     it is forgotten
    */
   public Buffer buffer(String name, TensorSpec spec) {
-    Storage s =
-        new Storage(
-            SegmentPool.shared().take(spec.byteSize()),
-            spec,
-            Device.CPU,
-            new Lifetime("buffer '" + name + "'"),
-            true);
-    s.segment().fill((byte) 0);
-    return new Buffer(name, wrap(s, spec));
+    return new Buffer(name, wrap(zeroed(spec, new Lifetime("buffer '" + name + "'"), true), spec));
+  }
+
+  /**
+   * Memory on its own device, zero at first, for owners of several tensors: a cache, a model.
+   *
+   * @param spec what it is for
+   * @param owner whose end {@linkplain Storage#recycle recycles} it
+   * @param mutable whether operations may write to it
+   * @return the storage
+   * @throws dev.quern.core.type.DeviceException if there is no more memory
+   */
+  public Storage zeroed(TensorSpec spec, Lifetime owner, boolean mutable) {
+    Storage s = Storage.allocate(home().memory(), spec, owner, mutable);
+    home().zero(s.segment());
+    return s;
+  }
+
+  @Override
+  public Tensor tensor(TensorSpec spec, MemorySegment bytes) {
+    if (bytes.byteSize() != spec.byteSize()) {
+      throw new ShapeException(
+          "[tensor] " + spec + " needs " + spec.byteSize() + " bytes, got " + bytes.byteSize());
+    }
+    Storage s = TensorScope.allocate(spec, home().memory());
+    home().upload(bytes, s.segment());
+    return wrap(s, spec);
   }
 
   /**

@@ -1,11 +1,9 @@
 package dev.quern.core.engine;
 
-import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.Executor;
 import dev.quern.core.op.Tensor;
-import dev.quern.core.type.Layout;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.ShapeException;
@@ -90,15 +88,7 @@ public sealed interface TensorFactory permits Engine {
    * @param bytes exactly {@code spec.byteSize()} of them; copied
    * @return the tensor
    */
-  default Tensor tensor(TensorSpec spec, MemorySegment bytes) {
-    if (bytes.byteSize() != spec.byteSize()) {
-      throw new ShapeException(
-          "[tensor] " + spec + " needs " + spec.byteSize() + " bytes, got " + bytes.byteSize());
-    }
-    Storage s = TensorScope.allocate(spec);
-    MemorySegment.copy(bytes, 0, s.segment(), 0, bytes.byteSize());
-    return new Tensor(executor(), spec.dtype(), Layout.contiguous(spec.shape()), s);
-  }
+  Tensor tensor(TensorSpec spec, MemorySegment bytes);
 
   /**
    * One value everywhere.
@@ -175,8 +165,6 @@ public sealed interface TensorFactory permits Engine {
               + count
               + " values");
     }
-    Storage s = TensorScope.allocate(new TensorSpec(dtype, shape));
-    MemorySegment.copy(values, 0, s.segment(), 0, values.byteSize());
-    return new Tensor(executor(), dtype, Layout.contiguous(shape), s);
+    return tensor(new TensorSpec(dtype, shape), values);
   }
 }

@@ -29,7 +29,11 @@ final class AutomaticMemory {
 
   private AutomaticMemory() {}
 
-  static Storage allocate(TensorSpec spec) {
+  /** A device's memory has a budget of its own, which its pool keeps. */
+  static Storage allocate(TensorSpec spec, DeviceMemory memory) {
+    if (!memory.isHost()) {
+      return Storage.allocate(memory, spec, FOREVER, false);
+    }
     makeRoom(spec);
     MemorySegment segment = SegmentPool.shared().take(spec.byteSize());
     Storage storage = new Storage(segment, spec, Device.CPU, FOREVER, false);
@@ -40,7 +44,9 @@ final class AutomaticMemory {
   /** Takes over a storage that its scope lets go; its segment is freed, not recycled. */
   static void adopt(Storage storage) {
     storage.moveTo(FOREVER);
-    account(storage, storage.segment().byteSize());
+    if (storage.device().equals(Device.CPU)) {
+      account(storage, storage.segment().byteSize());
+    }
   }
 
   /**

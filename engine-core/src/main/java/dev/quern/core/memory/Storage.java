@@ -4,6 +4,7 @@ import dev.quern.core.type.Device;
 import dev.quern.core.type.TensorSpec;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A piece of memory with an owner. Several tensors (views) may look at one storage.
@@ -16,6 +17,7 @@ public final class Storage {
   private final TensorSpec spec;
   private final Device device;
   private final boolean mutable;
+  private final @Nullable Block block;
   private final AtomicInteger version = new AtomicInteger();
   private volatile Lifetime lifetime;
   private volatile boolean escaped;
@@ -31,11 +33,56 @@ public final class Storage {
    */
   public Storage(
       MemorySegment segment, TensorSpec spec, Device device, Lifetime lifetime, boolean mutable) {
+    this(segment, spec, device, lifetime, mutable, null);
+  }
+
+  /**
+   * A storage over a block of a device's memory, or a part of it.
+   *
+   * @param block stays with the device's user as long as this storage can be reached
+   * @param segment the bytes
+   * @param spec what it was made for
+   * @param lifetime its owner
+   * @param mutable whether operations may write to it
+   */
+  public Storage(
+      Block block, MemorySegment segment, TensorSpec spec, Lifetime lifetime, boolean mutable) {
+    this(segment, spec, block.memory().device(), lifetime, mutable, block);
+  }
+
+  private Storage(
+      MemorySegment segment,
+      TensorSpec spec,
+      Device device,
+      Lifetime lifetime,
+      boolean mutable,
+      @Nullable Block block) {
     this.segment = segment;
     this.spec = spec;
     this.device = device;
     this.lifetime = lifetime;
     this.mutable = mutable;
+    this.block = block;
+  }
+
+  /**
+   * A storage over new memory, contents arbitrary.
+   *
+   * @param memory of which device
+   * @param spec what it is for
+   * @param lifetime its owner, which {@linkplain #recycle recycles} it
+   * @param mutable whether operations may write to it
+   * @return the storage
+   * @throws dev.quern.core.type.DeviceException if there is no more memory
+   */
+  public static Storage allocate(
+      DeviceMemory memory, TensorSpec spec, Lifetime lifetime, boolean mutable) {
+    if (memory.isHost()) {
+      MemorySegment segment = SegmentPool.shared().take(spec.byteSize());
+      return new Storage(segment, spec, Device.CPU, lifetime, mutable, null);
+    }
+    Block block = Block.take(memory, spec.byteSize());
+    return new Storage(block.segment(), spec, memory.device(), lifetime, mutable, block);
   }
 
   /**
@@ -153,8 +200,13 @@ public final class Storage {
 
   /** Gives pooled memory back, unless somebody may still look at it. For owners that end. */
   public void recycle() {
-    if (!escaped) {
+    if (escaped) {
+      return;
+    }
+    if (block == null) {
       SegmentPool.shared().give(segment);
+    } else {
+      block.give();
     }
   }
 }

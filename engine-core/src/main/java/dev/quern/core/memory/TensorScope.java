@@ -1,6 +1,5 @@
 package dev.quern.core.memory;
 
-import dev.quern.core.type.Device;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.TensorSpec;
 import java.util.ArrayList;
@@ -64,6 +63,20 @@ public final class TensorScope implements AutoCloseable {
    * @throws IllegalStateException on a thread of the kernel pool
    */
   public static Storage allocate(TensorSpec spec) {
+    return allocate(spec, HostMemory.shared());
+  }
+
+  /**
+   * Memory of a device for a new result, owned by this thread's innermost scope, or automatic if
+   * there is none.
+   *
+   * @param spec what it is for
+   * @param memory the device's
+   * @return a storage with arbitrary contents
+   * @throws IllegalStateException on a thread of the kernel pool
+   * @throws dev.quern.core.type.DeviceException if there is no more memory
+   */
+  public static Storage allocate(TensorSpec spec, DeviceMemory memory) {
     if (Thread.currentThread() instanceof KernelThread) {
       throw new IllegalStateException(
           "tensor "
@@ -72,11 +85,9 @@ public final class TensorScope implements AutoCloseable {
     }
     TensorScope scope = INNERMOST.get();
     if (scope == null) {
-      return AutomaticMemory.allocate(spec);
+      return AutomaticMemory.allocate(spec, memory);
     }
-    Storage storage =
-        new Storage(
-            SegmentPool.shared().take(spec.byteSize()), spec, Device.CPU, scope.lifetime, false);
+    Storage storage = Storage.allocate(memory, spec, scope.lifetime, false);
     scope.owned.add(storage);
     return storage;
   }

@@ -31,6 +31,26 @@ public interface Executor {
   }
 
   /**
+   * Applies an operation without inputs.
+   *
+   * @param op the operation
+   * @param device where its output is wanted
+   * @return its output
+   */
+  default Tensor create(CreateOp op, Device device) {
+    return one(op);
+  }
+
+  /**
+   * Where tensors are made.
+   *
+   * @return the device
+   */
+  default Device device() {
+    return Device.CPU;
+  }
+
+  /**
    * A new handle on the same values, of which a gradient tape knows nothing.
    *
    * @param tensor the values

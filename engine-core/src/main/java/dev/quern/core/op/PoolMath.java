@@ -4,7 +4,6 @@ import dev.quern.core.op.PoolOp.AvgPool;
 import dev.quern.core.op.PoolOp.MaxPool;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
-import java.util.List;
 
 /** Pooling spelled in views of windows and reductions. */
 final class PoolMath {
@@ -39,8 +38,9 @@ final class PoolMath {
   private static Tensor counts(AvgPool op, Tensor x, int i) {
     long extent = x.shape().dim(2 + i);
     long p = op.padding().get(i);
-    Op places = new CreateOp.Arange(ScalarType.I64, -p, op.stride().get(i), op.windows(i, extent));
-    Tensor start = x.executor().apply(places, List.of()).getFirst();
+    CreateOp places =
+        new CreateOp.Arange(ScalarType.I64, -p, op.stride().get(i), op.windows(i, extent));
+    Tensor start = x.executor().create(places, x.device());
     double from = op.countPadding() ? -p : 0;
     double to = (double) (extent + (op.countPadding() ? p : 0));
     return start.add(op.size().get(i)).clip(from, to).sub(start.clip(from, to));

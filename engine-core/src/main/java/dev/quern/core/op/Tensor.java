@@ -95,10 +95,10 @@ public final class Tensor
   /**
    * Where its memory is.
    *
-   * @return the device; the CPU while recording
+   * @return the device; while recording, the one that the plan will run on
    */
   public Device device() {
-    return storage == null ? Device.CPU : storage.device();
+    return storage == null ? executor.device() : storage.device();
   }
 
   /**

@@ -211,7 +211,7 @@ public sealed interface TensorData permits Tensor {
               + self().spec()
               + ", whose elements come in blocks; cast the tensor to F32 first");
     }
-    return self().executor().one(new CreateOp.Full(dtype, Shape.SCALAR, value));
+    return self().executor().create(new CreateOp.Full(dtype, Shape.SCALAR, value), self().device());
   }
 
   /**
@@ -222,7 +222,7 @@ public sealed interface TensorData permits Tensor {
    * @return [length]
    */
   default Tensor arange(ScalarType dtype, long length) {
-    return self().executor().one(new CreateOp.Arange(dtype, 0, 1, length));
+    return self().executor().create(new CreateOp.Arange(dtype, 0, 1, length), self().device());
   }
 
   /**

@@ -61,6 +61,7 @@ public sealed interface TensorValues permits Tensor {
    *
    * @return exactly its bytes
    * @throws ShapeException if it has gaps; call {@code contiguous()} first
+   * @throws DeviceException if it is on another device; call {@code to(Device.CPU)} first
    */
   default MemorySegment segment() {
     Tensor t = self();
@@ -68,21 +69,25 @@ public sealed interface TensorValues permits Tensor {
       throw new ShapeException(
           "[segment] " + t.spec() + " is a view with gaps; call contiguous() first");
     }
+    if (!t.device().equals(Device.CPU)) {
+      throw new DeviceException(
+          "[segment] "
+              + t.spec()
+              + " is on "
+              + t.device()
+              + "; move it where the host can read it: x.to(Device.CPU)");
+    }
     MemorySegment all = t.storage().escape();
     return all.asSlice(t.dtype().bytes(t.layout().offset()), t.spec().byteSize());
   }
 
   private <A> A dense(ScalarType as, Function<MemorySegment, A> copy) {
     Tensor t = self();
-    if (!t.device().equals(Device.CPU)) {
-      throw new DeviceException(
-          "tensor " + t.spec() + " is on " + t.device() + "; move it first: x.to(Device.CPU)");
-    }
     if (t.dtype().isBlock() && as != ScalarType.F32) {
       throw new DTypeException(
           "tensor " + t.spec() + " converts to floats only; cast it to F32 first");
     }
-    Tensor d = t.cast(as).contiguous();
+    Tensor d = t.to(Device.CPU).cast(as).contiguous();
     Lifetime use = d.storage().acquire();
     try {
       TensorView v = d.view();

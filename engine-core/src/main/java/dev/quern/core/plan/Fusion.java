@@ -403,7 +403,7 @@ final class Fusion {
     KernelSignature s =
         KernelSignature.of(
             op, in, out.stream().map(Tensor::spec).toList(), false, eager.precision());
-    Optional<Choice> choice = eager.kernels().find(s);
+    Optional<Choice> choice = eager.home().kernels().find(s);
     boolean taken =
         choice.isPresent()
             && !choice.get().pack()

@@ -1,11 +1,12 @@
 package dev.quern.core.plan;
 
+import dev.quern.core.memory.Block;
 import dev.quern.core.memory.LeakReport;
 import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.Uses;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.spi.Backend;
 import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScopeClosedException;
 import java.lang.foreign.MemorySegment;
@@ -22,13 +23,32 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * <p>A plan is used by one thread at a time. Its outputs are overwritten by the next {@link #run}.
  */
 public final class Plan implements AutoCloseable {
-  /** What a plan owns. */
-  record Memory(MemorySegment workspace, MemorySegment parameters, List<Storage> constants) {}
+  /**
+   * What a plan owns. Slots are written on the host; kernels read them in the parameters, which are
+   * the same memory on the host and a copy on other devices.
+   */
+  record Memory(
+      Block workspace, Block slots, Block parameters, long slotBytes, List<Storage> constants) {
+
+    /** The slots that were declared. */
+    MemorySegment usedSlots() {
+      return slots.segment().asSlice(0, slotBytes);
+    }
+
+    MemorySegment whereKernelsRead(MemorySegment slot) {
+      return slots == parameters
+          ? slot
+          : parameters
+              .segment()
+              .asSlice(slot.address() - slots.segment().address(), slot.byteSize());
+    }
+  }
 
   private final String name;
   private final Lifetime lifetime;
   private final Memory memory;
   private final PlanBinder.Bound bound;
+  private final Backend backend;
   private final Map<String, Slot> slots;
   private final Map<String, Tensor> outputs;
   private final LeakReport leak;
@@ -40,12 +60,14 @@ public final class Plan implements AutoCloseable {
       Lifetime lifetime,
       Memory memory,
       PlanBinder.Bound bound,
+      Backend backend,
       Map<String, Slot> slots,
       Map<String, Tensor> outputs) {
     this.name = name;
     this.lifetime = lifetime;
     this.memory = memory;
     this.bound = bound;
+    this.backend = backend;
     this.slots = slots;
     this.outputs = outputs;
     this.uses = new Uses(bound.uses().size());
@@ -121,6 +143,8 @@ public final class Plan implements AutoCloseable {
       }
       if (Eager.isObserved()) {
         runObserved();
+      } else if (bound.replay() != null) {
+        bound.replay().run();
       } else {
         for (int i = 0; i < bound.calls().size(); i++) {
           bound.calls().get(i).run();
@@ -137,10 +161,14 @@ public final class Plan implements AutoCloseable {
   }
 
   private void runObserved() {
+    if (bound.replay() != null) {
+      backend.upload(memory.usedSlots(), memory.parameters().segment());
+    }
     for (int i = 0; i < bound.calls().size(); i++) {
       KernelEvent event = new KernelEvent();
       event.begin();
       bound.calls().get(i).run();
+      backend.synchronize();
       event.end();
       Recorder.Step step = bound.steps().get(i);
       event.describe(step.op(), step.choice(), step.signature().precision(), step.in(), step.out());
@@ -180,7 +208,9 @@ public final class Plan implements AutoCloseable {
    * @return bytes
    */
   public long workspaceBytes() {
-    return memory.workspace().byteSize() + bound.scratch().byteSize();
+    Block scratch = bound.scratch();
+    return memory.workspace().segment().byteSize()
+        + (scratch == null ? 0 : scratch.segment().byteSize());
   }
 
   /**
@@ -221,16 +251,19 @@ public final class Plan implements AutoCloseable {
   }
 
   private void recycle() {
-    SegmentPool pool = SegmentPool.shared();
+    if (bound.replay() != null) {
+      bound.replay().close();
+    }
     if (outputs.values().stream().noneMatch(t -> t.storage().hasEscaped())) {
-      pool.give(memory.workspace());
+      memory.workspace().give();
     }
     if (slots.values().stream().noneMatch(Slot::hasEscaped)) {
-      pool.give(memory.parameters());
+      memory.slots().give();
+      memory.parameters().give();
     }
     memory.constants().forEach(Storage::recycle);
-    if (bound.scratch().byteSize() > 0) {
-      pool.give(bound.scratch());
+    if (bound.scratch() != null) {
+      bound.scratch().give();
     }
   }
 }

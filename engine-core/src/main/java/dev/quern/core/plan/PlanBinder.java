@@ -1,14 +1,15 @@
 package dev.quern.core.plan;
 
+import dev.quern.core.memory.Block;
 import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.spi.Backend;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.ReadAhead;
+import dev.quern.core.spi.Replay;
 import dev.quern.core.spi.StreamingCall;
-import dev.quern.core.type.Device;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,33 +18,37 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** Gives recorded steps their memory. */
 final class PlanBinder {
   private final Eager eager;
   private final Lifetime lifetime;
-  private final MemorySegment workspace;
+  private final Plan.Memory memory;
   private final Function<Tensor, Recorder.Source> sources;
-  private MemorySegment scratch = MemorySegment.NULL;
 
   PlanBinder(
       Eager eager,
       Lifetime lifetime,
-      MemorySegment workspace,
+      Plan.Memory memory,
       Function<Tensor, Recorder.Source> sources) {
     this.eager = eager;
     this.lifetime = lifetime;
-    this.workspace = workspace;
+    this.memory = memory;
     this.sources = sources;
   }
 
-  /** The bound calls, what they depend on, and what they write. */
+  /**
+   * The bound calls, what they depend on, and what they write; and how a device other than the host
+   * repeats them.
+   */
   record Bound(
       List<Runnable> calls,
       List<Recorder.Step> steps,
       List<Storage> uses,
       List<Storage> writes,
-      MemorySegment scratch) {}
+      @Nullable Block scratch,
+      @Nullable Replay replay) {}
 
   Bound bind(List<Recorder.Step> steps) {
     long scratchBytes = 0;
@@ -51,9 +56,9 @@ final class PlanBinder {
       scratchBytes =
           Math.max(scratchBytes, s.choice().kernel().scratchBytes(views(s.in()), views(s.out())));
     }
-    if (scratchBytes > 0) {
-      scratch = SegmentPool.shared().take(scratchBytes);
-    }
+    Backend home = eager.home();
+    Block block = scratchBytes == 0 ? null : Block.take(home.memory(), scratchBytes);
+    MemorySegment scratch = block == null ? MemorySegment.NULL : block.segment();
     Set<Storage> uses = new LinkedHashSet<>();
     List<Storage> writes = new ArrayList<>();
     List<Runnable> calls = new ArrayList<>();
@@ -79,7 +84,11 @@ final class PlanBinder {
                       scratch)));
     }
     announce(calls);
-    return new Bound(List.copyOf(calls), List.copyOf(steps), byOwner(uses), writes, scratch);
+    Replay replay =
+        home.memory().isHost()
+            ? null
+            : home.compile(calls, memory.usedSlots(), memory.parameters().segment());
+    return new Bound(List.copyOf(calls), List.copyOf(steps), byOwner(uses), writes, block, replay);
   }
 
   /** Tells each streaming call what the next one reads first; after the last comes the first. */
@@ -109,8 +118,8 @@ final class PlanBinder {
   }
 
   private Tensor output(Tensor t) {
-    TensorView v = view(t);
-    Storage s = new Storage(v.segment(), t.spec(), Device.CPU, lifetime, true);
+    Block block = sources.apply(t).slot() == null ? memory.workspace() : memory.parameters();
+    Storage s = new Storage(block, view(t).segment(), t.spec(), lifetime, true);
     return new Tensor(eager.executor(), t.dtype(), t.layout(), s);
   }
 
@@ -124,14 +133,15 @@ final class PlanBinder {
     }
     Recorder.Source s = sources.apply(t);
     Workspace.Value v = s.value();
-    MemorySegment memory = s.slot();
-    if (memory == null) {
-      if (v == null) {
-        throw new IllegalStateException("a symbolic tensor has neither value nor slot");
-      }
-      memory = workspace.asSlice(v.offsetBytes, v.bytes);
+    MemorySegment slot = s.slot();
+    if (slot != null) {
+      return new TensorView(t.dtype(), t.layout(), memory.whereKernelsRead(slot));
     }
-    return new TensorView(t.dtype(), t.layout(), memory);
+    if (v == null) {
+      throw new IllegalStateException("a symbolic tensor has neither value nor slot");
+    }
+    MemorySegment made = memory.workspace().segment().asSlice(v.offsetBytes, v.bytes);
+    return new TensorView(t.dtype(), t.layout(), made);
   }
 
   /** What {@code explain} prints of a step. */

@@ -1,9 +1,11 @@
 package dev.quern.core.plan;
 
+import dev.quern.core.memory.Block;
+import dev.quern.core.memory.DeviceMemory;
+import dev.quern.core.memory.HostMemory;
 import dev.quern.core.memory.Lifetime;
 import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
-import dev.quern.core.op.CustomOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.ShapeOp;
 import dev.quern.core.op.Tensor;
@@ -11,6 +13,7 @@ import dev.quern.core.spi.KernelRegistry.Choice;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.QuernException;
 import dev.quern.core.type.TensorSpec;
@@ -43,7 +46,7 @@ public final class Recorder implements Recording {
   private final String name;
   private final Eager eager;
   private final Lifetime lifetime;
-  private final MemorySegment parameters = SegmentPool.shared().take(PARAMETER_BYTES);
+  private final Block parameters = Block.take(HostMemory.shared(), PARAMETER_BYTES);
   private long parameterBytes;
   private final List<Step> steps = new ArrayList<>();
   private final List<Storage> constants = new ArrayList<>();
@@ -61,7 +64,7 @@ public final class Recorder implements Recording {
     this.name = name;
     this.eager = eager;
     this.lifetime = new Lifetime("plan '" + name + "'");
-    parameters.fill((byte) 0);
+    parameters.segment().fill((byte) 0);
   }
 
   @Override
@@ -79,7 +82,7 @@ public final class Recorder implements Recording {
                       + PARAMETER_BYTES
                       + " bytes; use a buffer for large inputs"));
     }
-    MemorySegment memory = parameters.asSlice(parameterBytes, bytes);
+    MemorySegment memory = parameters.segment().asSlice(parameterBytes, bytes);
     parameterBytes += (bytes + SegmentPool.ALIGNMENT_BYTES - 1) & -SegmentPool.ALIGNMENT_BYTES;
     slots.put(slotName, new Slot(slotName, spec, memory, lifetime));
     return symbolic(spec.dtype(), Layout.contiguous(spec.shape()), new Source(null, memory));
@@ -107,16 +110,14 @@ public final class Recorder implements Recording {
     if (isConstant(op, inputs)) {
       return eager.run(op, inputs, residuals, this::constant);
     }
+    checkDevice(op, inputs);
     List<TensorSpec> specs = inputs.stream().map(Tensor::spec).toList();
     List<TensorSpec> results = Eager.results(op, specs, residuals);
     KernelSignature signature =
         KernelSignature.of(op, inputs, results, residuals, eager.precision());
-    Optional<Choice> choice = eager.kernels().find(signature);
-    if (choice.isEmpty() && op instanceof CustomOp custom) {
-      choice = Optional.of(CustomKernel.choice(custom));
-    }
+    Optional<Choice> choice = Eager.choose(eager.home(), signature);
     if (choice.isEmpty()) {
-      return Eager.decompose(op, inputs, eager.kernels(), signature);
+      return Eager.decompose(op, inputs, eager.home(), signature);
     }
     List<Tensor> operands = choice.get().pack() ? Eager.packed(op, inputs) : inputs;
     List<Tensor> out = new ArrayList<>();
@@ -167,6 +168,18 @@ public final class Recorder implements Recording {
     return s;
   }
 
+  /** A plan runs on the engine's device, and so all that it reads is there. */
+  private void checkDevice(Op op, List<Tensor> inputs) {
+    Device home = eager.home().device();
+    for (Tensor t : inputs) {
+      if (t.hasValues() && !t.device().equals(home)) {
+        throw new DeviceException(
+            "[%s] plan '%s' is recorded on %s and input %s is on %s; move it there before: x.to(device)"
+                .formatted(op.name(), name, home, t.spec(), t.device()));
+      }
+    }
+  }
+
   private static boolean isConstant(Op op, List<Tensor> inputs) {
     if (!op.writes().isEmpty()) {
       return false;
@@ -179,9 +192,8 @@ public final class Recorder implements Recording {
     return true;
   }
 
-  private Storage constant(TensorSpec spec) {
-    Storage s =
-        new Storage(SegmentPool.shared().take(spec.byteSize()), spec, Device.CPU, lifetime, false);
+  private Storage constant(TensorSpec spec, DeviceMemory memory) {
+    Storage s = Storage.allocate(memory, spec, lifetime, false);
     constants.add(s);
     return s;
   }
@@ -194,18 +206,20 @@ public final class Recorder implements Recording {
   public Plan finish() {
     List<Step> fused = Fusion.of(steps, outputs.values(), this::source, eager);
     long workspaceBytes = Workspace.place(values(fused));
-    MemorySegment workspace = SegmentPool.shared().take(Math.max(1, workspaceBytes));
-    if (workspaceBytes >= LARGE_BYTES) {
-      eager.kernels().largePages(workspace);
+    DeviceMemory there = eager.home().memory();
+    Plan.Memory memory =
+        new Plan.Memory(
+            Block.take(there, Math.max(1, workspaceBytes)),
+            parameters,
+            there.isHost() ? parameters : Block.take(there, Math.max(1, parameterBytes)),
+            parameterBytes,
+            List.copyOf(constants));
+    if (workspaceBytes >= LARGE_BYTES && there.isHost()) {
+      eager.home().kernels().largePages(memory.workspace().segment());
     }
-    PlanBinder binder = new PlanBinder(eager, lifetime, workspace, this::source);
+    PlanBinder binder = new PlanBinder(eager, lifetime, memory, this::source);
     return new Plan(
-        name,
-        lifetime,
-        new Plan.Memory(workspace, parameters, List.copyOf(constants)),
-        binder.bind(fused),
-        slots,
-        binder.outputs(outputs));
+        name, lifetime, memory, binder.bind(fused), eager.home(), slots, binder.outputs(outputs));
   }
 
   /** The values that calls make, with their lives. */
@@ -235,6 +249,6 @@ public final class Recorder implements Recording {
   /** Gives up: an error ended the recording. */
   public void abandon() {
     lifetime.close();
-    SegmentPool.shared().give(parameters);
+    parameters.give();
   }
 }

@@ -1,11 +1,7 @@
 package dev.quern.core.spi;
 
-import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.Storage;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.NotSupportedException;
-import dev.quern.core.type.TensorSpec;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** A kind of device and its memory, found by {@link java.util.ServiceLoader}. */
@@ -41,38 +37,14 @@ public interface DeviceProvider {
   List<Found> devices();
 
   /**
-   * Memory on a device.
+   * Opens a device. There is one backend for each device and process: opened again, it is the same.
    *
    * @param device one of {@link #devices()}
-   * @param spec what it is for
-   * @param owner until when
-   * @return a storage
-   * @throws NotSupportedException if the backend has no memory management yet
+   * @return what runs there
+   * @throws dev.quern.core.type.DeviceException if the device refuses
+   * @throws NotSupportedException if it has no backend yet
    */
-  default Storage allocate(Device device, TensorSpec spec, Lifetime owner) {
-    throw new NotSupportedException(
-        "tensors can't live on " + device + " yet; keep " + spec + " on cpu");
-  }
-
-  /**
-   * Copies host memory to a device.
-   *
-   * @param host the source
-   * @param target same size
-   * @throws NotSupportedException if the backend has no memory management yet
-   */
-  default void upload(MemorySegment host, Storage target) {
-    throw new NotSupportedException("nothing can be copied to " + target.device() + " yet");
-  }
-
-  /**
-   * Copies device memory to the host.
-   *
-   * @param source the source
-   * @param host same size
-   * @throws NotSupportedException if the backend has no memory management yet
-   */
-  default void download(Storage source, MemorySegment host) {
-    throw new NotSupportedException("nothing can be copied from " + source.device() + " yet");
+  default Backend open(Device device) {
+    throw new NotSupportedException("tensors can't live on " + device + " yet; keep them on cpu");
   }
 }

@@ -47,6 +47,7 @@ public final class KernelRegistry {
    */
   public record Choice(String provider, Kernel kernel, boolean pack) {}
 
+  private final boolean overridable;
   private final List<KernelProvider> usable = new ArrayList<>();
   private final Map<String, Probe> probes = new LinkedHashMap<>();
   private final Map<KernelSignature, Optional<Choice>> choices = new ConcurrentHashMap<>();
@@ -58,6 +59,11 @@ public final class KernelRegistry {
    * @throws SettingException if an override names a provider or an operation that there isn't
    */
   public KernelRegistry(List<KernelProvider> providers) {
+    this(providers, true);
+  }
+
+  private KernelRegistry(List<KernelProvider> providers, boolean overridable) {
+    this.overridable = overridable;
     List<KernelProvider> sorted = new ArrayList<>(providers);
     sorted.sort(Comparator.comparingInt(KernelProvider::priority).reversed());
     for (KernelProvider p : sorted) {
@@ -68,6 +74,17 @@ public final class KernelRegistry {
       }
     }
     overrides().forEach((property, _) -> wanted(property));
+  }
+
+  /**
+   * The registry of a device that has one provider only. The overrides, which choose among the
+   * CPU's providers, don't concern it.
+   *
+   * @param provider the device's
+   * @return the registry
+   */
+  public static KernelRegistry of(KernelProvider provider) {
+    return new KernelRegistry(List.of(provider), false);
   }
 
   /**
@@ -184,8 +201,11 @@ public final class KernelRegistry {
   private Optional<Choice> decide(KernelSignature signature) {
     List<KernelProvider> allowed = allowed(signature.op().name());
     Optional<Choice> direct = ask(allowed, signature, false);
-    if (signature.allContiguous() || allowed.size() < 2) {
+    if (signature.allContiguous()) {
       return direct;
+    }
+    if (allowed.size() < 2) {
+      return direct.isPresent() ? direct : ask(allowed, signature.packed(), true);
     }
     String lastResort = allowed.getLast().name();
     if (direct.isPresent() && !direct.get().provider().equals(lastResort)) {
@@ -229,7 +249,7 @@ public final class KernelRegistry {
 
   /** The providers that an override names, or null if it is not set. */
   private @Nullable List<String> wanted(String property) {
-    String names = Setting.text(property);
+    String names = overridable ? Setting.text(property) : null;
     if (names == null) {
       return null;
     }

@@ -7,70 +7,24 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.spi.Backend;
 import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.Probe;
+import dev.quern.core.spi.Replay;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
-import dev.quern.core.type.ScopeClosedException;
-import dev.quern.core.type.TensorSpec;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class DevicesTest {
-  private static final TensorSpec SPEC = TensorSpec.of(ScalarType.F32, 2, 3);
-  private static final Device FAR = new Device("far", 1);
-
   private final Engine engine = Engine.create();
   private final CpuDevice cpu = new CpuDevice();
-
-  /** A device that keeps its memory on the host, and counts. */
-  private static final class FarDevices implements DeviceProvider {
-    private int uploads;
-    private int downloads;
-
-    @Override
-    public String kind() {
-      return "far";
-    }
-
-    @Override
-    public Probe probe() {
-      return new Probe.Usable("two of them");
-    }
-
-    @Override
-    public List<Found> devices() {
-      return List.of(new Found(new Device("far", 0), "a", 1), new Found(FAR, "b", 1));
-    }
-
-    @Override
-    public Storage allocate(Device device, TensorSpec spec, Lifetime owner) {
-      return new Storage(Arena.ofAuto().allocate(spec.byteSize(), 64), spec, device, owner, false);
-    }
-
-    @Override
-    public void upload(MemorySegment host, Storage target) {
-      uploads++;
-      assertEquals(target.spec().byteSize(), host.byteSize());
-      target.segment().copyFrom(host);
-    }
-
-    @Override
-    public void download(Storage source, MemorySegment host) {
-      downloads++;
-      assertEquals(source.spec().byteSize(), host.byteSize());
-      host.copyFrom(source.segment());
-    }
-  }
 
   private record Refusing(String kind) implements DeviceProvider {
     @Override
@@ -106,23 +60,31 @@ class DevicesTest {
     assertTrue(found.description().contains("processors"), found.description());
     assertTrue(found.memoryBytes() >= 0);
     assertSame(CpuDevice.class, Engine.devices().getFirst().getClass());
+    assertEquals(Device.CPU, engine.device());
   }
 
   @Test
-  void cpuMemoryIsWrittenReadAndEnds() {
-    Lifetime owner = new Lifetime("the test");
-    Storage s = cpu.allocate(Device.CPU, SPEC, owner);
-    assertEquals(Device.CPU, s.device());
-    assertEquals(0, s.segment().address() % 64);
-    float[] values = {1, 2, 3, 4, 5, 6};
-    cpu.upload(MemorySegment.ofArray(values), s);
-    float[] back = new float[6];
-    cpu.download(s, MemorySegment.ofArray(back));
-    assertArrayEquals(values, back);
-    owner.close();
-    assertThrows(
-        ScopeClosedException.class, () -> cpu.download(s, MemorySegment.ofArray(new float[6])));
-    assertThrows(ScopeClosedException.class, () -> cpu.upload(MemorySegment.ofArray(values), s));
+  void theCpuOpensAsOthersDo() {
+    Backend opened = cpu.open(Device.CPU);
+    MemorySegment a = opened.memory().take(16);
+    MemorySegment b = opened.memory().take(16);
+    opened.upload(MemorySegment.ofArray(new float[] {1, 2}), a);
+    opened.zero(b);
+    opened.copy(a.asSlice(0, 4), b.asSlice(4));
+    opened.synchronize();
+    float[] back = new float[2];
+    opened.download(b.asSlice(0, 8), MemorySegment.ofArray(back));
+    assertArrayEquals(new float[] {0, 1}, back);
+    try (Replay replay =
+        opened.compile(
+            List.of(() -> b.setAtIndex(ValueLayout.JAVA_FLOAT, 1, 7)), a.asSlice(0, 4), b)) {
+      replay.run();
+    }
+    assertEquals(1, b.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
+    assertEquals(7, b.getAtIndex(ValueLayout.JAVA_FLOAT, 1));
+    opened.memory().give(a);
+    opened.memory().give(b);
+    assertTrue(opened.kernels().names().contains("reference"));
   }
 
   @Test
@@ -136,43 +98,44 @@ class DevicesTest {
     Tensor x = engine.normal(1, 2, 3);
     DeviceException e = assertThrows(DeviceException.class, () -> x.to(new Device("tpu", 3)));
     assertTrue(
-        e.getMessage().startsWith("[to] there is no device tpu:3 for [2, 3] F32"), e::getMessage);
-    assertTrue(e.getMessage().contains("there are: cpu ("), e::getMessage);
-    Devices some = new Devices(List.of(cpu, new FarDevices(), new Refusing("cuda")));
+        e.getMessage().startsWith("there is no device tpu:3; there are: cpu ("), e::getMessage);
+    Engine some = Engine.builder().devices(new FakeDevice("far", 1), new Refusing("cuda")).build();
     e = assertThrows(DeviceException.class, () -> some.move(x, Device.cuda(0)));
     assertTrue(
-        e.getMessage()
-            .endsWith(", far:0 (a), far:1 (b); cuda is not usable: no driver; install one"),
+        e.getMessage().endsWith(", far:0 (made up); cuda is not usable: no driver; install one"),
         e::getMessage);
+    assertThrows(
+        DeviceException.class,
+        () -> Engine.builder().devices(new Refusing("cuda")).device(Device.cuda(0)).build());
   }
 
   @Test
-  void aBackendWithoutMemorySaysSo() {
-    Devices some = new Devices(List.of(cpu, new Unfinished("cuda")));
-    Tensor x = engine.normal(1, 2, 3);
-    NotSupportedException e =
-        assertThrows(NotSupportedException.class, () -> some.move(x, Device.cuda(0)));
+  void aDeviceWithoutBackendSaysSo() {
+    Engine some = Engine.builder().devices(new Unfinished("cuda")).build();
+    Tensor x = some.normal(1, 2, 3);
+    NotSupportedException e = assertThrows(NotSupportedException.class, () -> x.to(Device.cuda(0)));
     assertTrue(e.getMessage().contains("can't live on cuda:0 yet"), e::getMessage);
   }
 
   @Test
   void viewsTravelThereAndBack() {
-    FarDevices far = new FarDevices();
-    Devices some = new Devices(List.of(cpu, far));
+    FakeDevice far = new FakeDevice("far", 1 << 20);
+    FakeDevice farther = new FakeDevice("farther", 1 << 20);
+    Engine some = Engine.builder().devices(far, farther).build();
     try (TensorScope _ = TensorScope.open()) {
-      Tensor x = engine.arange(ScalarType.F32, 0, 1, 24).reshape(4, 6);
+      Tensor x = some.arange(ScalarType.F32, 0, 1, 24).reshape(4, 6);
       for (Tensor view : List.of(x, x.transpose(), x.slice(0, 1, 2), x.slice(1, 1, 3))) {
-        Tensor there = some.move(view, FAR);
-        assertEquals(FAR, there.device());
-        assertThrows(DeviceException.class, () -> there.add(1));
-        Tensor elsewhere = some.move(there, new Device("far", 0));
-        Tensor back = some.move(elsewhere, Device.CPU);
+        Tensor there = view.to(far.device());
+        assertEquals(far.device(), there.device());
+        Tensor elsewhere = there.transpose().to(farther.device());
+        assertEquals(farther.device(), elsewhere.device());
+        Tensor back = elsewhere.to(Device.CPU).transpose();
         assertEquals(Device.CPU, back.device());
         assertArrayEquals(view.toFloats(), back.toFloats());
       }
-      assertEquals(8, far.uploads);
-      assertEquals(8, far.downloads);
     }
+    assertEquals(0, far.heldBytes());
+    assertEquals(0, farther.heldBytes());
   }
 
   @Test

@@ -7,14 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
-import dev.quern.core.memory.Lifetime;
 import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.DeviceProvider.Found;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.NotSupportedException;
-import dev.quern.core.type.ScalarType;
-import dev.quern.core.type.TensorSpec;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
 import java.util.List;
 import java.util.function.Supplier;
@@ -82,12 +79,7 @@ class CudaProviderTest {
   @Test
   void memoryIsNotSupportedYetAndSaysSo() {
     NotSupportedException e =
-        assertThrows(
-            NotSupportedException.class,
-            () ->
-                new CudaProvider()
-                    .allocate(
-                        Device.cuda(0), TensorSpec.of(ScalarType.F32, 2), new Lifetime("test")));
+        assertThrows(NotSupportedException.class, () -> new CudaProvider().open(Device.cuda(0)));
     assertTrue(e.getMessage().contains("cuda:0"), e.getMessage());
   }
 }

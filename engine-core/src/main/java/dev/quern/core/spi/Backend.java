@@ -1,0 +1,88 @@
+package dev.quern.core.spi;
+
+import dev.quern.core.memory.DeviceMemory;
+import dev.quern.core.type.Device;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * An opened device: its memory, its kernels, and what moves bytes. Safe to share between threads.
+ *
+ * <p>What it is given to do is done in that order, kernels included, whether or not a call returns
+ * before it is done. So memory may be given back, and taken by somebody else, while the device
+ * still works in it.
+ */
+public interface Backend {
+  /**
+   * The device.
+   *
+   * @return as users name it
+   */
+  Device device();
+
+  /**
+   * Its memory.
+   *
+   * @return what tensors on it take
+   */
+  DeviceMemory memory();
+
+  /**
+   * Its kernels.
+   *
+   * @return the registry they are chosen from
+   */
+  KernelRegistry kernels();
+
+  /**
+   * Copies to the device. The source may be changed, and freed, as soon as this returns.
+   *
+   * @param host memory of the host, on the heap or off it
+   * @param target memory of the device, at least as large
+   */
+  void upload(MemorySegment host, MemorySegment target);
+
+  /**
+   * Copies to the host, and waits until the bytes are there.
+   *
+   * @param source memory of the device
+   * @param host memory of the host, on the heap or off it, at least as large
+   * @throws dev.quern.core.type.QuernException what a kernel found wrong since the device was last
+   *     waited for
+   */
+  void download(MemorySegment source, MemorySegment host);
+
+  /**
+   * Copies within the device.
+   *
+   * @param source memory of the device
+   * @param target memory of the device, at least as large, elsewhere
+   */
+  void copy(MemorySegment source, MemorySegment target);
+
+  /**
+   * Fills with zeros.
+   *
+   * @param target memory of the device
+   */
+  void zero(MemorySegment target);
+
+  /**
+   * Waits until all is done.
+   *
+   * @throws dev.quern.core.type.QuernException what a kernel found wrong since the device was last
+   *     waited for
+   */
+  void synchronize();
+
+  /**
+   * Makes calls into one that can be repeated at little cost.
+   *
+   * @param calls of kernels of this device, in order
+   * @param slots host memory that is read at each run, before the run returns; 0 bytes if nothing
+   *     is
+   * @param parameters memory of the device, where the calls find it
+   * @return copies the slots, then does the calls
+   */
+  Replay compile(List<Runnable> calls, MemorySegment slots, MemorySegment parameters);
+}

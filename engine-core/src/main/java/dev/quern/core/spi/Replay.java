@@ -1,0 +1,11 @@
+package dev.quern.core.spi;
+
+/** A plan's calls as its device repeats them. For one thread at a time. */
+public interface Replay extends AutoCloseable {
+  /** Does them all; returns when the device has been told, which may be before it is done. */
+  void run();
+
+  /** Frees what the device keeps for it. */
+  @Override
+  void close();
+}
