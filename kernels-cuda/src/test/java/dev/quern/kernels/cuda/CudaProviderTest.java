@@ -11,21 +11,25 @@ import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.spi.DeviceProvider.Found;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.Device;
-import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.DeviceException;
+import dev.quern.kernels.cuda.driver.CudaDriver;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
+import dev.quern.kernels.cuda.driver.FakeDriver;
 import java.util.List;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 class CudaProviderTest {
-  private record FakeDriver(int version, List<Found> devices) implements CudaDriverApi {}
+  private final FakeDriver driver = new FakeDriver();
 
-  private static final Found H200 =
-      new Found(Device.cuda(0), "NVIDIA H200, compute capability 9.0", 139L << 30);
+  private static CudaProvider provider(Supplier<CudaDriver> driver) {
+    return new CudaProvider(driver, m -> m.getBytes(), FakeKernels::new);
+  }
 
-  private static Probe.Refused refusal(Supplier<CudaDriverApi> driver) {
-    CudaProvider provider = new CudaProvider(driver);
+  private static Probe.Refused refusal(Supplier<CudaDriver> driver) {
+    CudaProvider provider = provider(driver);
     assertTrue(provider.devices().isEmpty());
+    assertThrows(DeviceException.class, () -> provider.open(Device.cuda(0)));
     return assertInstanceOf(Probe.Refused.class, provider.probe());
   }
 
@@ -42,15 +46,22 @@ class CudaProviderTest {
         assertTrue(reason.contains("driver"), reason);
         assertFalse(remedy.isBlank());
         assertTrue(cuda.devices().isEmpty());
+        DeviceException e =
+            assertThrows(
+                DeviceException.class, () -> Engine.builder().device(Device.cuda(0)).build());
+        assertTrue(e.getMessage().contains("there is no device cuda:0"), e::getMessage);
+        assertTrue(e.getMessage().contains(reason + "; " + remedy), e::getMessage);
       }
     }
   }
 
   @Test
   void aDriverWithADeviceIsUsable() {
-    CudaProvider provider = new CudaProvider(() -> new FakeDriver(13_000, List.of(H200)));
+    CudaProvider provider = provider(() -> driver);
     assertEquals(new Probe.Usable("CUDA 13.0 driver"), provider.probe());
-    assertEquals(List.of(H200), provider.devices());
+    assertEquals(
+        List.of(new Found(Device.cuda(0), "Fake 0, compute capability 9.0", 1L << 30)),
+        provider.devices());
   }
 
   @Test
@@ -65,8 +76,25 @@ class CudaProviderTest {
   }
 
   @Test
+  void anOldDriverIsToldBothVersions() {
+    driver.version = 11_040;
+    Probe.Refused r = refusal(() -> driver);
+    assertEquals("the NVIDIA driver serves CUDA 11.4, and Quern needs CUDA 12.0", r.reason());
+    assertTrue(r.remedy().contains("525"), r.remedy());
+  }
+
+  @Test
+  void oldDevicesAreNotFound() {
+    driver.major = 7;
+    Probe.Refused r = refusal(() -> driver);
+    assertTrue(r.reason().endsWith("the first is Fake 0, compute capability 7.0"), r.reason());
+    assertTrue(r.remedy().contains("Ampere"), r.remedy());
+  }
+
+  @Test
   void aDriverWithoutDeviceOrPermissionSaysWhatToCheck() {
-    assertTrue(refusal(() -> new FakeDriver(13_000, List.of())).remedy().contains("nvidia-smi"));
+    driver.devices = 0;
+    assertTrue(refusal(() -> driver).remedy().contains("nvidia-smi"));
     Probe.Refused r =
         refusal(
             () -> {
@@ -77,9 +105,14 @@ class CudaProviderTest {
   }
 
   @Test
-  void memoryIsNotSupportedYetAndSaysSo() {
-    NotSupportedException e =
-        assertThrows(NotSupportedException.class, () -> new CudaProvider().open(Device.cuda(0)));
-    assertTrue(e.getMessage().contains("cuda:0"), e.getMessage());
+  void aDeviceThatCantBeOpenedSaysWhyAndMayBeTriedAgain() {
+    CudaProvider provider = provider(() -> driver);
+    driver.refusals.put("cuDevicePrimaryCtxRetain", CudaDriverException.OUT_OF_MEMORY);
+    DeviceException e = assertThrows(DeviceException.class, () -> provider.open(Device.cuda(0)));
+    assertTrue(e.getMessage().startsWith("cuda:0 can't be opened: cuDevicePrimaryCtxRetain"));
+    assertTrue(e.getMessage().contains("nvidia-smi"), e::getMessage);
+    assertEquals(Device.cuda(0), provider.open(Device.cuda(0)).device());
+    e = assertThrows(DeviceException.class, () -> provider.open(Device.cuda(1)));
+    assertTrue(e.getMessage().contains("there is no device cuda:1"), e::getMessage);
   }
 }

@@ -1,13 +1,17 @@
 package dev.quern.kernels.cuda.launch;
 
+import dev.quern.core.spi.Replay;
 import dev.quern.kernels.cuda.driver.Attribute;
 import dev.quern.kernels.cuda.driver.CudaDriver;
+import dev.quern.kernels.cuda.driver.DeviceContext;
 import dev.quern.kernels.cuda.driver.FunctionAttribute;
 import dev.quern.kernels.cuda.driver.Grid;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A device as kernels use it: its context, its stream, its modules, loaded when they are first
@@ -19,10 +23,9 @@ public final class CudaDevice {
 
   private record FunctionName(String module, String function) {}
 
+  private final DeviceContext context;
   private final CudaDriver driver;
-  private final int index;
-  private final long context;
-  private final long stream;
+  private final ThreadLocal<@Nullable Long> captured = new ThreadLocal<>();
   private final Status status;
   private final ModuleImages images;
   private final Map<Attribute, Integer> attributes = new EnumMap<>(Attribute.class);
@@ -38,12 +41,9 @@ public final class CudaDevice {
    * @param images the kernels
    */
   public CudaDevice(CudaDriver driver, int index, ModuleImages images) {
+    this.context = new DeviceContext(driver, index);
     this.driver = driver;
-    this.index = index;
     this.images = images;
-    this.context = driver.retainPrimaryContext(index);
-    makeCurrent();
-    this.stream = driver.streamCreate();
     this.status = new Status(driver.hostAlloc(Status.BYTES));
     for (Attribute a : Attribute.values()) {
       attributes.put(a, driver.attribute(index, a));
@@ -60,12 +60,21 @@ public final class CudaDevice {
   }
 
   /**
+   * Its context and stream.
+   *
+   * @return what memory is taken from, and copied in
+   */
+  public DeviceContext context() {
+    return context;
+  }
+
+  /**
    * Which device.
    *
    * @return from 0
    */
   public int index() {
-    return index;
+    return context.index();
   }
 
   /**
@@ -136,15 +145,38 @@ public final class CudaDevice {
   /**
    * The stream that this thread's launches go to.
    *
-   * @return the device's
+   * @return the device's, or the one that is being captured on this thread
    */
   public long stream() {
-    return stream;
+    Long other = captured.get();
+    return other == null ? context.stream() : other;
+  }
+
+  /** Runs launches into another stream than the device's. */
+  void launchInto(long stream, Runnable launches) {
+    captured.set(stream);
+    try {
+      launches.run();
+    } finally {
+      captured.remove();
+    }
+  }
+
+  /**
+   * Captures launches, to repeat them all with one call of the driver.
+   *
+   * @param calls what {@link #call} returned, in order
+   * @param slots host memory that is read at each run, before the run returns
+   * @param parameters device memory that the slots are copied to before the launches
+   * @return the replay; closing it waits for its last run
+   */
+  public Replay capture(List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
+    return new GraphReplay(this, calls, slots, parameters.address());
   }
 
   /** Makes the device's context the calling thread's. */
   public void makeCurrent() {
-    driver.makeCurrent(context);
+    context.enter();
   }
 
   /**
@@ -153,8 +185,16 @@ public final class CudaDevice {
    * @throws dev.quern.core.type.IndexException if a kernel met a value that it can't use
    */
   public void synchronize() {
-    makeCurrent();
-    driver.streamSynchronize(stream());
+    context.synchronize();
+    status.check();
+  }
+
+  /**
+   * Looks at the status, after the device was waited for.
+   *
+   * @throws dev.quern.core.type.IndexException if a kernel met a value that it can't use
+   */
+  public void checkStatus() {
     status.check();
   }
 

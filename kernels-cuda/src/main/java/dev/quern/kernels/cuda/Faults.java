@@ -1,0 +1,133 @@
+package dev.quern.kernels.cuda;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
+import dev.quern.core.type.Setting;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes what the driver reports into exceptions that name operations and shapes. A kernel's fault
+ * is reported by some later call, so the latest calls are remembered; {@value #SYNCHRONOUS} waits
+ * for each, and then it is the one.
+ */
+final class Faults {
+  /** The system property that has every eager call waited for. */
+  static final String SYNCHRONOUS = "quern.cuda.synchronous";
+
+  private static final int REMEMBERED = 16;
+
+  private final Device device;
+  private final boolean synchronous;
+  private final @Nullable KernelArgs[] latest = new @Nullable KernelArgs[REMEMBERED];
+  private int turn;
+
+  /**
+   * Nothing has gone wrong yet.
+   *
+   * @throws dev.quern.core.type.SettingException if the property is neither true nor false
+   */
+  Faults(Device device) {
+    this.device = device;
+    this.synchronous = Setting.flag(SYNCHRONOUS);
+  }
+
+  /** Whether each eager call is waited for. */
+  boolean isSynchronous() {
+    return synchronous;
+  }
+
+  /** A call that is about to be given to the device. */
+  synchronized void note(KernelArgs call) {
+    latest[turn] = call;
+    turn = (turn + 1) % REMEMBERED;
+  }
+
+  /** All has been done, and nothing was wrong. */
+  synchronized void forget() {
+    for (int i = 0; i < REMEMBERED; i++) {
+      latest[i] = null;
+    }
+  }
+
+  /** Runs something of which the driver's refusal becomes an exception of Quern's. */
+  void guard(Runnable work) {
+    guard(
+        () -> {
+          work.run();
+          return true;
+        });
+  }
+
+  /** As {@link #guard(Runnable)}, with a result. */
+  <T> T guard(Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (CudaDriverException e) {
+      throw explain(e);
+    }
+  }
+
+  /** What a refusal means, and what to do. */
+  DeviceException explain(CudaDriverException e) {
+    String meaning =
+        switch (e.code()) {
+          case CudaDriverException.OUT_OF_MEMORY ->
+              "the device has no memory for it; close scopes, plans and models earlier, or lower"
+                  + " the batch";
+          case "CUDA_ERROR_ILLEGAL_ADDRESS",
+              "CUDA_ERROR_LAUNCH_FAILED",
+              "CUDA_ERROR_ILLEGAL_INSTRUCTION",
+              "CUDA_ERROR_MISALIGNED_ADDRESS",
+              "CUDA_ERROR_INVALID_ADDRESS_SPACE",
+              "CUDA_ERROR_INVALID_PC",
+              "CUDA_ERROR_HARDWARE_STACK_ERROR",
+              "CUDA_ERROR_LAUNCH_TIMEOUT",
+              "CUDA_ERROR_ASSERT" ->
+              "a kernel failed"
+                  + suspects()
+                  + "; this process can't use the device any more: start it again"
+                  + (synchronous
+                      ? ""
+                      : ", with -D" + SYNCHRONOUS + "=true to see which call it is");
+          case "CUDA_ERROR_ECC_UNCORRECTABLE" ->
+              "the device's memory is faulty; see `nvidia-smi -q -d ECC`";
+          case "CUDA_ERROR_NO_BINARY_FOR_GPU",
+              "CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
+              "CUDA_ERROR_INVALID_IMAGE" ->
+              "the driver can't load the kernels; update it, or build quern-kernels-cuda for this"
+                  + " device";
+          default -> "check that `nvidia-smi` works for this user" + suspects();
+        };
+    return new DeviceException(device + ": " + e.getMessage() + ": " + meaning, e);
+  }
+
+  /** The calls that may have done it, the latest first. */
+  private synchronized String suspects() {
+    Set<String> calls = new LinkedHashSet<>();
+    for (int i = 1; i <= REMEMBERED; i++) {
+      KernelArgs call = latest[(turn + REMEMBERED - i) % REMEMBERED];
+      if (call != null && (calls.isEmpty() || !synchronous)) {
+        calls.add(describe(call));
+      }
+    }
+    if (calls.isEmpty()) {
+      return "";
+    }
+    return (synchronous ? ": " : ", one of those since the device was last waited for: ")
+        + String.join("; ", calls);
+  }
+
+  private static String describe(KernelArgs call) {
+    StringBuilder s = new StringBuilder("[").append(call.op().name()).append("]");
+    for (TensorView v : call.inputs()) {
+      s.append(' ').append(v.spec());
+    }
+    return s.toString();
+  }
+}

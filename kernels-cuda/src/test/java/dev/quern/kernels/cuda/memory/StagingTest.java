@@ -1,0 +1,127 @@
+package dev.quern.kernels.cuda.memory;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
+import dev.quern.kernels.cuda.driver.DeviceContext;
+import dev.quern.kernels.cuda.driver.FakeDriver;
+import dev.quern.kernels.cuda.driver.Grid;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class StagingTest {
+  private final FakeDriver driver = new FakeDriver();
+  private final DeviceContext context = new DeviceContext(driver, 0);
+  private final CudaMemory memory = new CudaMemory(context, Device.cuda(0), Long.MAX_VALUE, false);
+  private final Staging staging = new Staging(context, 64, 1000);
+
+  private static byte[] random(int bytes) {
+    byte[] data = new byte[bytes];
+    new Random(bytes).nextBytes(data);
+    return data;
+  }
+
+  @Test
+  void bytesTravelThereAndBackInParts() {
+    for (int bytes : new int[] {0, 1, 63, 64, 65, 999, 1000, 1001, 2999, 3000, 3001, 10_007}) {
+      byte[] data = random(bytes);
+      MemorySegment there = memory.take(bytes);
+      staging.upload(MemorySegment.ofArray(data), there.address());
+      byte[] back = new byte[bytes];
+      staging.download(there.address(), MemorySegment.ofArray(back));
+      assertArrayEquals(data, back);
+      memory.give(there);
+    }
+  }
+
+  @Test
+  void theSourceMayChangeAndCloseAtOnce() {
+    MemorySegment there = memory.take(5000);
+    byte[] data = random(5000);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment source = arena.allocate(5000).copyFrom(MemorySegment.ofArray(data));
+      staging.upload(source, there.address());
+      source.fill((byte) 0);
+    }
+    byte[] back = new byte[5000];
+    staging.download(there.address(), MemorySegment.ofArray(back));
+    assertArrayEquals(data, back);
+  }
+
+  @Test
+  void smallUploadsDontWaitForTheDevice() {
+    boolean[] ran = new boolean[1];
+    driver.kernels.put("k", (_, _) -> ran[0] = true);
+    long f = driver.function(0, "k");
+    driver.launch(f, Grid.of(1, 1), Arena.ofAuto().allocate(8), context.stream());
+    MemorySegment there = memory.take(64 * 64);
+    for (int i = 0; i < 64; i++) {
+      staging.upload(MemorySegment.ofArray(new byte[] {(byte) i}), there.address() + i);
+    }
+    assertTrue(!ran[0], "nothing was waited for");
+    byte[] back = new byte[64];
+    staging.download(there.address(), MemorySegment.ofArray(back));
+    assertTrue(ran[0]);
+    assertEquals(63, back[63]);
+  }
+
+  @Test
+  void copiesStayInOrderWithWhatComesAfter() {
+    MemorySegment a = memory.take(100);
+    staging.upload(MemorySegment.ofArray(random(100)), a.address());
+    memory.give(a);
+    MemorySegment b = memory.take(100);
+    assertEquals(a.address(), b.address());
+    byte[] second = new byte[100];
+    second[99] = 5;
+    staging.upload(MemorySegment.ofArray(second), b.address());
+    byte[] back = new byte[100];
+    staging.download(b.address(), MemorySegment.ofArray(back));
+    assertArrayEquals(second, back);
+  }
+
+  @Test
+  void noPinnedMemoryIsADeviceException() {
+    driver.refusals.put("cuMemHostAlloc", CudaDriverException.OUT_OF_MEMORY);
+    MemorySegment there = memory.take(8);
+    MemorySegment data = MemorySegment.ofArray(new byte[8]);
+    DeviceException e =
+        assertThrows(DeviceException.class, () -> staging.upload(data, there.address()));
+    assertTrue(e.getMessage().contains("no pinned host memory for 64 bytes"), e.getMessage());
+    staging.upload(data, there.address());
+  }
+
+  @Test
+  void aThreadThatNeverUsedTheDeviceCan() {
+    driver.leave();
+    MemorySegment there = memory.take(8);
+    driver.leave();
+    staging.upload(MemorySegment.ofArray(new byte[8]), there.address());
+    driver.leave();
+    staging.download(there.address(), MemorySegment.ofArray(new byte[8]));
+    driver.leave();
+    memory.give(there);
+    assertTrue(memory.trim() > 0);
+  }
+
+  @Test
+  void aRingGivesItsBuffersBack() {
+    int before = driver.live.size();
+    PinnedRing ring = new PinnedRing(context, 2, 10);
+    for (int i = 0; i < 5; i++) {
+      PinnedRing.Buffer b = ring.next();
+      assertEquals(10, b.pinned().byteSize());
+      ring.mark(b);
+    }
+    assertEquals(before + 4, driver.live.size());
+    ring.close();
+    assertEquals(before, driver.live.size());
+  }
+}
