@@ -402,7 +402,9 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
    */
   public String explain(Op op, Tensor... inputs) {
     List<TensorSpec> specs = List.of(inputs).stream().map(Tensor::spec).toList();
-    return kernels()
+    Backend where = inputs.length == 0 ? home() : eager.backends().of(inputs[0].device());
+    return where
+        .kernels()
         .explain(KernelSignature.of(op, List.of(inputs), op.infer(specs), false, precision()));
   }
 }

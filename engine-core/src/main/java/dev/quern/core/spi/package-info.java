@@ -1,8 +1,8 @@
 /**
  * The sockets that backends plug into: kernels ({@link dev.quern.core.spi.KernelProvider}), devices
- * ({@link dev.quern.core.spi.DeviceProvider}), the choice among kernels ({@link
- * dev.quern.core.spi.KernelRegistry}) and the threads they share ({@link
- * dev.quern.core.spi.TaskPool}).
+ * ({@link dev.quern.core.spi.DeviceProvider}, which opens a {@link dev.quern.core.spi.Backend}),
+ * the choice among kernels ({@link dev.quern.core.spi.KernelRegistry}) and the threads they share
+ * ({@link dev.quern.core.spi.TaskPool}).
  *
  * <p>Allowed imports: {@code op}, {@code memory}, {@code type}.
  *

@@ -7,8 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.op.UnaryOp.Exp;
 import dev.quern.core.reference.ReferenceProvider;
 import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.SettingException;
 import java.util.ArrayList;
@@ -62,6 +64,46 @@ class KernelRegistryTest {
     assertEquals(expected, kernels.names());
     assertEquals(expected, new ArrayList<>(kernels.probes().keySet()));
     assertThrows(UnsupportedOperationException.class, () -> kernels.probes().clear());
+  }
+
+  /** Takes no gaps. */
+  private record Dense(ReferenceProvider reference) implements KernelProvider {
+    @Override
+    public String name() {
+      return "dense";
+    }
+
+    @Override
+    public int priority() {
+      return 1;
+    }
+
+    @Override
+    public Probe probe() {
+      return new Probe.Usable("all without gaps");
+    }
+
+    @Override
+    public @Nullable Kernel find(KernelSignature signature) {
+      return signature.allContiguous() ? reference.find(signature) : null;
+    }
+  }
+
+  @Test
+  void aDevicesOnlyProviderIsNoMatterOfOverridesAndGetsWhatItCantTakePacked() {
+    System.setProperty(ALL, "a");
+    KernelRegistry kernels = KernelRegistry.of(new Dense(new ReferenceProvider()));
+    System.clearProperty(ALL);
+    Tensor x = engine().normal(1, 2, 3);
+    Exp exp = new Exp();
+    System.setProperty(ALL, "a");
+    KernelSignature dense =
+        KernelSignature.of(exp, List.of(x), List.of(x.spec()), false, Precision.EXACT);
+    assertFalse(kernels.find(dense).orElseThrow().pack());
+    Tensor t = x.transpose();
+    KernelSignature gaps =
+        KernelSignature.of(exp, List.of(t), List.of(t.spec()), false, Precision.EXACT);
+    assertTrue(kernels.find(gaps).orElseThrow().pack());
   }
 
   @Test
