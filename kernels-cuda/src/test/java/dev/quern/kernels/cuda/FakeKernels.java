@@ -29,6 +29,7 @@ record FakeKernels(CudaDevice cuda) implements KernelProvider {
   static final int THREADS = 128;
 
   /** Tells a driver what the kernels do. */
+  @SuppressWarnings("restricted")
   static void install(FakeDriver driver) {
     driver.kernels.put("quern_add", (g, p) -> each(driver, g, p, Float::sum));
     driver.kernels.put("quern_mul", (g, p) -> each(driver, g, p, (a, b) -> a * b));

@@ -87,7 +87,14 @@ public final class CudaMemory implements DeviceMemory {
 
   @Override
   public MemorySegment take(long bytes) {
-    long size = Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT);
+    try {
+      return takeOrMakeRoom(Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT));
+    } catch (CudaDriverException e) {
+      throw new DeviceException(device + ": " + e.getMessage() + "; check `nvidia-smi`", e);
+    }
+  }
+
+  private MemorySegment takeOrMakeRoom(long size) {
     MemorySegment taken = tryTake(size);
     if (taken == null) {
       trim();
@@ -154,7 +161,7 @@ public final class CudaMemory implements DeviceMemory {
       if (e.isOutOfMemory()) {
         return null;
       }
-      throw new DeviceException(device + ": " + e.getMessage() + "; check `nvidia-smi`", e);
+      throw e;
     }
   }
 
