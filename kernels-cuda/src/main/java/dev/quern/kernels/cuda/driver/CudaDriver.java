@@ -340,7 +340,7 @@ public interface CudaDriver {
    * Describes a tensor to the copy engine of compute capability 9.0 (TMA).
    *
    * @param map what it is to say
-   * @return the 128 bytes that a kernel takes, aligned to 64, as a {@code CUtensorMap}
+   * @return the 128 bytes that a kernel takes, aligned to 128, as a {@code CUtensorMap}
    */
   byte[] encodeTensorMap(TensorMap map);
 }

@@ -92,7 +92,7 @@ final class DriverSymbols {
     }
   }
 
-  /** Encodes a tensor map into 128 bytes at a multiple of 64; returns the driver's result. */
+  /** Encodes a tensor map into 128 bytes at a multiple of 128; returns the driver's result. */
   int encode(TensorMap map, MemorySegment target) {
     int rank = map.extents().size();
     try (Arena arena = Arena.ofConfined()) {

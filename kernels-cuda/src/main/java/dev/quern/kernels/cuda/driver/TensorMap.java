@@ -23,8 +23,8 @@ public record TensorMap(
   /** The size of a {@code CUtensorMap}. */
   public static final int BYTES = 128;
 
-  /** The alignment of a {@code CUtensorMap}. */
-  public static final int ALIGNMENT = 64;
+  /** The alignment of a {@code CUtensorMap} since CUDA 13; before it was 64. */
+  public static final int ALIGNMENT = 128;
 
   private static final int MOST_AXES = 5;
 

@@ -36,7 +36,7 @@ final class Nvrtc implements RuntimeCompiler {
   private final MethodHandle destroyProgram;
   private final String versionText;
 
-  private Nvrtc(SymbolLookup library) {
+  Nvrtc(SymbolLookup library) {
     // nvrtcResult nvrtcVersion(int* major, int* minor)
     version = find(library, "nvrtcVersion", ADDRESS, ADDRESS);
     // nvrtcResult nvrtcCreateProgram(nvrtcProgram*, const char* source, const char* name, int

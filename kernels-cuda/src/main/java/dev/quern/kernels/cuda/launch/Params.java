@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  * }
  */
 public final class Params {
-  private static final int SEGMENT_ALIGNMENT = 64;
+  private static final int SEGMENT_ALIGNMENT = 128;
 
   private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
   private int alignment = 1;
@@ -99,7 +99,7 @@ public final class Params {
    * A member of any type.
    *
    * @param member its bytes
-   * @param align its alignment, a power of two up to 64
+   * @param align its alignment, a power of two up to 128
    * @return this
    */
   public Params bytes(byte[] member, int align) {

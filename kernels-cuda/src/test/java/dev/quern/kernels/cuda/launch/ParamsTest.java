@@ -37,10 +37,10 @@ class ParamsTest {
   void theStructIsAMultipleOfItsLargestAlignment() {
     assertEquals(4, new Params().int32(1).build().byteSize());
     assertEquals(16, new Params().int64(1).int32(1).build().byteSize());
-    MemorySegment map = new Params().int32(1).bytes(new byte[128], 64).int32(2).build();
-    assertEquals(256, map.byteSize());
-    assertEquals(0, map.address() % 64);
-    assertEquals(2, map.get(ValueLayout.JAVA_INT, 192));
+    MemorySegment map = new Params().int32(1).bytes(new byte[128], 128).int32(2).build();
+    assertEquals(384, map.byteSize());
+    assertEquals(0, map.address() % 128);
+    assertEquals(2, map.get(ValueLayout.JAVA_INT, 256));
   }
 
   @Test
@@ -50,6 +50,6 @@ class ParamsTest {
     IllegalArgumentException e = assertThrows(IllegalArgumentException.class, tooLarge::build);
     assertTrue(e.getMessage().contains("at most 4096 bytes, not 4097"), e.getMessage());
     assertThrows(IllegalArgumentException.class, () -> new Params().bytes(new byte[1], 3));
-    assertThrows(IllegalArgumentException.class, () -> new Params().bytes(new byte[1], 128));
+    assertThrows(IllegalArgumentException.class, () -> new Params().bytes(new byte[1], 256));
   }
 }

@@ -1,0 +1,52 @@
+package dev.quern.kernels.cuda.driver;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** The calls through FFM, against C functions of the same signatures. */
+class DriverSymbolsTest {
+  @Test
+  void launchesSayTheirGridAndStruct() {
+    DriverSymbols symbols = new DriverSymbols(StubLibrary.symbols());
+    MemorySegment params = Arena.ofAuto().allocate(64, 64);
+    params.set(ValueLayout.JAVA_INT, 0, 77);
+    assertEquals(0, symbols.launch(0xabc0, new Grid(3, 4, 5, 96, 1024), params, 0xdef0));
+    assertEquals(
+        "grid 3 4 5 block 96 1 1 shared 1024 stream def0 attributes (nil) 0 function abc0 first 77"
+            + " extra (nil)",
+        StubLibrary.said());
+    params.set(ValueLayout.JAVA_INT, 0, 13);
+    assertEquals(1, symbols.launch(0, Grid.of(1, 1), params, 0), "the result comes back");
+  }
+
+  @Test
+  void tensorMapsSayTheirAxes() {
+    DriverSymbols symbols = new DriverSymbols(StubLibrary.symbols());
+    TensorMap map =
+        new TensorMap(9, 0x7000_0000L, List.of(4096L, 128L), List.of(8192L), List.of(64, 32), 3);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment target = arena.allocate(TensorMap.BYTES, TensorMap.ALIGNMENT);
+      assertEquals(0, symbols.encode(map, target));
+      assertEquals(0x5a, target.get(ValueLayout.JAVA_BYTE, 127));
+    }
+    assertEquals(
+        "type 9 rank 2 address 70000000 extents 4096 128 stride 8192 box 64 32 steps 1 1 interleave"
+            + " 0 swizzle 3 promotion 2 fill 0 aligned 1",
+        StubLibrary.said());
+  }
+
+  @Test
+  void aMissingCallIsNamed() {
+    UnsatisfiedLinkError e =
+        assertThrows(UnsatisfiedLinkError.class, () -> new DriverSymbols(_ -> Optional.empty()));
+    assertTrue(e.getMessage().contains("libcuda.so.1 has no cuLaunchKernelEx"), e.getMessage());
+  }
+}
