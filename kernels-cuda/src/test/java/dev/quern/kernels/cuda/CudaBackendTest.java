@@ -86,7 +86,7 @@ class CudaBackendTest {
   @Test
   void memoryIsReusedWhileTheDeviceStillWorksInIt() {
     Tensor sum;
-    try (TensorScope outer = TensorScope.open()) {
+    try (TensorScope _ = TensorScope.open()) {
       sum = engine.full(ScalarType.F32, 0, 1000);
       for (int i = 1; i <= 50; i++) {
         try (TensorScope scope = TensorScope.open()) {

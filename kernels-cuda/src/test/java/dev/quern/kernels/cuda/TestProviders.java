@@ -11,6 +11,7 @@ public final class TestProviders {
   private TestProviders() {}
 
   /** The backend over a driver that takes any image. */
+  @SuppressWarnings("exports") // seen by the tests of this module alone
   public static DeviceProvider over(
       CudaDriver driver, Function<CudaDevice, KernelProvider> kernels) {
     return new CudaProvider(() -> driver, _ -> new byte[0], kernels);

@@ -3,10 +3,12 @@ package dev.quern.kernels.cuda.driver;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -41,6 +43,25 @@ class DriverSymbolsTest {
         "type 9 rank 2 address 70000000 extents 4096 128 stride 8192 box 64 32 steps 1 1 interleave"
             + " 0 swizzle 3 promotion 2 fill 0 aligned 1",
         StubLibrary.said());
+  }
+
+  /** In a process of its own, which then has what looks like a driver. */
+  @Test
+  void jcudaCarriesEachCallAsItWasMade() {
+    assumeTrue(
+        System.getProperty("os.name").equals("Linux")
+            && System.getProperty("os.arch").equals("amd64"),
+        "JCuda's library is there for Linux on x86-64 alone: not tested here");
+    Path stub = StubLibrary.build("libcuda.c", "libcuda.so.1");
+    assertEquals(
+        0,
+        StubLibrary.run(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            JCudaGlue.class.getName(),
+            stub.toString()));
   }
 
   @Test

@@ -24,7 +24,7 @@ public final class StubLibrary {
   public static synchronized SymbolLookup symbols() {
     SymbolLookup known = built;
     if (known == null) {
-      known = SymbolLookup.libraryLookup(build(), Arena.global());
+      known = SymbolLookup.libraryLookup(build("stubs.c", "libstubs.so"), Arena.global());
       built = known;
     }
     return known;
@@ -36,15 +36,16 @@ public final class StubLibrary {
     return symbols().findOrThrow("quern_stub_said").reinterpret(4096).getString(0);
   }
 
-  private static Path build() {
+  /** A source beside this class, compiled; the library's own name is the file's. */
+  static Path build(String sourceName, String libraryName) {
     try {
       Path folder = Files.createDirectories(Path.of("target", "stubs"));
-      Path source = folder.resolve("stubs.c");
+      Path source = folder.resolve(sourceName);
       try (InputStream in =
-          StubLibrary.class.getResourceAsStream("/dev/quern/kernels/cuda/driver/stubs.c")) {
+          StubLibrary.class.getResourceAsStream("/dev/quern/kernels/cuda/driver/" + sourceName)) {
         Files.write(source, in.readAllBytes());
       }
-      Path library = folder.resolve("libstubs.so").toAbsolutePath();
+      Path library = folder.resolve(libraryName).toAbsolutePath();
       assumeTrue(
           run("cc", "--version") == 0,
           "no cc on the path, so the calls through FFM have nothing to call: not tested here");
@@ -56,6 +57,7 @@ public final class StubLibrary {
               "-fPIC",
               "-Wall",
               "-Werror",
+              "-Wl,-soname," + libraryName,
               "-I/usr/local/cuda/include",
               source.toString(),
               "-o",
@@ -66,13 +68,13 @@ public final class StubLibrary {
     }
   }
 
-  private static int run(String... command) {
+  static int run(String... command) {
     try {
       Process p = new ProcessBuilder(command).redirectErrorStream(true).start();
       String said = new String(p.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       int rc = p.waitFor();
       if (rc != 0) {
-        System.err.println(said);
+        System.err.println(said); // what the compiler, or the other process, complains of
       }
       return rc;
     } catch (IOException e) {
