@@ -60,12 +60,12 @@ QUERN_INLINE float halfToFloat(u16 h) {
 QUERN_INLINE u16 floatToHalf(float x) {
   u16 h;
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
-  return h;
+  return x == x ? h : static_cast<u16>(bitsOf(x) >> 16 & 0x8000u | 0x7e00u);  // the NaN that processors make
 }
 QUERN_INLINE u16 floatToBf16(float x) {
   u16 h;
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(h) : "f"(x));
-  return h;
+  return x == x ? h : static_cast<u16>(bitsOf(x) >> 16 | 0x40);
 }
 #endif
 
@@ -210,17 +210,50 @@ template <typename T, typename F> QUERN_INLINE T blockReduce(T x, F f, T* space)
 }
 
 // ---- wrong values --------------------------------------------------------------------------------------------------------------
-// One per device, in pinned host memory: the first wrong value that a kernel met. Java's Fault says what the codes mean.
+// One per device, in pinned host memory: the first wrong value that a kernel met. Java's launch.Status makes an exception of it.
 struct Status {
-  int code, unused;
+  int code, site;
   i64 index, value, bound, extra;
 };
-QUERN_INLINE void report(Status* status, int code, i64 index, i64 value, i64 bound, i64 extra = 0) {
-  if (atomicCAS(&status->code, 0, code) == 0) {
-    status->index = index;
-    status->value = value;
-    status->bound = bound;
-    status->extra = extra;
-    __threadfence_system();
-  }
+enum { BAD_INDEX = 1, BAD_SIGNED_INDEX = 2, BAD_LENGTH = 3, NO_ROOM = 4 };
+// Where a kernel complains, and the number of what it complains about.
+struct Complaints {
+  Status* status;
+  int site;
+};
+QUERN_INLINE void report(const Complaints& to, int code, i64 index, i64 value, i64 bound, i64 extra = 0) {
+  Status* s = to.status;
+  if (atomicCAS_system(&s->code, 0, code) != 0) return;
+  s->site = to.site;
+  s->index = index;
+  s->value = value;
+  s->bound = bound;
+  s->extra = extra;
+  __threadfence_system();
 }
+
+// An index that came as a value: I64 or I32.
+QUERN_INLINE i64 indexAt(const void* indices, i64 at, int wideIndices) {
+  return wideIndices ? static_cast<const i64*>(indices)[at] : static_cast<const int*>(indices)[at];
+}
+
+// ---- chance --------------------------------------------------------------------------------------------------------------------
+// Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011): four words of a key and a counter.
+struct Words { u32 w[4]; };
+QUERN_INLINE Words philox(u64 key, u64 counter) {
+  u32 k0 = static_cast<u32>(key), k1 = static_cast<u32>(key >> 32);
+  u32 c0 = static_cast<u32>(counter), c1 = static_cast<u32>(counter >> 32), c2 = 0, c3 = 0;
+#pragma unroll
+  for (int round = 0; round < 10; round++) {
+    u32 h0 = __umulhi(0xD2511F53u, c0), l0 = 0xD2511F53u * c0;
+    u32 h1 = __umulhi(0xCD9E8D57u, c2), l1 = 0xCD9E8D57u * c2;
+    c0 = h1 ^ c1 ^ k0;
+    c2 = h0 ^ c3 ^ k1;
+    c1 = l1;
+    c3 = l0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return {{c0, c1, c2, c3}};
+}
+QUERN_INLINE float uniform(u32 word) { return static_cast<float>(word >> 8) * floatOf(0x33800000u); }  // times 2^-24

@@ -112,6 +112,7 @@ inline int atomicCAS(int* at, int expected, int desired) {
   if (old == expected) *at = desired;
   return old;
 }
+inline int atomicCAS_system(int* at, int expected, int desired) { return atomicCAS(at, expected, desired); }
 inline int atomicAdd(int* at, int by) {
   int old = *at;
   *at = old + by;
@@ -124,6 +125,10 @@ inline float __uint_as_float(unsigned x) { return emulation::value<float>(x); }
 inline unsigned __float_as_uint(float x) { return static_cast<unsigned>(emulation::bits(x)); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
+inline void sincospi(double x, double* s, double* c) {
+  *s = std::sin(M_PI * x);
+  *c = std::cos(M_PI * x);
+}
 using std::isfinite;
 using std::isinf;
 using std::isnan;

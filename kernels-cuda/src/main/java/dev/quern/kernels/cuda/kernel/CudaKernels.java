@@ -1,13 +1,20 @@
 package dev.quern.kernels.cuda.kernel;
 
+import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.CompareOp;
+import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.DropoutOp;
+import dev.quern.core.op.LossOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ScanOp;
+import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
@@ -28,6 +35,11 @@ public final class CudaKernels implements KernelProvider {
   private final CopyKernels copies;
   private final ReduceKernels reductions;
   private final NormKernels norms;
+  private final LossKernels losses;
+  private final IndexKernels indices;
+  private final ScanKernels scans;
+  private final StateKernels states;
+  private final RopeKernels ropes;
 
   /**
    * The kernels of a device.
@@ -39,6 +51,11 @@ public final class CudaKernels implements KernelProvider {
     copies = new CopyKernels(device);
     reductions = new ReduceKernels(device);
     norms = new NormKernels(device);
+    losses = new LossKernels(device);
+    indices = new IndexKernels(device, copies);
+    scans = new ScanKernels(device);
+    states = new StateKernels(device);
+    ropes = new RopeKernels(device);
   }
 
   @Override
@@ -78,8 +95,38 @@ public final class CudaKernels implements KernelProvider {
       case NormOp.Softmax _, NormOp.LogSoftmax _ -> kernel(s, norms::softmax);
       case NormOp _ -> kernel(s, norms::norm);
       case NormGradOp _ -> new CudaKernel(name(s), norms::gradient, NormKernels::gradientBytes);
+      case ActivationGradOp.SiluGrad _, ActivationGradOp.GeluGrad _ -> kernel(s, elements::slope);
+      case ActivationGradOp _ -> kernel(s, elements::gate);
+      case DataOp.IndexSelect _ -> plain(s, 0, kernel(s, indices::indexSelect));
+      case DataOp.Gather _ -> kernel(s, indices::gather);
+      case DataOp.Embedding _ -> plain(s, 0, kernel(s, indices::embedding));
+      case ScatterOp.IndexAdd _ -> kernel(s, indices::indexAdd);
+      case ScatterOp.ScatterAdd _ -> kernel(s, indices::scatterAdd);
+      case ScatterOp.Fold _ -> kernel(s, indices::fold);
+      case ScanOp.CumSum _ -> kernel(s, scans::cumSum);
+      case ScanOp.ArgSort a ->
+          new CudaKernel(name(s), scans::argSort, (in, _) -> ScanKernels.bytes(a, in.getFirst()));
+      case CreateOp.Full _, CreateOp.Arange _ -> kernel(s, states::create);
+      case CreateOp _ -> kernel(s, states::random);
+      case DropoutOp _ -> kernel(s, states::dropout);
+      case BufferOp.AdamW _ -> kernel(s, states::adamW);
+      case BufferOp.CacheWrite _ -> cacheWrite(s);
+      case LossOp.CrossEntropy _ ->
+          new CudaKernel(name(s), losses::loss, (in, _) -> LossKernels.bytes(in));
+      case LossOp.CrossEntropyGrad _ ->
+          new CudaKernel(name(s), losses::gradient, (in, _) -> LossKernels.bytes(in));
+      case AttentionOp.Rope _ -> kernel(s, ropes::rope);
       default -> null;
     };
+  }
+
+  /** The kernel, if an input is of a scalar type. */
+  private static @Nullable Kernel plain(KernelSignature s, int i, Kernel kernel) {
+    return s.inputs().get(i).isBlock() ? null : kernel;
+  }
+
+  private @Nullable Kernel cacheWrite(KernelSignature s) {
+    return rows(s, 0) && rows(s, 1) ? kernel(s, states::cacheWrite) : null;
   }
 
   private @Nullable Kernel cast(KernelSignature s, DType to) {

@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.UnaryOp;
@@ -13,7 +14,8 @@ import java.util.List;
 
 /**
  * Functions of one to three elements: {@code unary.cu}, {@code binary.cu}, {@code compare.cu},
- * {@code cast.cu}, {@code where.cu}. The numbers of the operations are those of the sources.
+ * {@code cast.cu}, {@code where.cu}, {@code activation_grad.cu}. The numbers of the operations are
+ * those of the sources.
  */
 final class ElementKernels {
   private static final int GROUP_BYTES = 16;
@@ -137,6 +139,40 @@ final class ElementKernels {
     int to = ((ScalarType) y.dtype()).ordinal();
     return Launches.over(
         device, "cast", "cast_" + Launches.name(x.dtype()), walks, p -> p.int32(to));
+  }
+
+  Runnable slope(KernelArgs args) {
+    int f = number((ActivationGradOp) args.op());
+    return Launches.over(
+        device,
+        "activation_grad",
+        "activation_grad_" + Launches.name(args.input(0).dtype()),
+        two(args),
+        p -> p.int32(f));
+  }
+
+  Runnable gate(KernelArgs args) {
+    int f = number((ActivationGradOp) args.op());
+    DType t = args.input(0).dtype();
+    List<Walk> walks =
+        Walk.over(
+            args.output().shape(),
+            group(t),
+            Operand.of(args.output()),
+            Operand.of(args.outputs().get(1)),
+            Operand.of(args.input(0)),
+            Operand.of(args.input(1)),
+            Operand.of(args.input(2)));
+    return Launches.over(
+        device, "activation_grad", "gate_grad_" + Launches.name(t), walks, p -> p.int32(f));
+  }
+
+  private static int number(ActivationGradOp op) {
+    return switch (op) {
+      case ActivationGradOp.SiluGrad _, ActivationGradOp.SwiGluGrad _ -> 0;
+      case ActivationGradOp.GeluGrad(boolean tanh) -> tanh ? 2 : 1;
+      case ActivationGradOp.GeGluGrad(boolean tanh) -> tanh ? 2 : 1;
+    };
   }
 
   private static int group(DType t) {

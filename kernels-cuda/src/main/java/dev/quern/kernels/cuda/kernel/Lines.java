@@ -65,7 +65,7 @@ final class Lines {
   private final long n;
   private final int team;
 
-  private Lines(Shape shape, long n, boolean alone, Operand... operands) {
+  private Lines(Shape shape, long n, int wanted, Operand... operands) {
     long[][] strides = new long[operands.length][];
     for (int i = 0; i < strides.length; i++) {
       strides[i] = operands[i].strides();
@@ -83,7 +83,7 @@ final class Lines {
         axes.dims()[axes.rank() - 1] >= MANY
             && operands[operands.length - 1].step() != 1
             && Math.abs(axes.strides()[operands.length - 1][axes.rank() - 1]) == 1;
-    this.team = alone || beside ? 1 : n <= SHORT ? WARP : THREADS;
+    this.team = wanted > 0 ? wanted : beside ? 1 : n <= SHORT ? WARP : THREADS;
   }
 
   /**
@@ -94,12 +94,17 @@ final class Lines {
    * @param operands results first; how the last one lies decides the size of the teams
    */
   static Lines of(Shape shape, long n, Operand... operands) {
-    return new Lines(shape, n, false, operands);
+    return new Lines(shape, n, 0, operands);
   }
 
   /** Lines of which each has one thread. */
   static Lines alone(Shape shape, long n, Operand... operands) {
-    return new Lines(shape, n, true, operands);
+    return new Lines(shape, n, 1, operands);
+  }
+
+  /** Lines of which each has a warp. */
+  static Lines warps(Shape shape, long n, Operand... operands) {
+    return new Lines(shape, n, WARP, operands);
   }
 
   long count() {

@@ -29,8 +29,13 @@ final class Walk {
    * @param segment the storage
    * @param bytes size of a unit: 1, 2, 4 or 8
    * @param layout in units
+   * @param jump what a kernel adds multiples of to a place, in units; 0 if nothing
    */
-  record Operand(MemorySegment segment, int bytes, Layout layout) {
+  record Operand(MemorySegment segment, int bytes, Layout layout, long jump) {
+    Operand(MemorySegment segment, int bytes, Layout layout) {
+      this(segment, bytes, layout, 0);
+    }
+
     static Operand of(TensorView view) {
       return new Operand(view.segment(), view.dtype().blockBytes(), view.layout());
     }
@@ -159,6 +164,7 @@ final class Walk {
     }
     int alignment = Math.min(VECTOR_BYTES, bytes * group);
     boolean aligned = step == 1 && base[operand] % alignment == 0;
+    aligned &= operands.get(operand).jump() * bytes % alignment == 0;
     for (int a = 0; a < last; a++) {
       aligned &= strides[operand][a] * bytes % alignment == 0;
     }

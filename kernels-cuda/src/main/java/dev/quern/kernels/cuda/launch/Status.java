@@ -1,5 +1,6 @@
 package dev.quern.kernels.cuda.launch;
 
+import dev.quern.core.op.BufferOp;
 import dev.quern.core.type.IndexException;
 import dev.quern.core.type.QuernException;
 import java.lang.foreign.MemorySegment;
@@ -14,14 +15,15 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * that meets such a value fills, and which becomes an exception when the host waits for the device.
  *
  * <pre>
- * struct Status { int code; int site; long long value; long long bound; };
+ * struct Status { int code; int site; long long index, value, bound, extra; };
  * </pre>
  *
- * <p>The thread that changes {@code code} from 0 (by atomicCAS, system scope) writes the rest.
+ * <p>The thread that changes {@code code} from 0 (by atomicCAS, system scope) writes the rest:
+ * index is the value's place among its kind, or −1.
  */
 public final class Status {
   /** The size of the record. */
-  public static final int BYTES = 24;
+  public static final int BYTES = 40;
 
   /** {@code code}: value is an index outside 0..bound − 1. */
   public static final int INDEX = 1;
@@ -32,9 +34,16 @@ public final class Status {
   /** {@code code}: value is a length outside 0..bound. */
   public static final int LENGTH = 3;
 
+  /**
+   * {@code code}: rows value..value + extra − 1 of sequence index do not fit in a cache of bound.
+   */
+  public static final int ROOM = 4;
+
   private static final int SITE = 4;
-  private static final int VALUE = 8;
-  private static final int BOUND = 16;
+  private static final int INDEX_AT = 8;
+  private static final int VALUE = 16;
+  private static final int BOUND = 24;
+  private static final int EXTRA = 32;
 
   private record Site(String op, String role) {}
 
@@ -95,18 +104,32 @@ public final class Status {
 
   private QuernException complaint(int code) {
     int number = memory.get(ValueLayout.JAVA_INT, SITE);
+    long index = memory.get(ValueLayout.JAVA_LONG, INDEX_AT);
     long value = memory.get(ValueLayout.JAVA_LONG, VALUE);
     long bound = memory.get(ValueLayout.JAVA_LONG, BOUND);
-    if (number < 0 || number >= sites.size() || code < INDEX || code > LENGTH) {
+    if (number < 0 || number >= sites.size() || code < INDEX || code > ROOM) {
       return new QuernException(
           "[cuda] a kernel left a status that can't be read: code %d, site %d, value %d, bound %d"
               .formatted(code, number, value, bound));
     }
     Site site = sites.get(number);
+    if (code == ROOM) {
+      return noRoom(index, value, memory.get(ValueLayout.JAVA_LONG, EXTRA), bound);
+    }
     long first = code == SIGNED_INDEX ? -bound : 0;
     long last = code == LENGTH ? bound : bound - 1;
+    String which = index < 0 ? "one of the " + site.role() : site.role() + "[" + index + "]";
     return new IndexException(
-        "[%s] one of the %s is %d, outside %d..%d; correct the %s, or enlarge what they address"
-            .formatted(site.op(), site.role(), value, first, last, site.role()));
+        "[%s] %s is %d, outside %d..%d; correct the %s, or enlarge what they address"
+            .formatted(site.op(), which, value, first, last, site.role()));
+  }
+
+  private static QuernException noRoom(long sequence, long start, long rows, long capacity) {
+    try {
+      BufferOp.CacheWrite.requireRoom(sequence, start, rows, capacity);
+    } catch (QuernException e) {
+      return e;
+    }
+    return new QuernException("[cuda] a kernel complained of rows that fit in their cache");
   }
 }

@@ -1,12 +1,19 @@
 package dev.quern.kernels.cuda.kernel;
 
+import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.AttentionOp.Rope;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.CompareOp;
+import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
+import dev.quern.core.op.DropoutOp;
+import dev.quern.core.op.LossOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ScanOp;
+import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.UnaryOp;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelSignature;
@@ -32,7 +39,11 @@ class CudaConformanceTest extends KernelConformance {
   protected boolean declines(KernelSignature s) {
     return switch (s.op()) {
       case UnaryOp _, BinaryOp _, CompareOp _, DataOp.Where _, DataOp.Concat _ -> false;
-      case ReduceOp _, NormOp _, NormGradOp _ -> false;
+      case ReduceOp _, NormOp _, NormGradOp _, ActivationGradOp _, LossOp _ -> false;
+      case ScatterOp _, ScanOp _, CreateOp _, DropoutOp _, Rope _, DataOp.Gather _ -> false;
+      case DataOp.IndexSelect _, DataOp.Embedding _ -> s.inputs().getFirst().isBlock();
+      case BufferOp.AdamW _ -> false;
+      case BufferOp.CacheWrite _ -> !rows(s, 0) || !rows(s, 1);
       case DataOp.Cast(DType to) -> to.isBlock() || s.inputs().getFirst().isBlock();
       case DataOp.Contiguous _ -> !rows(s, 0);
       case BufferOp.Assign _ -> !rows(s, 0) || !rows(s, 1);

@@ -1,0 +1,75 @@
+// BufferOp.CacheWrite: cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], rounded to the cache's type. cache: (B, capacity, H, D), any strides;
+// rows: (B, T, H, D); starts: (B) I32. If any sequence lacks room, it is reported, and nothing is written.
+//
+// Loop nest: a warp for a token's head, 16 bytes at a time; each warp looks at all starts first, which are few and in the cache. For Q8_0
+// a warp makes a block: d = max|x| / 127 as F16, then round(x / d), ties away from zero.
+#include "lines.cuh"
+
+struct CacheWriteParams {
+  Lines<2> lines;  // cache (at token 0), rows; a line for each (b, t, h), without merging
+  Complaints complaints;
+  const int* starts;
+  i64 startsStep, tokenStride;  // of the cache, in elements (Q8_0: in blocks)
+  u32 batch, perSequence, tokens, capacity;
+};
+
+QUERN_INLINE bool fits(const CacheWriteParams& p) {
+  bool all = true;
+  for (u32 b = threadIdx.x % WARP; b < p.batch; b += WARP) {
+    i64 start = p.starts[b * p.startsStep];
+    if (start < 0 || start + p.tokens > p.capacity) {
+      report(p.complaints, NO_ROOM, b, start, p.capacity, p.tokens);
+      all = false;
+    }
+  }
+  return __all_sync(FULL, all);
+}
+
+template <typename T, typename Y> QUERN_INLINE void write(const CacheWriteParams& p) {
+  Member m = member(p.lines);
+  if (m.line >= p.lines.lines || !fits(p)) return;
+  const T* x = p.lines.template first<const T>(1, m.line);
+  Y* y = p.lines.template first<Y>(0, m.line) + p.starts[m.line / p.perSequence * p.startsStep] * p.tokenStride;
+  each<T>(p.lines, 1, x, m, [&](u32 i, wide<T> v) { y[i * p.lines.step[0]] = narrow<Y>(v); });
+}
+
+QUERN_KERNEL(cache_write_f32_f16, CacheWriteParams, LINE_THREADS) { write<float, half_t>(p); }
+QUERN_KERNEL(cache_write_f32_bf16, CacheWriteParams, LINE_THREADS) { write<float, bf16_t>(p); }
+
+// As they are, in units of 2 bytes (F16, BF16, blocks) or 4 (F32).
+template <typename T> QUERN_INLINE void copy(const CacheWriteParams& p) {
+  Member m = member(p.lines);
+  if (m.line >= p.lines.lines || !fits(p)) return;
+  const T* x = p.lines.template first<const T>(1, m.line);
+  T* y = p.lines.template first<T>(0, m.line) + p.starts[m.line / p.perSequence * p.startsStep] * p.tokenStride;
+  for (u32 i = m.lane; i < p.lines.n; i += WARP) y[i * p.lines.step[0]] = x[i * p.lines.step[1]];
+}
+QUERN_KERNEL(cache_write_2, CacheWriteParams, LINE_THREADS) { copy<u16>(p); }
+QUERN_KERNEL(cache_write_4, CacheWriteParams, LINE_THREADS) { copy<u32>(p); }
+
+struct block_q8_0 {
+  u16 d;
+  i8 q[WARP];
+};
+
+QUERN_KERNEL(cache_write_f32_q8_0, CacheWriteParams, LINE_THREADS) {
+  Member m = member(p.lines);
+  if (m.line >= p.lines.lines || !fits(p)) return;
+  const float* x = p.lines.first<const float>(1, m.line);
+  i64 block0 = p.lines.at(0, m.line) + p.starts[m.line / p.perSequence * p.startsStep] * p.tokenStride;
+  u8* y = static_cast<u8*>(p.lines.base[0]) + block0 * static_cast<i64>(sizeof(block_q8_0));
+  for (u32 i = m.lane; i < p.lines.n; i += WARP) {
+    float v = x[i * p.lines.step[1]];
+    float d = warpReduce(fabsf(v), Largest()) / 127.0f;
+    float inverse = d == 0 ? 0.0f : 1.0f / d;
+    double scaled = static_cast<double>(v * inverse);
+    double rounded = copysign(floor(fabs(scaled) + 0.5), scaled);
+    u8* block = y + i / WARP * sizeof(block_q8_0);
+    if (m.lane == 0) {
+      u16 half = floatToHalf(d);
+      block[0] = static_cast<u8>(half);
+      block[1] = static_cast<u8>(half >> 8);
+    }
+    block[2 + m.lane] = static_cast<u8>(clampTo(saturate(rounded), -128, 127));
+  }
+}
