@@ -72,7 +72,8 @@ struct Thread {
 };
 struct Warp {
   unsigned arrived;
-  uint64_t slots[2][WARP][WORDS];
+  Slots slots[2];
+  Slots combined[2];
 };
 
 Entry* entries;
@@ -179,6 +180,16 @@ const uint64_t (*exchange(unsigned mask, const uint64_t* mine, int words))[WORDS
   std::memcpy(slots[current % WARP], mine, sizeof(uint64_t) * static_cast<size_t>(words));
   syncWarp(mask);
   return slots;
+}
+
+const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const Slots& in, Slots& out)))[WORDS] {
+  Thread& t = threads[current];
+  int turn = t.turn++ & 1;
+  Warp& w = warps[current / WARP];
+  std::memcpy(w.slots[turn][current % WARP], mine, sizeof(uint64_t) * static_cast<size_t>(words));
+  if ((w.arrived | 1u << (current % WARP)) == 0xffffffffu) together(w.slots[turn], w.combined[turn]);  // the last one
+  syncWarp(0xffffffffu);
+  return w.combined[turn];
 }
 
 static int fail(const char* what) {

@@ -23,7 +23,7 @@
 #define __constant__ static const
 #define __grid_constant__
 #define __launch_bounds__(...)
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 
 struct uint3 { unsigned x, y, z; };
 struct alignas(8) uint2 { unsigned x, y; };
@@ -55,6 +55,10 @@ void syncBlock();
 void syncWarp(unsigned mask);
 // Shows the lanes of the mask up to WORDS words and waits for theirs; what comes back lies still until this thread's next but one call.
 const uint64_t (*exchange(unsigned mask, const uint64_t* mine, int words))[WORDS];
+
+// The same, but what comes back is what `together` made of it, once for the warp.
+typedef uint64_t Slots[WARP][WORDS];
+const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const Slots& in, Slots& out)))[WORDS];
 
 template <typename T> uint64_t bits(T v) {
   uint64_t b = 0;

@@ -9,6 +9,7 @@ import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.LossOp;
+import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.Op;
@@ -40,6 +41,7 @@ public final class CudaKernels implements KernelProvider {
   private final ScanKernels scans;
   private final StateKernels states;
   private final RopeKernels ropes;
+  private final MatMulKernels products;
 
   /**
    * The kernels of a device.
@@ -56,6 +58,7 @@ public final class CudaKernels implements KernelProvider {
     scans = new ScanKernels(device);
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
+    products = new MatMulKernels(device);
   }
 
   @Override
@@ -116,6 +119,7 @@ public final class CudaKernels implements KernelProvider {
       case LossOp.CrossEntropyGrad _ ->
           new CudaKernel(name(s), losses::gradient, (in, _) -> LossKernels.bytes(in));
       case AttentionOp.Rope _ -> kernel(s, ropes::rope);
+      case MatMulOp _ -> products.find(s);
       default -> null;
     };
   }

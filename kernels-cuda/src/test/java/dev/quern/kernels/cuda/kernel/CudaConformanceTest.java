@@ -9,6 +9,7 @@ import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.LossOp;
+import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.ReduceOp;
@@ -43,6 +44,7 @@ class CudaConformanceTest extends KernelConformance {
       case ScatterOp _, ScanOp _, CreateOp _, DropoutOp _, Rope _, DataOp.Gather _ -> false;
       case DataOp.IndexSelect _, DataOp.Embedding _ -> s.inputs().getFirst().isBlock();
       case BufferOp.AdamW _ -> false;
+      case MatMulOp _ -> s.inputs().get(1).isBlock();
       case BufferOp.CacheWrite _ -> !rows(s, 0) || !rows(s, 1);
       case DataOp.Cast(DType to) -> to.isBlock() || s.inputs().getFirst().isBlock();
       case DataOp.Contiguous _ -> !rows(s, 0);
