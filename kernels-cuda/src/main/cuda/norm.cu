@@ -30,7 +30,7 @@ template <typename T> QUERN_INLINE void norm(const NormParams& p) {
   }
   each<T>(p.lines, 1, x, m, [&](u32, W v) { squares = multiplyAdd(v - mean, v - mean, squares); });
   squares = teamReduce(squares, Plus(), m.team, space);
-  W r = W(1) / root(squares / n + static_cast<W>(p.eps));
+  W r = reciprocalRoot(squares / n + static_cast<W>(p.eps));
   if (p.centred) {
     mapLine<T>(p.lines, x, 1, y, 0, m, [&](u32 i, W v) {
       return (v - mean) * r * widen(weight[i * p.weightStep]) + widen(bias[i * p.biasStep]);
@@ -45,5 +45,5 @@ template <typename T> QUERN_INLINE void norm(const NormParams& p) {
 }
 
 #define KERNEL(NAME, T) \
-  QUERN_KERNEL(norm_##NAME, NormParams, LINE_THREADS) { norm<T>(p); }
+  QUERN_KERNEL_BLOCKS(norm_##NAME, NormParams, LINE_THREADS, 4) { norm<T>(p); }
 QUERN_FLOATS(KERNEL)

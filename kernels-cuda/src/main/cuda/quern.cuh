@@ -15,6 +15,9 @@ typedef long long i64;
 #ifndef QUERN_EMULATED
 #define QUERN_KERNEL(NAME, PARAMS, THREADS) \
   extern "C" __global__ void __launch_bounds__(THREADS) quern_##NAME(const __grid_constant__ PARAMS p)
+// The same, with as many blocks on a multiprocessor as its registers shall allow.
+#define QUERN_KERNEL_BLOCKS(NAME, PARAMS, THREADS, BLOCKS) \
+  extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) quern_##NAME(const __grid_constant__ PARAMS p)
 #define QUERN_DYNAMIC_SHARED(NAME) extern __shared__ __align__(128) unsigned char NAME[]
 #endif
 #define QUERN_INLINE __device__ __forceinline__

@@ -144,5 +144,6 @@ using std::isnan;
     quern_##NAME(*static_cast<const PARAMS*>(p));                                                  \
   });                                                                                              \
   static void quern_##NAME(const PARAMS& p)
+#define QUERN_KERNEL_BLOCKS(NAME, PARAMS, THREADS, BLOCKS) QUERN_KERNEL(NAME, PARAMS, THREADS)
 // Shared memory whose size the launch says.
 #define QUERN_DYNAMIC_SHARED(NAME) unsigned char* NAME = emulation::dynamicShared

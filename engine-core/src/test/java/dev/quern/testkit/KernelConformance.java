@@ -66,6 +66,26 @@ public abstract class KernelConformance {
     return new int[] {2, 3, 8};
   }
 
+  /**
+   * Whether a case is run. All are, unless a backend is too slow for that where the build runs, and
+   * runs the others elsewhere.
+   *
+   * @param c the case
+   * @return true if so
+   */
+  protected boolean covers(KernelCase c) {
+    return true;
+  }
+
+  /**
+   * Whether cases also run through an engine over host memory, eagerly and as a plan.
+   *
+   * @return true if so
+   */
+  protected boolean throughEngines() {
+    return true;
+  }
+
   @BeforeAll
   final void open() {
     pools.put(1, new TaskPool(1));
@@ -130,6 +150,9 @@ public abstract class KernelConformance {
         return complaint;
       }
     }
+    if (!throughEngines()) {
+      return null;
+    }
     Engine engine = engines.get(r.call().precision());
     String eager = r.complaint("eagerly", () -> KernelRunner.eager(engine, r.call()));
     return eager != null
@@ -163,6 +186,9 @@ public abstract class KernelConformance {
           ? null
           : c + (declined ? ": has a kernel, but declares none" : ": has no kernel");
     }
+    if (!covers(c)) {
+      return null;
+    }
     try {
       return compare(c, kernel);
     } catch (RuntimeException | AssertionError e) {
@@ -180,7 +206,7 @@ public abstract class KernelConformance {
         return c + ": other bits with " + n + " threads";
       }
     }
-    if (!c.residuals()) {
+    if (!c.residuals() && throughEngines()) {
       Engine engine = engines.get(c.precision());
       if (differ(bytes, KernelRunner.eager(engine, c))) {
         return c + ": other bits through an engine";

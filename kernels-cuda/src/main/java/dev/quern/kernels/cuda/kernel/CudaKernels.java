@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.BufferOp;
@@ -42,6 +43,7 @@ public final class CudaKernels implements KernelProvider {
   private final StateKernels states;
   private final RopeKernels ropes;
   private final MatMulKernels products;
+  private final AttentionKernels attentions;
 
   /**
    * The kernels of a device.
@@ -59,6 +61,7 @@ public final class CudaKernels implements KernelProvider {
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
     products = new MatMulKernels(device);
+    attentions = new AttentionKernels(device);
   }
 
   @Override
@@ -120,6 +123,8 @@ public final class CudaKernels implements KernelProvider {
           new CudaKernel(name(s), losses::gradient, (in, _) -> LossKernels.bytes(in));
       case AttentionOp.Rope _ -> kernel(s, ropes::rope);
       case MatMulOp _ -> products.find(s);
+      case AttentionOp.Attention _ -> attention(s);
+      case AttentionGradOp _ -> attentionGradient(s);
       default -> null;
     };
   }
@@ -127,6 +132,17 @@ public final class CudaKernels implements KernelProvider {
   /** The kernel, if an input is of a scalar type. */
   private static @Nullable Kernel plain(KernelSignature s, int i, Kernel kernel) {
     return s.inputs().get(i).isBlock() ? null : kernel;
+  }
+
+  private @Nullable Kernel attention(KernelSignature s) {
+    return rows(s, 1) && rows(s, 2) ? kernel(s, attentions::attention) : null;
+  }
+
+  private @Nullable Kernel attentionGradient(KernelSignature s) {
+    DType q = s.inputs().getFirst();
+    return q == s.inputs().get(1)
+        ? new CudaKernel(name(s), attentions::gradient, (in, _) -> AttentionKernels.bytes(in))
+        : null;
   }
 
   private @Nullable Kernel cacheWrite(KernelSignature s) {

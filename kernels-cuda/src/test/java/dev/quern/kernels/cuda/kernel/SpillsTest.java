@@ -1,0 +1,59 @@
+package dev.quern.kernels.cuda.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What the build's log says of the compiled kernels: none keeps in memory what should be in
+ * registers.
+ */
+class SpillsTest {
+  private static final Path LOGS = Path.of("target", "cuda");
+  private static final Pattern ENTRY =
+      Pattern.compile("Compiling entry function '(\\w+)' for '(\\w+)'");
+  private static final Pattern SPILLS = Pattern.compile("(\\d+) bytes spill stores");
+
+  /** Bytes that kernels may spill, by name and architecture; nothing for all others. */
+  private static final Map<String, Integer> BUDGET = Map.of();
+
+  @Test
+  void noKernelSpillsMoreThanItsBudget() throws IOException {
+    assumeTrue(
+        Files.exists(LOGS.resolve("nvcc.txt")),
+        "the build had no nvcc, so there are no compiled kernels to look at");
+    List<Path> logs;
+    try (Stream<Path> all = Files.list(LOGS)) {
+      logs = all.filter(p -> p.toString().endsWith(".log")).sorted().toList();
+    }
+    int entries = 0;
+    List<String> wrong = new ArrayList<>();
+    for (Path log : logs) {
+      String kernel = "";
+      for (String line : Files.readAllLines(log)) {
+        Matcher entry = ENTRY.matcher(line);
+        if (entry.find()) {
+          kernel = entry.group(1) + " " + entry.group(2);
+          entries++;
+        }
+        Matcher spills = SPILLS.matcher(line);
+        if (spills.find() && Integer.parseInt(spills.group(1)) > BUDGET.getOrDefault(kernel, 0)) {
+          wrong.add(kernel + ": " + line.strip());
+        }
+      }
+    }
+    assertFalse(entries == 0, "the logs name no kernel: has ptxas changed its words?");
+    assertEquals(List.of(), wrong);
+  }
+}
