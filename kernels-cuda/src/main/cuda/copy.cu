@@ -1,7 +1,7 @@
 // DataOp.Contiguous and Concat, BufferOp.Assign, copies into KV caches: y[i] = x[i], bit for bit. x broadcasts; any strides of both.
 //
-// Loop nest: a thread for 16 bytes (strided.cuh), in units of 1, 2, 4 or 8 bytes; for blocks of the quantised formats a thread moves
-// 2 bytes of a block, whose sizes are all even but one that is moved byte by byte.
+// Loop nest: a thread for 16 bytes (strided.cuh), in units of 1, 2, 4 or 8 bytes, of which blocks of
+// the quantised formats have several.
 // Where x is a matrix whose columns are runs (a transposed view), copy_transpose moves tiles of 32×32 through shared memory instead,
 // padded by one column, so that both sides are read and written in runs of 32 and no two lanes meet in a bank.
 #include "strided.cuh"

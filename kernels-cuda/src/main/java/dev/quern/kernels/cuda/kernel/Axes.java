@@ -8,13 +8,29 @@ import java.util.Arrays;
 /**
  * The axes that operands have in common, without those of extent 1, and with those merged that all
  * operands cross evenly; at least one, outermost first.
- *
- * @param dims extents
- * @param strides of each operand, in its units
  */
-record Axes(long[] dims, long[][] strides) {
+final class Axes {
   /** Axes that a struct in {@code strided.cuh} and {@code lines.cuh} has room for. */
   static final int MOST = 8;
+
+  private final long[] dims;
+  private final long[][] strides;
+
+  /** Axes from their parts, which are not copied. */
+  Axes(long[] dims, long[][] strides) {
+    this.dims = dims;
+    this.strides = strides;
+  }
+
+  /** Extents. */
+  long[] dims() {
+    return dims;
+  }
+
+  /** The strides of each operand, in its units. */
+  long[][] strides() {
+    return strides;
+  }
 
   /** The axes of a shape. */
   static Axes of(Shape shape, long[]... all) {

@@ -113,9 +113,7 @@ final class CopyKernels {
       return Operand.of(view);
     }
     Layout l = view.layout();
-    int unit =
-        Integer.lowestOneBit(
-            Math.min(t.blockBytes(), 8) == 8 && t.blockBytes() % 8 == 0 ? 8 : t.blockBytes() % 8);
+    int unit = Math.min(Long.BYTES, Integer.lowestOneBit(t.blockBytes()));
     int each = t.blockBytes() / unit;
     long[] strides = l.strides();
     for (int a = 0; a < strides.length; a++) {

@@ -136,9 +136,24 @@ final class ElementKernels {
   /** Rounds x's elements to y's dtype; x broadcasts to y. */
   Runnable cast(TensorView x, TensorView y) {
     List<Walk> walks = Walk.over(y.shape(), CAST_GROUP, Operand.of(y), Operand.of(x));
-    int to = ((ScalarType) y.dtype()).ordinal();
+    int to = number((ScalarType) y.dtype());
     return Launches.over(
         device, "cast", "cast_" + Launches.name(x.dtype()), walks, p -> p.int32(to));
+  }
+
+  private static int number(ScalarType t) {
+    return switch (t) {
+      case F64 -> 0;
+      case F32 -> 1;
+      case F16 -> 2;
+      case BF16 -> 3;
+      case I64 -> 4;
+      case I32 -> 5;
+      case I16 -> 6;
+      case I8 -> 7;
+      case U8 -> 8;
+      case BOOL -> 9;
+    };
   }
 
   Runnable slope(KernelArgs args) {

@@ -19,15 +19,28 @@ final class Lines {
   private static final int VECTOR_BYTES = 16;
   private static final long MOST = Integer.MAX_VALUE;
 
-  /**
-   * An operand: its lines' first elements, and the distance along a line.
-   *
-   * @param address of the first line's first element
-   * @param bytes of an element
-   * @param strides from line to line, one per axis of the lines' shape
-   * @param step along a line
-   */
-  record Operand(long address, int bytes, long[] strides, long step) {
+  /** An operand: its lines' first elements, and the distance along a line. */
+  static final class Operand {
+    private final long address;
+    private final int bytes;
+    private final long[] strides;
+    private final long step;
+
+    /**
+     * An operand from its parts.
+     *
+     * @param address of the first line's first element
+     * @param bytes of an element
+     * @param strides from line to line, one per axis of the lines' shape
+     * @param step along a line
+     */
+    Operand(long address, int bytes, long[] strides, long step) {
+      this.address = address;
+      this.bytes = bytes;
+      this.strides = strides;
+      this.step = step;
+    }
+
     /** The lines of a view along an axis. */
     static Operand along(TensorView x, int axis) {
       int a = x.shape().axis(axis);
@@ -68,7 +81,7 @@ final class Lines {
   private Lines(Shape shape, long n, int wanted, Operand... operands) {
     long[][] strides = new long[operands.length][];
     for (int i = 0; i < strides.length; i++) {
-      strides[i] = operands[i].strides();
+      strides[i] = operands[i].strides;
     }
     this.axes = Axes.of(shape, strides);
     this.operands = operands;
@@ -81,7 +94,7 @@ final class Lines {
     }
     boolean beside =
         axes.dims()[axes.rank() - 1] >= MANY
-            && operands[operands.length - 1].step() != 1
+            && operands[operands.length - 1].step != 1
             && Math.abs(axes.strides()[operands.length - 1][axes.rank() - 1]) == 1;
     this.team = wanted > 0 ? wanted : beside ? 1 : n <= SHORT ? WARP : THREADS;
   }
@@ -133,22 +146,22 @@ final class Lines {
       p.int32(aligned(i) ? 1 : 0);
     }
     for (Operand o : operands) {
-      p.int64(o.step());
+      p.int64(o.step);
     }
     for (int i = 0; i < operands.length; i++) {
       axes.writeStrides(p, i, axes.rank());
     }
     for (Operand o : operands) {
-      p.address(o.address());
+      p.address(o.address);
     }
     return p;
   }
 
   private boolean aligned(int operand) {
     Operand o = operands[operand];
-    boolean aligned = o.step() == 1 && o.address() % VECTOR_BYTES == 0;
+    boolean aligned = o.step == 1 && o.address % VECTOR_BYTES == 0;
     for (long s : axes.strides()[operand]) {
-      aligned &= s * o.bytes() % VECTOR_BYTES == 0;
+      aligned &= s * o.bytes % VECTOR_BYTES == 0;
     }
     return aligned;
   }

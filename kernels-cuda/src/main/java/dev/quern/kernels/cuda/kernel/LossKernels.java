@@ -101,6 +101,14 @@ final class LossKernels {
         .address(Launches.start(y))
         .float64(a.smoothing())
         .int32(targets.dtype() == ScalarType.I64 ? 1 : 0)
-        .int32(a.reduction().ordinal());
+        .int32(number(a.reduction()));
+  }
+
+  private static int number(Reduction r) {
+    return switch (r) {
+      case NONE -> 0;
+      case SUM -> 1;
+      case MEAN -> 2;
+    };
   }
 }

@@ -46,8 +46,8 @@ final class MatMulKernels {
     }
     boolean same = x == w && (x == ScalarType.F16 || x == ScalarType.BF16);
     boolean rounds =
-        s.precision() == Precision.BF16 && x != ScalarType.F64 && x != ScalarType.F16
-            || s.precision() == Precision.FAST && w == ScalarType.BF16;
+        (s.precision() == Precision.BF16 && x != ScalarType.F64 && x != ScalarType.F16)
+            || (s.precision() == Precision.FAST && w == ScalarType.BF16);
     boolean tensorCores = same || rounds;
     String how =
         tensorCores ? " cuda mma" : s.precision() == Precision.EXACT ? " cuda" : " cuda (exact)";

@@ -29,8 +29,7 @@ final class ReduceKernels {
   }
 
   /** How a reduction is cut: what is reduced, and what is beside it. */
-  private record Plan(
-      Shape kept, long[] keptStrides, Axes reduced, long count, boolean columns, long perSlice) {
+  private record Plan(Layout kept, Axes reduced, long count, boolean columns, long perSlice) {
     static Plan of(ReduceOp op, TensorView x) {
       Shape shape = x.shape();
       Layout l = x.layout();
@@ -62,7 +61,7 @@ final class ReduceKernels {
       long fit = Math.max(1, count / (columns ? LEAST_OF_COLUMNS : LEAST_OF_A_LINE));
       long perSlice = Math.ceilDiv(Math.max(1, count), Math.min(wanted, fit));
       perSlice = columns ? perSlice : Math.ceilDiv(perSlice, STEP) * STEP;
-      return new Plan(kept, strides(l, others), reduced, count, columns, perSlice);
+      return new Plan(Layout.of(kept, strides(l, others), 0), reduced, count, columns, perSlice);
     }
 
     long slices() {
@@ -81,23 +80,24 @@ final class ReduceKernels {
   /** Working memory: a state for each result and slice. */
   static long bytes(ReduceOp op, List<TensorView> inputs) {
     Plan plan = Plan.of(op, inputs.getFirst());
-    return plan.slices() == 1 ? 0 : plan.slices() * plan.kept().elements() * STATE_BYTES;
+    return plan.slices() == 1 ? 0 : plan.slices() * plan.kept().shape().elements() * STATE_BYTES;
   }
 
   Runnable reduce(KernelArgs args) {
     ReduceOp op = (ReduceOp) args.op();
     TensorView x = args.input(0);
     Plan plan = Plan.of(op, x);
-    if (plan.kept().elements() == 0) {
+    if (plan.kept().shape().elements() == 0) {
       return Launches.NOTHING;
     }
     boolean single = plan.reduced().rank() == 1;
     long step = single ? plan.reduced().strides()[0][0] : 0;
     Lines lines =
         Lines.of(
-            plan.kept(),
+            plan.kept().shape(),
             Math.min(plan.count(), Integer.MAX_VALUE),
-            new Lines.Operand(Launches.start(x), x.dtype().blockBytes(), plan.keptStrides(), step));
+            new Lines.Operand(
+                Launches.start(x), x.dtype().blockBytes(), plan.kept().strides(), step));
     int slices = (int) plan.slices();
     Params p = lines.write(new Params()).int64(plan.count()).int64(plan.perSlice());
     p.int32(plan.reduced().rank()).int32(slices);
@@ -108,7 +108,7 @@ final class ReduceKernels {
         .int32(number(op))
         .int32(op instanceof ReduceOp.Var v ? v.correction() : 0);
     String name = Launches.name(x.dtype());
-    long results = plan.kept().elements();
+    long results = plan.kept().shape().elements();
     Grid grid =
         plan.columns()
             ? new Grid((int) Math.ceilDiv(results, COLUMNS), slices, 1, THREADS, 0)

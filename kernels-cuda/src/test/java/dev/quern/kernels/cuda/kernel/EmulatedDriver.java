@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * back; graphs are lists of what was captured. Each launch is held against what the kernel
  * declares: its name, the size of its struct, its threads.
  */
+@SuppressWarnings("restricted") // it calls the emulation, and reads what it was given addresses of
 final class EmulatedDriver implements CudaDriver {
   private static final long GUARD_BYTES = 256;
   private static final long TOTAL_BYTES = 8L << 30;
