@@ -30,6 +30,12 @@ static final List<String> FLAGS =
         "-gencode=arch=compute_90,code=[sm_90,compute_90]",
         "-Xptxas=-v");
 
+/**
+ * What older compilers do not know: images of a fifth of the size, which drivers of that version
+ * unpack.
+ */
+static final List<String> FLAGS_FROM_13 = List.of("--compress-mode=size");
+
 void main(String[] arguments) throws Exception {
   Path module = Path.of(arguments[0]).toAbsolutePath();
   Path sources = module.resolve("src/main/cuda");
@@ -51,8 +57,12 @@ void main(String[] arguments) throws Exception {
   }
   Files.createDirectories(images);
   Files.createDirectories(logs);
+  List<String> flags = new ArrayList<>(FLAGS);
+  if (Integer.parseInt(version.get().split("\\.")[0]) >= 13) {
+    flags.addAll(FLAGS_FROM_13);
+  }
   Path stamp = logs.resolve("nvcc.txt");
-  String signature = version.get() + " " + String.join(" ", FLAGS);
+  String signature = version.get() + " " + String.join(" ", flags);
   boolean same = Files.exists(stamp) && Files.readString(stamp).equals(signature);
   FileTime headers = newest(files(sources, ".cuh"));
   List<Future<?>> jobs = new ArrayList<>();
@@ -65,7 +75,7 @@ void main(String[] arguments) throws Exception {
               && Files.getLastModifiedTime(image).compareTo(headers) > 0
               && Files.getLastModifiedTime(image).compareTo(Files.getLastModifiedTime(kernel)) > 0;
       if (!fresh) {
-        jobs.add(compilers.submit(() -> compile(nvcc, kernel, image, logs)));
+        jobs.add(compilers.submit(() -> compile(nvcc, flags, kernel, image, logs)));
       }
     }
   }
@@ -84,9 +94,9 @@ void main(String[] arguments) throws Exception {
           + " sources anew");
 }
 
-Void compile(String nvcc, Path source, Path image, Path logs) throws Exception {
+Void compile(String nvcc, List<String> flags, Path source, Path image, Path logs) throws Exception {
   List<String> command = new ArrayList<>(List.of(nvcc));
-  command.addAll(FLAGS);
+  command.addAll(flags);
   command.addAll(List.of("-o", image.toString(), source.toString()));
   Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
   process.getOutputStream().close();
