@@ -47,12 +47,13 @@ record FakeKernels(CudaDevice cuda) implements KernelProvider {
         "quern_gather",
         (_, p) -> {
           MemorySegment status = MemorySegment.ofAddress(p.get(ValueLayout.JAVA_LONG, 0));
-          MemorySegment s = status.reinterpret(24);
+          MemorySegment s = status.reinterpret(40);
           if (s.get(ValueLayout.JAVA_INT, 0) == 0) {
             s.set(ValueLayout.JAVA_INT, 0, 1);
             s.set(ValueLayout.JAVA_INT, 4, p.get(ValueLayout.JAVA_INT, 8));
-            s.set(ValueLayout.JAVA_LONG, 8, 9);
-            s.set(ValueLayout.JAVA_LONG, 16, 4);
+            s.set(ValueLayout.JAVA_LONG, 8, -1);
+            s.set(ValueLayout.JAVA_LONG, 16, 9);
+            s.set(ValueLayout.JAVA_LONG, 24, 4);
           }
         });
   }
