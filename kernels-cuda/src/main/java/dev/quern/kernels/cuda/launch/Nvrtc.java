@@ -132,7 +132,8 @@ final class Nvrtc implements RuntimeCompiler {
   }
 
   private byte[] compile(Arena arena, long program, String name, String architecture) {
-    List<String> options = List.of("--gpu-architecture=" + architecture, "--std=c++17");
+    List<String> options =
+        List.of("--gpu-architecture=" + architecture, "--std=c++17", "--fmad=false");
     MemorySegment optionTexts = strings(arena, options);
     int result =
         result(

@@ -21,11 +21,12 @@ class NvrtcTest {
     headers.put("b.cuh", "B");
     byte[] image = nvrtc.compile("add.cu", "source", headers, "sm_80");
     assertEquals(
-        "add.cu: source | a.cuh: A | b.cuh: B | --gpu-architecture=sm_80 | --std=c++17",
+        "add.cu: source | a.cuh: A | b.cuh: B | --gpu-architecture=sm_80 | --std=c++17 |"
+            + " --fmad=false",
         new String(image, StandardCharsets.UTF_8));
     assertEquals("12.6", nvrtc.version());
     assertEquals(
-        "x.cu: y | --gpu-architecture=sm_90 | --std=c++17",
+        "x.cu: y | --gpu-architecture=sm_90 | --std=c++17 | --fmad=false",
         new String(nvrtc.compile("x.cu", "y", Map.of(), "sm_90"), StandardCharsets.UTF_8));
   }
 
