@@ -10,6 +10,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.lang.ref.Reference;
 
 /**
  * The calls of libcuda that JCuda lacks, each declared once. Signatures are those of {@code cuda.h}
@@ -89,6 +90,8 @@ final class DriverSymbols {
               m, function, m.asSlice(STRUCT, Long.BYTES), MemorySegment.NULL);
     } catch (Throwable e) {
       throw new IllegalStateException("cuLaunchKernelEx could not be called", e);
+    } finally {
+      Reference.reachabilityFence(params); // only its address is in the argument
     }
   }
 

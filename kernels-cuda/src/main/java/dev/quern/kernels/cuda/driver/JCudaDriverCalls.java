@@ -305,7 +305,7 @@ final class JCudaDriverCalls implements CudaDriver {
     check(
         "cuStreamBeginCapture",
         JCudaDriver.cuStreamBeginCapture(
-            handles.streams.get(stream), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+            handles.streams.get(stream), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED));
   }
 
   @Override

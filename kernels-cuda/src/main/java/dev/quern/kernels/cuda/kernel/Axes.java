@@ -79,7 +79,8 @@ final class Axes {
   /** Extents of the outermost axes, from the inside, as divisors. */
   void writeDims(Params p, int count) {
     for (int a = 0; a < MOST; a++) {
-      new Divisor(a < count ? Math.toIntExact(dims[count - 1 - a]) : 1).write(p);
+      int dim = a < count ? Math.toIntExact(dims[count - 1 - a]) : 1;
+      new Divisor(Math.max(1, dim)).write(p); // nobody divides by an empty axis
     }
   }
 

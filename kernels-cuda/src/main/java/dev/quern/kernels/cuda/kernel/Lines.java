@@ -92,10 +92,14 @@ final class Lines {
           "[cuda] %d lines of %d elements are more than a kernel takes (2^31 of each); split them"
               .formatted(lines, n));
     }
+    int deciding = operands.length - 1;
+    while (deciding > 0 && operands[deciding].step == 0) {
+      deciding--;
+    }
     boolean beside =
         axes.dims()[axes.rank() - 1] >= MANY
-            && operands[operands.length - 1].step != 1
-            && Math.abs(axes.strides()[operands.length - 1][axes.rank() - 1]) == 1;
+            && operands[deciding].step != 1
+            && Math.abs(axes.strides()[deciding][axes.rank() - 1]) == 1;
     this.team = wanted > 0 ? wanted : beside ? 1 : n <= SHORT ? WARP : THREADS;
   }
 
@@ -104,7 +108,8 @@ final class Lines {
    *
    * @param shape of what is beside the lines' axis
    * @param n the lines' length
-   * @param operands results first; how the last one lies decides the size of the teams
+   * @param operands results first; how the last one that has more than one element a line lies
+   *     decides the size of the teams
    */
   static Lines of(Shape shape, long n, Operand... operands) {
     return new Lines(shape, n, 0, operands);

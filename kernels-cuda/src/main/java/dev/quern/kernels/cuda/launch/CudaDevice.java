@@ -119,6 +119,7 @@ public final class CudaDevice {
   public Runnable call(String module, String function, Grid grid, MemorySegment params) {
     makeCurrent();
     long f = function(module, function);
+    makeCurrent();
     allowShared(f, grid.sharedBytes());
     return () -> {
       makeCurrent();
@@ -138,6 +139,7 @@ public final class CudaDevice {
   public int occupancy(String module, String function, int threads, int dynamicBytes) {
     makeCurrent();
     long f = function(module, function);
+    makeCurrent();
     allowShared(f, dynamicBytes);
     return driver.occupancy(f, threads, dynamicBytes);
   }
@@ -168,7 +170,7 @@ public final class CudaDevice {
    * @param calls what {@link #call} returned, in order
    * @param slots host memory that is read at each run, before the run returns
    * @param parameters device memory that the slots are copied to before the launches
-   * @return the replay; closing it waits for its last run
+   * @return the replay; closing it waits until its last run has read the slots
    */
   public Replay capture(List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
     return new GraphReplay(this, calls, slots, parameters.address());
@@ -201,9 +203,11 @@ public final class CudaDevice {
   private long function(String module, String name) {
     return functions.computeIfAbsent(
         new FunctionName(module, name),
-        _ ->
-            driver.function(
-                modules.computeIfAbsent(module, m -> driver.moduleLoad(images.image(m))), name));
+        _ -> {
+          long loaded = modules.computeIfAbsent(module, m -> driver.moduleLoad(images.image(m)));
+          makeCurrent(); // waiting may have brought a virtual thread to another carrier
+          return driver.function(loaded, name);
+        });
   }
 
   /** More than 48 KiB of dynamic shared memory must be asked for, once per kernel and size. */

@@ -5,11 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.File;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.net.URI;
+import java.net.URL;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -59,9 +63,23 @@ class DriverSymbolsTest {
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "--enable-native-access=ALL-UNNAMED",
             "-cp",
-            System.getProperty("java.class.path"),
+            classPath(),
             JCudaGlue.class.getName(),
             stub.toString()));
+  }
+
+  /** What this test runs on, modules or not, with the test classes, which are patched into one. */
+  private static String classPath() {
+    URL tests = DriverSymbolsTest.class.getResource("DriverSymbolsTest.class");
+    Path root = Path.of(URI.create(Objects.requireNonNull(tests).toString()));
+    for (int i = 0; i < 6; i++) { // dev/quern/kernels/cuda/driver/DriverSymbolsTest.class
+      root = Objects.requireNonNull(root.getParent());
+    }
+    return String.join(
+        File.pathSeparator,
+        root.toString(),
+        System.getProperty("jdk.module.path", ""),
+        System.getProperty("java.class.path"));
   }
 
   @Test

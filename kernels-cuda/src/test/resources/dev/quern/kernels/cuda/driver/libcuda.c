@@ -49,7 +49,7 @@ int cuModuleGetFunction(void **function, void *module, const char *name) { *func
 int cuFuncGetAttribute(int *value, int which, void *function) { *value = 100 + which; return function == (void *)0xf00 ? 0 : 400; }
 int cuFuncSetAttribute(void *function, int which, int value) { return function == (void *)0xf00 && which == 8 && value == 65536 ? 0 : 1; }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *function, int threads, size_t shared) { *blocks = threads + (int)shared; return function == (void *)0xf00 ? 0 : 400; }
-int cuStreamBeginCapture_v2(void *stream, int mode) { captured = 1; return stream == (void *)0x57 && mode == 1 ? 0 : 1; }
+int cuStreamBeginCapture_v2(void *stream, int mode) { captured = 1; return stream == (void *)0x57 && mode == 2 ? 0 : 1; }
 int cuStreamEndCapture(void *stream, void **graph) { captured = 0; *graph = (void *)0x64a; return stream == (void *)0x57 ? 0 : 400; }
 int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long long flags) { *executable = (void *)0xec; return graph == (void *)0x64a && flags == 0 ? 0 : 400; }
 int cuGraphDestroy(void *graph) { return graph == (void *)0x64a ? 0 : 400; }
