@@ -74,6 +74,13 @@ static const entry entries[] = {
 #if defined(__x86_64__)
     TIER(avx2, QUERN_CAP_AVX2),
     TIER(avx512, QUERN_CAP_AVX512),
+    {"matmul_bf16_bf16_avx512", QUERN_CAP_AVX512, BF, BF, quern_matmul_bf16_bf16_avx512},
+    {"matmul_bf16_f16_avx512", QUERN_CAP_AVX512, BF, BF, quern_matmul_bf16_f16_avx512},
+    {"matmul_bf16_f32_avx512", QUERN_CAP_AVX512, BF, 4, quern_matmul_bf16_f32_avx512},
+    {"matmul_bf16_q8_0_avx512", QUERN_CAP_AVX512, BF, Q8, quern_matmul_bf16_q8_0_avx512},
+    {"matmul_bf16_q4_0_avx512", QUERN_CAP_AVX512, BF, Q4, quern_matmul_bf16_q4_0_avx512},
+    {"matmul_bf16_q4_k_avx512", QUERN_CAP_AVX512, BF, K4, quern_matmul_bf16_q4_k_avx512},
+    {"matmul_bf16_q6_k_avx512", QUERN_CAP_AVX512, BF, K6, quern_matmul_bf16_q6_k_avx512},
     {"matmul_bf16_bf16_amx", QUERN_CAP_AMX, BF, BF, quern_matmul_bf16_bf16_amx},
     {"matmul_bf16_f16_amx", QUERN_CAP_AMX, BF, BF, quern_matmul_bf16_f16_amx},
     {"matmul_bf16_f32_amx", QUERN_CAP_AMX, BF, 4, quern_matmul_bf16_f32_amx},

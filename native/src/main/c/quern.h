@@ -142,7 +142,7 @@ enum { QUERN_GATE_SILU = 1, QUERN_GATE_GELU_TANH = 2, QUERN_GATE_GELU_ERF = 3 };
     QUERN_MATMUL(quern_matmul_f32_##format##_##tier) \
     QUERN_CONVERT(quern_convert_##format##_f32_##tier)
 
-#define QUERN_DECLARE_UNPACKED_AMX(format, tier)     \
+#define QUERN_DECLARE_UNPACKED_TILES(format, tier)   \
     QUERN_MATMUL(quern_matmul_bf16_##format##_##tier) \
     QUERN_MATMUL_GATED(quern_matmul_gated_bf16_##format##_##tier)
 
@@ -315,27 +315,31 @@ QUERN_DECLARE_TIER(baseline)
 QUERN_DECLARE_TIER(avx2)
 QUERN_DECLARE_TIER(avx512)
 
-/* x of these products: rows of BF16 in the order of tiles, see matmul_amx.c. */
-QUERN_CONVERT(quern_convert_f32_bf16_tiles_amx)
-QUERN_CONVERT(quern_convert_bf16_bf16_tiles_amx)
-QUERN_MATMUL(quern_matmul_bf16_bf16_amx)
-QUERN_MATMUL(quern_matmul_bf16_f16_amx)
-QUERN_MATMUL(quern_matmul_bf16_f32_amx)
-QUERN_MATMUL(quern_matmul_bf16_q8_0_amx)
-QUERN_MATMUL(quern_matmul_bf16_q4_0_amx)
-QUERN_MATMUL(quern_matmul_bf16_q4_k_amx)
-QUERN_MATMUL(quern_matmul_bf16_q6_k_amx)
-QUERN_API void quern_matmul_bf16_bf16_to_bf16_amx(const void *x, int64_t ldx, const void *w, int64_t ldw, void *y, /* BF16 */
-                                                  int64_t ldy, int64_t m, int64_t n0, int64_t n1, int64_t k,
-                                                  void *scratch);
-QUERN_MATMUL_GATED(quern_matmul_gated_bf16_bf16_amx)
-QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f16_amx)
-QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f32_amx)
-QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q8_0_amx)
-QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_0_amx)
-QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_k_amx)
-QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q6_k_amx)
-QUERN_UNPACKED(QUERN_DECLARE_UNPACKED_AMX, amx)
+/* x of these products: rows of BF16 in the order of tiles, see matmul_tiles.c. */
+#define QUERN_DECLARE_TILES(tier)                                                                                \
+    QUERN_CONVERT(quern_convert_f32_bf16_tiles_##tier)                                                           \
+    QUERN_CONVERT(quern_convert_bf16_bf16_tiles_##tier)                                                          \
+    QUERN_MATMUL(quern_matmul_bf16_bf16_##tier)                                                                  \
+    QUERN_MATMUL(quern_matmul_bf16_f16_##tier)                                                                   \
+    QUERN_MATMUL(quern_matmul_bf16_f32_##tier)                                                                   \
+    QUERN_MATMUL(quern_matmul_bf16_q8_0_##tier)                                                                  \
+    QUERN_MATMUL(quern_matmul_bf16_q4_0_##tier)                                                                  \
+    QUERN_MATMUL(quern_matmul_bf16_q4_k_##tier)                                                                  \
+    QUERN_MATMUL(quern_matmul_bf16_q6_k_##tier)                                                                  \
+    QUERN_API void quern_matmul_bf16_bf16_to_bf16_##tier(const void *x, int64_t ldx, const void *w, int64_t ldw, \
+                                                         void *y /* BF16 */, int64_t ldy, int64_t m, int64_t n0, \
+                                                         int64_t n1, int64_t k, void *scratch);                  \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_bf16_##tier)                                                      \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f16_##tier)                                                       \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_f32_##tier)                                                       \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q8_0_##tier)                                                      \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_0_##tier)                                                      \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q4_k_##tier)                                                      \
+    QUERN_MATMUL_GATED(quern_matmul_gated_bf16_q6_k_##tier)                                                      \
+    QUERN_UNPACKED(QUERN_DECLARE_UNPACKED_TILES, tier)
+
+QUERN_DECLARE_TILES(avx512)
+QUERN_DECLARE_TILES(amx)
 
 /* x of these: two or three BF16 terms of F32 in tiles, see matmul_split.c. */
 QUERN_CONVERT(quern_convert_f32_bf16x2_tiles_amx)

@@ -1,6 +1,6 @@
 /*
  * y[i, n] = sum over p of x[i, p] * w[n, p] for BF16 weights and up to some hundred rows, with the weights' tiles loaded
- * from where they are stored. Operands as in matmul_amx.c, whose bits these are.
+ * from where they are stored. Operands as in matmul_tiles.c, whose bits these are.
  *
  * A left operand's tile is 16 pieces of 64 bytes, one from each of 16 rows, so a tile load gathers it and nothing is
  * unpacked. The rows are 32 streams that the hardware's prefetcher follows by itself: fetching ahead by hand, to either
@@ -18,6 +18,7 @@
 #ifndef QUERN_TILE_STORED_H
 #define QUERN_TILE_STORED_H
 
+#include "tile_dots.h"
 #include "tile_product.h"
 
 enum { STORED_ELEMENTS = 512 * 1024 }; /* of activations: half of a 2 MiB second-level cache */
@@ -66,6 +67,8 @@ QUERN_INLINE void stored_at(const weights *w, int64_t n, int64_t k, stored_group
         stored_rest(g);
     }
 }
+
+#if defined(QUERN_TIER_AMX)
 
 #define STORED_UPPER(t) _tile_loadd(4, g->upper + (t) * TILE_BYTES, g->ld);
 #define STORED_LOWER(t) _tile_loadd(5, g->lower + (t) * TILE_BYTES, g->ld);
@@ -120,6 +123,46 @@ QUERN_INLINE void stored_multiply(const int both, const stored_group *g, const u
     fence();
 }
 
+/* The same of a group that lacks rows, as the tiles' configuration has it. */
+static void stored_multiply_some(int both, const stored_group *g, const uint8_t *x, float *sums) {
+    configure_rows(g->upper_rows, g->lower_rows);
+    stored_multiply(both, g, x, sums);
+    configure();
+}
+
+#else
+
+/* sums (4 tiles) = a group of weights times up to 32 rows of x. */
+QUERN_INLINE void stored_multiply(const int both, const stored_group *g, const uint8_t *x, float *sums) {
+    const left_rows left = {g->upper, g->lower, g->ld, TILE_BYTES};
+    dot_tiles(&left, x, g->steps, sums, 1, both);
+    if (g->rest) {
+        const left_rows rest = {g->rest_tiles, g->rest_tiles + TILE_SIZE, TILE_BYTES, 0};
+        dot_tiles(&rest, x + g->steps * 2 * TILE_SIZE, 1, sums, 0, both);
+    }
+}
+
+/* The same of a group that lacks rows: row by row. */
+static void stored_multiply_some(int both, const stored_group *g, const uint8_t *x, float *sums) {
+    const uint8_t *rest = x + g->steps * 2 * TILE_SIZE;
+    for (int64_t r = 0; r < PAIR; r++) {
+        const int64_t i = r % TILE;
+        if (i >= (r < TILE ? g->upper_rows : g->lower_rows)) {
+            continue;
+        }
+        const uint8_t *row = (r < TILE ? g->upper : g->lower) + i * g->ld;
+        for (int h = 0; h <= both; h++) {
+            float *sum = sums + r / TILE * 512 + h * 256 + i * TILE;
+            dot_rows(1, 1, row, 0, TILE_BYTES, x + h * TILE_SIZE, g->steps, sum, 1);
+            if (g->rest) {
+                dot_rows(1, 1, g->rest_tiles + r * TILE_BYTES, 0, 0, rest + h * TILE_SIZE, 1, sum, 0);
+            }
+        }
+    }
+}
+
+#endif
+
 /* Columns [n0, n1) of m rows; w, x and y at the first. */
 QUERN_INLINE void multiply_stored(const uint8_t *x, int64_t ldx, const weights *w, const results *y, int64_t m, int64_t n0,
                                   int64_t n1, int64_t k) {
@@ -134,22 +177,23 @@ QUERN_INLINE void multiply_stored(const uint8_t *x, int64_t ldx, const weights *
         if (there) {
             stored_at(w, n, k, &g);
         }
-        if (there && (g.upper_rows < TILE || g.lower_rows < TILE)) {
-            configure_rows(g.upper_rows, g.lower_rows);
-            memset(sums, 0, sizeof sums); /* what tiles that lack rows leave: a gate reads it */
-        } else if (!there) {
-            memset(sums, 0, sizeof sums);
+        const int whole = there && g.upper_rows == TILE && g.lower_rows == TILE;
+        if (!whole) {
+            memset(sums, 0, sizeof sums); /* what is left of rows that are not there: a gate reads it */
         }
         for (int64_t i = 0; i < m; i += PAIR) {
-            if (there && m - i > TILE) {
+            const int both = m - i > TILE;
+            if (whole && both) {
                 stored_multiply(1, &g, x + i * ldx, sums);
-            } else if (there) {
+            } else if (whole) {
                 stored_multiply(0, &g, x + i * ldx, sums);
+            } else if (there) {
+                stored_multiply_some(both, &g, x + i * ldx, sums);
             }
             store_group(sums, &out, i, m - i, j, n1 - n0);
         }
     }
-    _tile_release();
+    release();
 }
 
 #endif

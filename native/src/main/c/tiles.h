@@ -1,4 +1,7 @@
-/* AMX tiles as products and attention use them: two left operands, two right ones, four sums. */
+/*
+ * AMX tiles as products and attention use them: two left operands, two right ones, four sums. Products have the same loops over the
+ * same order of operands where there is no AMX (tile_dots.h).
+ */
 #ifndef QUERN_TILES_H
 #define QUERN_TILES_H
 
@@ -11,6 +14,8 @@ enum {
     TILE_SIZE = 1024, /* bytes of a tile */
     PAIR = 32         /* rows or columns of two tiles */
 };
+
+#if defined(QUERN_TIER_AMX)
 
 typedef struct tile_config {
     uint8_t palette;
@@ -43,6 +48,16 @@ QUERN_INLINE void configure(void) { configure_rows(TILE, TILE); }
 
 /* Tile loads do not tell gcc 12 that they read memory: everything stored so far must be there. */
 QUERN_INLINE void fence(void) { __asm__ volatile("" : : : "memory"); }
+
+QUERN_INLINE void release(void) { _tile_release(); }
+
+#else
+
+QUERN_INLINE void configure(void) {}
+
+QUERN_INLINE void release(void) {}
+
+#endif
 
 QUERN_INLINE __m512i narrow_pair(vf low, vf high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 

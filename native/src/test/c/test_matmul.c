@@ -48,22 +48,21 @@ typedef struct entry {
     UNPACKED(t, cap, q2_k, Q2_K), UNPACKED(t, cap, q3_k, Q3_K), UNPACKED(t, cap, q5_k, Q5_K),                            \
     UNPACKED(t, cap, iq4_nl, IQ4_NL), UNPACKED(t, cap, iq4_xs, IQ4_XS)
 
-#define TILES(name, w) {"matmul_bf16_" #name "_amx", QUERN_CAP_AMX, BF16, w, 1, quern_matmul_bf16_##name##_amx}
+#define TILED(t, cap, name, w) {"matmul_bf16_" #name "_" #t, cap, BF16, w, 1, quern_matmul_bf16_##name##_##t}
+
+#define TILES(t, cap)                                                                                           \
+    TILED(t, cap, bf16, BF16), TILED(t, cap, f16, F16), TILED(t, cap, f32, F32), TILED(t, cap, q8_0, Q8_0),     \
+    TILED(t, cap, q4_0, Q4_0), TILED(t, cap, q4_k, Q4_K), TILED(t, cap, q6_k, Q6_K), TILED(t, cap, q4_1, Q4_1), \
+    TILED(t, cap, q5_0, Q5_0), TILED(t, cap, q5_1, Q5_1), TILED(t, cap, q2_k, Q2_K), TILED(t, cap, q3_k, Q3_K), \
+    TILED(t, cap, q5_k, Q5_K), TILED(t, cap, iq4_nl, IQ4_NL), TILED(t, cap, iq4_xs, IQ4_XS)
 
 static const entry entries[] = {
     TIER(baseline, QUERN_CAP_BASELINE),
 #if defined(__x86_64__)
     TIER(avx2, QUERN_CAP_AVX2),
     TIER(avx512, QUERN_CAP_AVX512),
-    {"matmul_bf16_bf16_amx", QUERN_CAP_AMX, BF16, BF16, 1, quern_matmul_bf16_bf16_amx},
-    {"matmul_bf16_f16_amx", QUERN_CAP_AMX, BF16, F16, 1, quern_matmul_bf16_f16_amx},
-    {"matmul_bf16_f32_amx", QUERN_CAP_AMX, BF16, F32, 1, quern_matmul_bf16_f32_amx},
-    {"matmul_bf16_q8_0_amx", QUERN_CAP_AMX, BF16, Q8_0, 1, quern_matmul_bf16_q8_0_amx},
-    {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF16, Q4_0, 1, quern_matmul_bf16_q4_0_amx},
-    {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF16, Q4_K, 1, quern_matmul_bf16_q4_k_amx},
-    {"matmul_bf16_q6_k_amx", QUERN_CAP_AMX, BF16, Q6_K, 1, quern_matmul_bf16_q6_k_amx},
-    TILES(q4_1, Q4_1), TILES(q5_0, Q5_0), TILES(q5_1, Q5_1), TILES(q2_k, Q2_K),
-    TILES(q3_k, Q3_K), TILES(q5_k, Q5_K), TILES(iq4_nl, IQ4_NL), TILES(iq4_xs, IQ4_XS),
+    TILES(avx512, QUERN_CAP_AVX512),
+    TILES(amx, QUERN_CAP_AMX),
     {"matmul_bf16x3_f32_amx", QUERN_CAP_AMX, F32, F32, 3, quern_matmul_bf16x3_f32_amx},
     {"matmul_bf16x3_f16_amx", QUERN_CAP_AMX, F32, F16, 3, quern_matmul_bf16x3_f16_amx},
     {"matmul_bf16x3_bf16_amx", QUERN_CAP_AMX, F32, BF16, 3, quern_matmul_bf16x3_bf16_amx},
@@ -93,7 +92,7 @@ static uint8_t *in_tiles(const entry *e, const uint8_t *x, int64_t xb, int64_t m
     uint8_t *packed = guarded((m + 31) / 32 * 32 * ldx, at_end);
 #if defined(__x86_64__)
     static void (*const convert[])(const void *, int64_t, void *, int64_t, int64_t, int64_t) = {
-        quern_convert_f32_bf16_tiles_amx, quern_convert_f32_bf16x2_tiles_amx, quern_convert_f32_bf16x3_tiles_amx};
+        quern_convert_f32_bf16_tiles_avx512, quern_convert_f32_bf16x2_tiles_amx, quern_convert_f32_bf16x3_tiles_amx};
     float *rows = malloc((size_t)(m * k + 1) * sizeof *rows);
     double *values = malloc((size_t)(k + 1) * sizeof *values);
     for (int64_t i = 0; i < m; i++) {
@@ -179,24 +178,21 @@ static void check_case(const entry *e, int64_t m, int64_t n, int64_t k, int wild
 typedef void gated_fn(const void *, int64_t, const void *, const void *, int64_t, void *, int64_t, int64_t, int64_t,
                       int64_t, int64_t, void *, int64_t);
 
-#define GATED(name, w) {"matmul_gated_bf16_" #name "_amx", w, quern_matmul_bf16_##name##_amx, quern_matmul_gated_bf16_##name##_amx}
+#define GATED(t, cap, name, w) \
+    {"matmul_gated_bf16_" #name "_" #t, cap, w, quern_matmul_bf16_##name##_##t, quern_matmul_gated_bf16_##name##_##t}
+
+#define GATED_TIER(t, cap)                                                                                   \
+    GATED(t, cap, bf16, BF16), GATED(t, cap, f16, F16), GATED(t, cap, f32, F32), GATED(t, cap, q8_0, Q8_0),  \
+    GATED(t, cap, q4_0, Q4_0), GATED(t, cap, q4_k, Q4_K), GATED(t, cap, q6_k, Q6_K), GATED(t, cap, q5_0, Q5_0), \
+    GATED(t, cap, q5_k, Q5_K)
 
 static const struct {
     const char *name;
+    uint64_t cap;
     format w;
     matmul_fn *plain;
     gated_fn *run;
-} gated[] = {
-    {"matmul_gated_bf16_bf16_amx", BF16, quern_matmul_bf16_bf16_amx, quern_matmul_gated_bf16_bf16_amx},
-    {"matmul_gated_bf16_f16_amx", F16, quern_matmul_bf16_f16_amx, quern_matmul_gated_bf16_f16_amx},
-    {"matmul_gated_bf16_f32_amx", F32, quern_matmul_bf16_f32_amx, quern_matmul_gated_bf16_f32_amx},
-    {"matmul_gated_bf16_q8_0_amx", Q8_0, quern_matmul_bf16_q8_0_amx, quern_matmul_gated_bf16_q8_0_amx},
-    {"matmul_gated_bf16_q4_0_amx", Q4_0, quern_matmul_bf16_q4_0_amx, quern_matmul_gated_bf16_q4_0_amx},
-    {"matmul_gated_bf16_q4_k_amx", Q4_K, quern_matmul_bf16_q4_k_amx, quern_matmul_gated_bf16_q4_k_amx},
-    {"matmul_gated_bf16_q6_k_amx", Q6_K, quern_matmul_bf16_q6_k_amx, quern_matmul_gated_bf16_q6_k_amx},
-    GATED(q5_0, Q5_0),
-    GATED(q5_k, Q5_K),
-};
+} gated[] = {GATED_TIER(avx512, QUERN_CAP_AVX512), GATED_TIER(amx, QUERN_CAP_AMX)};
 
 /* A gated product has the bits of its parts: two products, the gate, the conversion. Also when it is cut in columns. */
 static void check_gated(int which, int64_t m, int64_t n, int64_t k, int64_t kind, int at_end) {
@@ -225,7 +221,7 @@ static void check_gated(int which, int64_t m, int64_t n, int64_t k, int64_t kind
     uint8_t *y = guarded(padded * ldy, at_end);
     memset(expected, 0, (size_t)(padded * ldy));
     memset(y, 0, (size_t)(padded * ldy));
-    quern_convert_f32_bf16_tiles_amx(part[0], n * 4, expected, ldy, m, n);
+    quern_convert_f32_bf16_tiles_avx512(part[0], n * 4, expected, ldy, m, n);
     const int64_t cut = n / 2 / 32 * 32;
     gated[which].run(rows, ldx, w[0], w[1], wb, y, ldy, m, 0, cut, k, scratch, kind);
     gated[which].run(rows, ldx, w[0], w[1], wb, y, ldy, m, cut, n, k, scratch, kind);
@@ -234,8 +230,22 @@ static void check_gated(int which, int64_t m, int64_t n, int64_t k, int64_t kind
     release_guarded();
 }
 
+typedef void narrow_fn(const void *, int64_t, const void *, int64_t, void *, int64_t, int64_t, int64_t, int64_t, int64_t, void *);
+
+typedef void convert_fn(const void *, int64_t, void *, int64_t, int64_t, int64_t);
+
+static const struct {
+    uint64_t cap;
+    convert_fn *convert;
+    matmul_fn *wide;
+    narrow_fn *run;
+} narrowing[] = {
+    {QUERN_CAP_AVX512, quern_convert_bf16_bf16_tiles_avx512, quern_matmul_bf16_bf16_avx512, quern_matmul_bf16_bf16_to_bf16_avx512},
+    {QUERN_CAP_AMX, quern_convert_bf16_bf16_tiles_amx, quern_matmul_bf16_bf16_amx, quern_matmul_bf16_bf16_to_bf16_amx},
+};
+
 /* Results in BF16, from activations in BF16, are those in F32 rounded. Also when columns are cut. */
-static void check_narrow(int64_t m, int64_t n, int64_t k, int at_end) {
+static void check_narrow(int tier, int64_t m, int64_t n, int64_t k, int at_end) {
     random_source r = {(uint64_t)(m * 1000003 + n * 1009 + k * 7)};
     const int64_t xb = row_bytes(BF16, k);
     const int64_t ldx = (k + 31) / 32 * 64;
@@ -249,17 +259,17 @@ static void check_narrow(int64_t m, int64_t n, int64_t k, int at_end) {
     const uint8_t *rows = in_tiles(&narrow, x, xb, m, k, ldx, at_end);
     uint8_t *tiles = guarded((m + 31) / 32 * 32 * ldx, at_end);
     memcpy(tiles, rows, (size_t)((m + 31) / 32 * 32 * ldx)); /* halves without a row are left alone */
-    quern_convert_bf16_bf16_tiles_amx(x, xb, tiles, ldx, m, k);
+    narrowing[tier].convert(x, xb, tiles, ldx, m, k);
     CHECK(memcmp(tiles, rows, (size_t)((m + 31) / 32 * 32 * ldx)) == 0, "convert_bf16_bf16_tiles m=%lld k=%lld: not the same tiles",
           (long long)m, (long long)k);
     void *scratch = scratch_memory(quern_scratch_bytes(k));
     float *wide = guarded(m * n * 4, at_end);
     uint16_t *y = guarded(m * n * 2, at_end);
     memset(y, 0x55, (size_t)(m * n * 2));
-    quern_matmul_bf16_bf16_amx(tiles, ldx, w, xb, wide, n, m, 0, n, k, scratch);
+    narrowing[tier].wide(tiles, ldx, w, xb, wide, n, m, 0, n, k, scratch);
     const int64_t step = n > 40 ? 37 : n;
     for (int64_t n0 = 0; n0 < n; n0 += step) {
-        quern_matmul_bf16_bf16_to_bf16_amx(tiles, ldx, w, xb, y, n, m, n0, n0 + step < n ? n0 + step : n, k, scratch);
+        narrowing[tier].run(tiles, ldx, w, xb, y, n, m, n0, n0 + step < n ? n0 + step : n, k, scratch);
     }
     for (int64_t i = 0; i < m * n; i++) {
         const uint16_t expected = fabsf(wide[i]) < 0x1p-126f ? (uint16_t)(signbit(wide[i]) ? 0x8000 : 0) : bf16_of(wide[i]);
@@ -271,12 +281,15 @@ static void check_narrow(int64_t m, int64_t n, int64_t k, int at_end) {
 
 static int64_t check_all_narrow(const int64_t *ms, const int64_t *ns) {
     int64_t cases = 0;
-    for (int c = 0; c < 14 && has(QUERN_CAP_AMX); c++, cases++) {
-        check_narrow(ms[c % 12], ns[c], 1 + 61 * c, c & 1);
-    }
-    if (has(QUERN_CAP_AMX)) {
-        check_narrow(40, 300, 0, 1);
-        check_narrow(1030, 70, 520, 0); /* not as stored, and more rows than sums fit in scratch */
+    for (int t = 0; t < 2; t++) {
+        if (!has(narrowing[t].cap)) {
+            continue;
+        }
+        for (int c = 0; c < 14; c++, cases++) {
+            check_narrow(t, ms[c % 12], ns[c], 1 + 61 * c, c & 1);
+        }
+        check_narrow(t, 40, 300, 0, 1);
+        check_narrow(t, 1030, 70, 520, 0); /* not as stored, and more rows than sums fit in scratch */
         cases += 2;
     }
     return cases;
@@ -284,7 +297,10 @@ static int64_t check_all_narrow(const int64_t *ms, const int64_t *ns) {
 
 static int64_t check_all_gated(const int64_t *ms, const int64_t *ns) {
     int64_t cases = 0;
-    for (int f = 0; f < (int)(sizeof gated / sizeof *gated) && has(QUERN_CAP_AMX); f++) {
+    for (int f = 0; f < (int)(sizeof gated / sizeof *gated); f++) {
+        if (!has(gated[f].cap)) {
+            continue;
+        }
         const int64_t length = block_length(gated[f].w);
         for (int c = 0; c < 14; c++, cases++) {
             check_gated(f, ms[c % 12], ns[c], length == 1 ? 257 - c : 256 * (1 + c % 3), 1 + c % 3, c & 1);
@@ -332,7 +348,7 @@ int main(void) {
 #if defined(__x86_64__)
     /* Few rows meet these weights as they are stored, many unpacked: the cut in rows must not show. */
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
-        if (entries[i].run == quern_matmul_bf16_bf16_amx && has(QUERN_CAP_AMX)) {
+        if (has(entries[i].cap) && strstr(entries[i].name, "matmul_bf16_bf16_")) {
             check_case(&entries[i], 280, 40, 1930, 0, 1);
             cases++;
         }

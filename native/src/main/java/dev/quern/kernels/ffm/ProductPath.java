@@ -21,13 +21,14 @@ import org.jspecify.annotations.Nullable;
  *       matvec_f32_*}, which streams the weights; beyond, {@code matmul_f32_*}, which packs them.
  *   <li>FAST, few rows: {@code matvec}, BF16 × BF16, Q8_0 × Q8_0|Q4_0, Q8_K × Q4_K|Q6_K. Other
  *       block formats have no dot product of their own and meet F32 activations, as in EXACT.
- *   <li>FAST, {@value #TILES} rows or more ({@value #TILES_STORED} for BF16 weights, which are
- *       tiles as they are stored), with AMX: {@code matmul_bf16_*}, activations BF16. Under BF16
- *       also for weights of F32 and F16.
- *   <li>Activations of BF16 with BF16 weights, FAST or BF16, with AMX, any number of rows: {@code
- *       matmul_bf16_bf16_to_bf16}, whose results are BF16.
- *   <li>FAST, {@value #DOTS} rows or more, without AMX: {@code matmul_f32_*}: packed F32 is faster
- *       than dot products there, and rounds nothing.
+ *   <li>FAST, {@value #TILES} rows or more, with AMX or AVX-512: {@code matmul_bf16_*}, activations
+ *       BF16 in the order of tiles. BF16 weights, which are tiles as they are stored, from {@value
+ *       #TILES_STORED} rows with AMX, and without it where {@code matvec} has no more to give, from
+ *       {@value #DOTS_STORED}. Under BF16 also for weights of F32 and F16.
+ *   <li>Activations of BF16 with BF16 weights, FAST or BF16, with AMX or AVX-512, any number of
+ *       rows: {@code matmul_bf16_bf16_to_bf16}, whose results are BF16.
+ *   <li>FAST, {@value #DOTS} rows or more, without either: {@code matmul_f32_*}: packed F32 is
+ *       faster than dot products there, and rounds nothing.
  * </ul>
  *
  * <p>Thresholds measured on one core (2048 × 2048, GFLOP/s). Q8_0, 4 rows: VNNI 75, AMX 66; 8 rows:
@@ -46,11 +47,14 @@ record ProductPath(
   /** Rows up to which an EXACT product streams its weights. */
   static final int FEW = 16;
 
-  /** Rows from which AMX tiles pay. */
+  /** Rows from which unpacking weights to tiles pays. */
   static final int TILES = 8;
 
-  /** The same for BF16 weights, which need no unpacking. */
+  /** The same on AMX for BF16 weights, which need no unpacking. */
   static final int TILES_STORED = 3;
+
+  /** The same without AMX. */
+  static final int DOTS_STORED = 17;
 
   /** Rows from which weights of 16 bits are multiplied in BF16 terms. */
   static final int SPLIT = 10;
@@ -58,7 +62,7 @@ record ProductPath(
   /** The same for F32 weights. */
   static final int SPLIT_F32 = 17;
 
-  /** Rows from which, without AMX, a FAST product computes in packed F32. */
+  /** Rows from which, without AVX-512, a FAST product computes in packed F32. */
   static final int DOTS = 16;
 
   /** Formats of activations. */
@@ -67,7 +71,7 @@ record ProductPath(
     F32("f32", 1, 4, 1),
     /** Rounded to BF16. */
     BF16("bf16", 1, 2, 1),
-    /** Rounded to BF16, in the order of AMX tiles: 32 rows and 32 elements belong together. */
+    /** Rounded to BF16, in the order of tiles: 32 rows and 32 elements belong together. */
     BF16_TILES("bf16_tiles", 32, 64, 32),
     /** Rounded to two BF16 terms, 17 bits of mantissa, in the order of tiles. */
     BF16X2_TILES("bf16x2_tiles", 32, 128, 32),
@@ -107,8 +111,7 @@ record ProductPath(
     boolean wide = weight == ScalarType.F32 || weight == ScalarType.F16;
     if (precision == Precision.BF16 || (precision == Precision.FAST && !wide)) {
       Optional<Function> tiles = f.find("matmul_bf16_" + w);
-      int least = weight == ScalarType.BF16 ? TILES_STORED : TILES;
-      if (m >= least && tiles.isPresent()) {
+      if (tiles.isPresent() && m >= least(weight, tiles.get().tier())) {
         return converted(f, tiles.get(), Activation.BF16_TILES, true);
       }
       Activation a = dotActivation(weight);
@@ -126,6 +129,13 @@ record ProductPath(
     boolean packs = m > FEW;
     String kernel = (packs ? "matmul_f32_" : "matvec_f32_") + w;
     return new ProductPath(f.get(kernel), Activation.F32, null, packs);
+  }
+
+  private static int least(DType weight, Tier tier) {
+    if (weight != ScalarType.BF16) {
+      return TILES;
+    }
+    return tier == Tier.AMX ? TILES_STORED : DOTS_STORED;
   }
 
   /**

@@ -1,6 +1,6 @@
 /*
  * y[i, n] = sum over p of x[i, p] * w[n, p],  n in [n0, n1): BF16 activations times weights of any 16-bit or block
- * format on AMX tiles, for many rows (FAST precision, prefill).
+ * format, for many rows (FAST precision, prefill): on AMX tiles, or by AVX-512's BF16 dot products (tile_dots.h) over the same loops.
  *
  *   x: BF16 in the tile order of quern_convert_{f32,bf16}_bf16_tiles, ldx = 2 * (k rounded up to 32) bytes per row, starting at
  *   a multiple of 32 rows; w: (N, k), ldw bytes per row, at row 0; y: (m, N) F32, ldy floats.
@@ -203,6 +203,7 @@ QUERN_INLINE void store_rest(waiting *w) {
 }
 
 /* sums (4 tiles) += 32 rows of w times up to 32 rows of x, over `steps` tiles along k. */
+#if defined(QUERN_TIER_AMX)
 QUERN_INLINE void multiply(const uint8_t *w, const uint8_t *x, float *sums, int64_t steps, int first, int right,
                            waiting *others) {
     const uint8_t *lower = w + TILE * PIECE * (int64_t)sizeof(uint16_t);
@@ -247,6 +248,14 @@ QUERN_INLINE void multiply(const uint8_t *w, const uint8_t *x, float *sums, int6
     _tile_stored(3, sums + 768, TILE_BYTES);
     fence();
 }
+#else
+QUERN_INLINE void multiply(const uint8_t *w, const uint8_t *x, float *sums, int64_t steps, int first, int right,
+                           waiting *others) {
+    const left_rows left = {w, w + TILE * PIECE * (int64_t)sizeof(uint16_t), TILE_BYTES, TILE_SIZE};
+    (void)others; /* nothing waits here while they are stored */
+    dot_tiles(&left, x, steps, sums, first, right);
+}
+#endif
 
 /* The next group of activations is fetched while this one is multiplied: 16 KiB, shared out over `parts`. */
 QUERN_INLINE void prefetch_part(const uint8_t *next, int64_t bytes, int64_t part, int64_t parts) {
@@ -323,7 +332,7 @@ QUERN_INLINE void matmul(const uint8_t *x, int64_t ldx, const weights *w, const 
             }
         }
     }
-    _tile_release();
+    release();
 }
 
 /* 32 elements from `in` on as BF16, zeros beyond n. */
