@@ -88,6 +88,7 @@ static const entry entries[] = {
     {"matmul_bf16_q4_0_amx", QUERN_CAP_AMX, BF, Q4, quern_matmul_bf16_q4_0_amx},
     {"matmul_bf16_q4_k_amx", QUERN_CAP_AMX, BF, K4, quern_matmul_bf16_q4_k_amx},
     {"matmul_bf16_q6_k_amx", QUERN_CAP_AMX, BF, K6, quern_matmul_bf16_q6_k_amx},
+    {"matvec_bf16_bf16_amx", QUERN_CAP_AMX, BF, BF, quern_matvec_bf16_bf16_amx},
     {"matmul_bf16x3_f32_amx", QUERN_CAP_AMX, 6, 4, quern_matmul_bf16x3_f32_amx},
     {"matmul_bf16x3_f16_amx", QUERN_CAP_AMX, 6, BF, quern_matmul_bf16x3_f16_amx},
     {"matmul_bf16x3_bf16_amx", QUERN_CAP_AMX, 6, BF, quern_matmul_bf16x3_bf16_amx},

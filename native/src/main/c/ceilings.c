@@ -105,4 +105,28 @@ int64_t QN(ceiling_dot_i8)(const void *x, int64_t bytes, int64_t rounds, void *s
     return rounds * QUERN_CEILING_STEPS * SUMS * 64 * 2;
 }
 
+int64_t QN(ceiling_dot_bf16)(const void *x, int64_t bytes, int64_t rounds, void *sink) {
+    (void)bytes;
+    const __m512bh a = (__m512bh)_mm512_loadu_si512(x);
+    const __m512bh b = (__m512bh)_mm512_loadu_si512((const uint8_t *)x + 64);
+    vf sums[SUMS];
+#pragma GCC unroll 12
+    for (int i = 0; i < SUMS; i++) {
+        sums[i] = v_load((const float *)x + (2 + i) * VL);
+    }
+    for (int64_t r = 0; r < rounds * QUERN_CEILING_STEPS; r++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < SUMS; i++) {
+            sums[i] = _mm512_dpbf16_ps(sums[i], a, b);
+        }
+    }
+    vf sum = v_zero();
+#pragma GCC unroll 12
+    for (int i = 0; i < SUMS; i++) {
+        sum = sum + sums[i];
+    }
+    v_store(sink, sum);
+    return rounds * QUERN_CEILING_STEPS * SUMS * VL * 4;
+}
+
 #endif

@@ -10,6 +10,7 @@
  *   fma         12 vectors a = a * x[0] + x[1], from a = x[2..13] (vectors of VL floats): sink's first is their sum
  *   dot_i8      12 vectors of 32-bit sums, from x[2..13] (vectors of 64 bytes), += unsigned bytes x[0] . signed bytes x[1],
  *               four at a time (AVX-512 VNNI): sink's first is their sum, modulo 2^32
+ *   dot_bf16    12 vectors a += x[0] . x[1], pairs of BF16, from a = x[2..13] (AVX-512 BF16): sink's first is their sum
  *   tiles_bf16  four tiles of sums, the products of the left tiles x[0], x[1] and the right ones x[2], x[3] (1 KiB each):
  *   tiles_i8    sink's first 4 KiB
  *   tiles_..._memory  the same, with four tiles loaded for every four products: a pass over x, whole groups of 4 KiB
@@ -31,6 +32,7 @@ QUERN_DECLARE_CEILINGS(baseline)
 QUERN_DECLARE_CEILINGS(avx2)
 QUERN_DECLARE_CEILINGS(avx512)
 QUERN_CEILING(quern_ceiling_dot_i8_avx512)
+QUERN_CEILING(quern_ceiling_dot_bf16_avx512)
 QUERN_CEILING(quern_ceiling_tiles_bf16_amx)
 QUERN_CEILING(quern_ceiling_tiles_i8_amx)
 QUERN_CEILING(quern_ceiling_tiles_bf16_memory_amx)

@@ -341,6 +341,8 @@ QUERN_DECLARE_TIER(avx512)
 QUERN_DECLARE_TILES(avx512)
 QUERN_DECLARE_TILES(amx)
 
+QUERN_MATMUL(quern_matvec_bf16_bf16_amx)
+
 /* x of these: two or three BF16 terms of F32 in tiles, see matmul_split.c. */
 QUERN_CONVERT(quern_convert_f32_bf16x2_tiles_amx)
 QUERN_CONVERT(quern_convert_f32_bf16x3_tiles_amx)

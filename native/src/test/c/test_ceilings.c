@@ -98,6 +98,26 @@ static float bf16(const uint8_t *p) {
     return f;
 }
 
+static void check_dot_bf16(void) {
+    random_source r = {9};
+    uint8_t *x = guarded(QUERN_CEILING_OPERANDS, 1);
+    float *sink = guarded(QUERN_CEILING_SINK, 1);
+    memset(x, 0, QUERN_CEILING_OPERANDS);
+    for (int i = 0; i < 128; i += 2) { /* -1, 0, 1: sums are exact */
+        static const uint16_t small[3] = {0xbf80, 0, 0x3f80};
+        memcpy(x + i, &small[next_bits(&r) % 3], 2);
+    }
+    const int64_t work = quern_ceiling_dot_bf16_avx512(x, QUERN_CEILING_OPERANDS, 2, sink);
+    CHECK(work == 2LL * QUERN_CEILING_STEPS * SUMS * 64, "work of dot_bf16");
+    for (int lane = 0; lane < 16; lane++) {
+        const uint8_t *a = x + 4 * lane;
+        const float dot = bf16(a) * bf16(a + 64) + bf16(a + 2) * bf16(a + 66);
+        CHECK(sink[lane] == dot * 2 * QUERN_CEILING_STEPS * SUMS, "lane %d is %g", lane, (double)sink[lane]);
+    }
+    release_guarded();
+    cases++;
+}
+
 /* One element of the product of tiles a and b: rows of a, and b's rows hold as many elements along k side by side. */
 static double product(int is_bf16, const uint8_t *a, const uint8_t *b, int row, int column) {
     const int side = is_bf16 ? 2 : 4;
@@ -169,6 +189,7 @@ int main(void) {
 #if defined(__x86_64__)
     if (has(QUERN_CAP_AVX512)) {
         check_dot();
+        check_dot_bf16();
     }
     if (has(QUERN_CAP_AMX)) {
         check_tiles("tiles_bf16", quern_ceiling_tiles_bf16_amx, 1, 0);

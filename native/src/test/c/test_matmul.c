@@ -63,6 +63,7 @@ static const entry entries[] = {
     TIER(avx512, QUERN_CAP_AVX512),
     TILES(avx512, QUERN_CAP_AVX512),
     TILES(amx, QUERN_CAP_AMX),
+    {"matvec_bf16_bf16_amx", QUERN_CAP_AMX, BF16, BF16, 0, quern_matvec_bf16_bf16_amx},
     {"matmul_bf16x3_f32_amx", QUERN_CAP_AMX, F32, F32, 3, quern_matmul_bf16x3_f32_amx},
     {"matmul_bf16x3_f16_amx", QUERN_CAP_AMX, F32, F16, 3, quern_matmul_bf16x3_f16_amx},
     {"matmul_bf16x3_bf16_amx", QUERN_CAP_AMX, F32, BF16, 3, quern_matmul_bf16x3_bf16_amx},

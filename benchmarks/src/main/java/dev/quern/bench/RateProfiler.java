@@ -28,6 +28,9 @@ import org.openjdk.jmh.results.ScalarResult;
  * }</pre>
  */
 public final class RateProfiler implements InternalProfiler {
+  private static final List<Ceiling> LIMITS =
+      List.of(Ceiling.MEMORY_READ, Ceiling.F32_FMA, Ceiling.BF16_DOT, Ceiling.BF16_TILES);
+
   private static volatile long bytes;
   private static volatile long operations;
 
@@ -73,7 +76,7 @@ public final class RateProfiler implements InternalProfiler {
       KernelRegistry kernels = KernelRegistry.load("cpu", new ReferenceProvider());
       int threads = TaskPool.shared().threads();
       try (Ceilings ceilings = Ceilings.open(kernels, threads)) {
-        for (Ceiling c : List.of(Ceiling.MEMORY_READ, Ceiling.F32_FMA, Ceiling.BF16_TILES)) {
+        for (Ceiling c : LIMITS) {
           if (ceilings.measure(c, threads)
               instanceof Ceilings.Result.Measured(String _, double rate)) {
             limits.put(c, rate);
@@ -98,6 +101,7 @@ public final class RateProfiler implements InternalProfiler {
           "GFLOP/s",
           operations / nanos,
           Ceiling.F32_FMA,
+          Ceiling.BF16_DOT,
           Ceiling.BF16_TILES);
     }
     return results;

@@ -165,7 +165,7 @@ public final class Ceilings implements AutoCloseable {
               memoryBytes,
               Math.clamp(cacheBytes(3, 16L << 20) / 2 / memory.length, 4L << 20, 32L << 20));
       case BF16_TILES_CACHE, INT8_TILES_CACHE -> cacheBytes(2, 1L << 20) / 2;
-      case F32_FMA, INT8_DOT, BF16_TILES, INT8_TILES -> CeilingLoop.LEAST_BYTES;
+      case F32_FMA, INT8_DOT, BF16_DOT, BF16_TILES, INT8_TILES -> CeilingLoop.LEAST_BYTES;
     };
   }
 

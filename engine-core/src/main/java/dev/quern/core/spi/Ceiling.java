@@ -10,6 +10,8 @@ public enum Ceiling {
   F32_FMA("F32 multiply-add, registers", "GFLOP/s"),
   /** Dot products of bytes with 32-bit sums, in vector registers. */
   INT8_DOT("INT8 dot product, registers", "GOP/s"),
+  /** Dot products of BF16 pairs with F32 sums, in vector registers. */
+  BF16_DOT("BF16 dot product, registers", "GFLOP/s"),
   /** Products of BF16 tiles that stay in the tile unit's registers. */
   BF16_TILES("BF16 tiles, registers", "GFLOP/s"),
   /** The same with four tiles loaded from the second-level cache for every four products. */

@@ -28,7 +28,7 @@ final class VectorCeiling implements CeilingLoop {
   static @Nullable CeilingLoop of(Ceiling ceiling) {
     return switch (ceiling) {
       case MEMORY_READ, CACHE_READ, F32_FMA -> new VectorCeiling(ceiling);
-      case INT8_DOT, BF16_TILES, BF16_TILES_CACHE, INT8_TILES, INT8_TILES_CACHE -> null;
+      case INT8_DOT, BF16_DOT, BF16_TILES, BF16_TILES_CACHE, INT8_TILES, INT8_TILES_CACHE -> null;
     };
   }
 

@@ -28,6 +28,7 @@ final class NativeCeiling implements CeilingLoop {
       case MEMORY_READ, CACHE_READ -> "ceiling_read";
       case F32_FMA -> "ceiling_fma";
       case INT8_DOT -> "ceiling_dot_i8";
+      case BF16_DOT -> "ceiling_dot_bf16";
       case BF16_TILES -> "ceiling_tiles_bf16";
       case BF16_TILES_CACHE -> "ceiling_tiles_bf16_memory";
       case INT8_TILES -> "ceiling_tiles_i8";

@@ -166,6 +166,6 @@ record ProductPath(
 
   /** How many streams of weights a slice reads side by side, if the weights aren't packed. */
   int streams() {
-    return activation == Activation.BF16 ? 8 : 4;
+    return activation == Activation.BF16 && function.tier() == Tier.AMX ? 8 : 4;
   }
 }

@@ -22,7 +22,7 @@ class CeilingTest {
   private static Tier least(Ceiling ceiling) {
     return switch (ceiling) {
       case MEMORY_READ, CACHE_READ, F32_FMA -> Tier.BASELINE;
-      case INT8_DOT -> Tier.AVX512;
+      case INT8_DOT, BF16_DOT -> Tier.AVX512;
       case BF16_TILES, BF16_TILES_CACHE, INT8_TILES, INT8_TILES_CACHE -> Tier.AMX;
     };
   }
@@ -35,6 +35,7 @@ class CeilingTest {
       case MEMORY_READ, CACHE_READ -> 2 * BYTES;
       case F32_FMA -> steps * 12 * lanes * 2;
       case INT8_DOT -> steps * 12 * 128;
+      case BF16_DOT -> steps * 12 * 64;
       case BF16_TILES -> steps * 4 * 16 * 16 * 64;
       case INT8_TILES -> steps * 4 * 16 * 16 * 128;
       case BF16_TILES_CACHE -> groups * 4 * 16 * 16 * 64;

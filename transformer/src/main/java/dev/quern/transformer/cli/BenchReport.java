@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Prints the result of each test of {@code quern bench}, as a line for people or as JSON. */
@@ -126,7 +127,10 @@ final class BenchReport {
 
   /** The fastest unit that the kernels know on this machine, whatever the precision. */
   private Ceiling arithmetic() {
-    return limit(Ceiling.BF16_TILES).isPresent() ? Ceiling.BF16_TILES : Ceiling.F32_FMA;
+    return Stream.of(Ceiling.BF16_TILES, Ceiling.BF16_DOT)
+        .filter(c -> limit(c).isPresent())
+        .findFirst()
+        .orElse(Ceiling.F32_FMA);
   }
 
   /** What the weights that most bytes are in were computed with. */
