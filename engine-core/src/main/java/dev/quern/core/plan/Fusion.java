@@ -106,7 +106,11 @@ final class Fusion {
     }
   }
 
-  /** Where a value is made that only this operand reads, whole and as it was made; −1 if not so. */
+  /**
+   * Where a value is made that only this operand reads, in the shape and the layout in which it was
+   * made; −1 if not so. A reshape in between would give the fused call other extents than its parts
+   * had.
+   */
   private int onlyFor(Tensor operand) {
     Workspace.Value v = value(operand);
     if (v == null || readers.getOrDefault(v, 0) != 1) {
@@ -114,12 +118,7 @@ final class Fusion {
     }
     int at = producer.getOrDefault(v, -1);
     Step made = at < 0 ? null : steps.get(at);
-    boolean whole =
-        made != null
-            && value(made.out().getFirst()) == v
-            && operand.layout().isContiguous()
-            && operand.layout().offset() == 0
-            && operand.shape().elements() == made.out().getFirst().shape().elements();
+    boolean whole = made != null && isSame(operand, made.out().getFirst());
     return whole ? at : -1;
   }
 
