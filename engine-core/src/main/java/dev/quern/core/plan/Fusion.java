@@ -222,13 +222,7 @@ final class Fusion {
     if (first == null || !(first.op() instanceof Linear(boolean bias)) || !isSibling(i, i)) {
       return;
     }
-    List<Step> parts = new ArrayList<>();
-    for (int j = i; j < steps.size(); j++) {
-      Step s = steps.get(j);
-      if (s != null && isSibling(i, j)) {
-        parts.add(s);
-      }
-    }
+    List<Step> parts = siblings(i);
     if (parts.size() < 2) {
       return;
     }
@@ -240,6 +234,29 @@ final class Fusion {
     }
     List<Tensor> out = parts.stream().map(s -> s.out().getFirst()).toList();
     replace(new FusedOp.Linears(parts.size(), bias), in, out, i, parts);
+  }
+
+  /**
+   * Products of the left operand of step i, until one of them is read: a later one's result would
+   * wait beside those that are in use, and of many layers all at once.
+   */
+  private List<Step> siblings(int i) {
+    List<Step> parts = new ArrayList<>();
+    for (int j = i; j < steps.size(); j++) {
+      Step s = steps.get(j);
+      if (s != null && parts.stream().anyMatch(p -> readsFrom(s, p))) {
+        return parts;
+      }
+      if (s != null && isSibling(i, j)) {
+        parts.add(s);
+      }
+    }
+    return parts;
+  }
+
+  private boolean readsFrom(Step s, Step maker) {
+    Workspace.Value made = value(maker.out().getFirst());
+    return s.in().stream().anyMatch(t -> value(t) == made);
   }
 
   private boolean isSibling(int i, int j) {

@@ -228,6 +228,30 @@ class FusionTest {
   }
 
   @Test
+  void productsOfOneOperandAreGatheredUntilOneIsRead() {
+    Function<Integer, Long> workspaceBytes =
+        layers -> {
+          try (Plan plan =
+              engine.record(
+                  "p",
+                  r -> {
+                    Tensor x = r.slot("x", TensorSpec.of(ScalarType.F32, 64, 8)).mul(2);
+                    Tensor y = x;
+                    for (int i = 0; i < layers; i++) {
+                      y = y.exp().mul(x.linear(square)).mul(x.linear(other));
+                    }
+                    r.output("y", y);
+                  })) {
+            return plan.workspaceBytes();
+          }
+        };
+    assertEquals(workspaceBytes.apply(2), workspaceBytes.apply(8));
+    List<String> read =
+        calls(x -> List.of(x.linear(square), x.linear(other).neg(), x.linear(third)));
+    assertEquals(List.of("mul", "linears", "neg", "linear"), read);
+  }
+
+  @Test
   void aBufferIsMovedUnlessItIsWrittenInBetween() {
     try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
       assertEquals(
