@@ -110,6 +110,12 @@ final class MatMulCases {
       both(to, w, KernelCase.of(new MatMulOp.Linear(false), plain, weight));
       both(to, w, KernelCase.of(new MatMulOp.Linear(true), plain, weight, bias));
     }
+    Operand reversed = s.of(x, LayoutKind.REVERSED, Mix.PLAIN, 3, 20, 33);
+    Operand right = Samples.transposed(s.of(w, LayoutKind.REVERSED, Mix.PLAIN, 3, 40, 33));
+    both(to, w, KernelCase.of(new MatMulOp.MatMul(), reversed, right));
+    Operand manyRows = s.of(x, LayoutKind.REVERSED, Mix.PLAIN, 1000, 64);
+    Operand fewRows = s.of(w, LayoutKind.REVERSED, Mix.PLAIN, 48, 64);
+    both(to, w, KernelCase.of(new MatMulOp.MatMul(), manyRows, Samples.transposed(fewRows)));
     for (long[] mnk : TRANSPOSED) {
       Operand a = Samples.transposed(s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[2], mnk[0]));
       Operand b = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[2], mnk[1]);
