@@ -1,4 +1,6 @@
 /*
+ * Memory as the processor and the system manage it: lines fetched ahead, and pages.
+ *
  * Large pages: streams over memory in 4 KiB pages spend up to a fifth of their time on address translation. Linux gives
  * 2 MiB pages to memory that asks for them (transparent huge pages, "madvise" or "always"): at the first touch, and to what
  * was touched before by copying it together, since 6.1. Pages of most file systems stay small whatever is asked; their
@@ -83,6 +85,7 @@ static void put_back(uint8_t *to, const uint8_t *copy, size_t size) {
     }
 }
 
+/* Moves the whole large pages within; what is left at either end stays where it is. */
 int32_t quern_move_to_large_pages(void *p, int64_t bytes) {
     if (!are_enabled()) {
         return ENOTSUP;

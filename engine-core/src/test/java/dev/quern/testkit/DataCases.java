@@ -97,7 +97,12 @@ final class DataCases {
   private static void embedding(List<KernelCase> to, DType t, ScalarType result, long d) {
     Samples s = new Samples(t.name().hashCode());
     for (LayoutKind kind :
-        List.of(LayoutKind.CONTIGUOUS, LayoutKind.ROWS, LayoutKind.OFFSET, LayoutKind.STEPPED)) {
+        List.of(
+            LayoutKind.CONTIGUOUS,
+            LayoutKind.ROWS,
+            LayoutKind.OFFSET,
+            LayoutKind.STEPPED,
+            LayoutKind.REVERSED)) {
       Operand table = s.of(t, kind, Mix.EDGES, 9, d);
       for (ScalarType index : List.of(ScalarType.I32, ScalarType.I64)) {
         Operand ids = s.integers(index, kind, Shape.of(2, 5), 0, 9);

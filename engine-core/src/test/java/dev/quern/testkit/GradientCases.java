@@ -53,7 +53,7 @@ final class GradientCases {
   }
 
   /** A case that continues the forward one: its last inputs are what that one left. */
-  private static KernelCase after(Op op, KernelCase forward, Operand gradient, boolean results) {
+  static KernelCase after(Op op, KernelCase forward, Operand gradient, boolean results) {
     List<Operand> in = new ArrayList<>(forward.inputs());
     in.add(gradient);
     List<Operand> left = left(forward);
@@ -62,7 +62,7 @@ final class GradientCases {
   }
 
   /** Results and residuals as the reference computes them. */
-  private static List<Operand> left(KernelCase forward) {
+  static List<Operand> left(KernelCase forward) {
     return Expected.of(forward.withResiduals()).results().stream().map(Operand::new).toList();
   }
 

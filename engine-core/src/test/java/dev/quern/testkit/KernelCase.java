@@ -15,7 +15,7 @@ import java.util.List;
  *
  * @param op the operation
  * @param inputs its operands
- * @param precision EXACT or FAST
+ * @param precision EXACT, FAST or BF16
  * @param residuals whether residuals are wanted
  */
 public record KernelCase(Op op, List<Operand> inputs, Precision precision, boolean residuals) {

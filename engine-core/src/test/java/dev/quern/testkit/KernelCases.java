@@ -22,7 +22,8 @@ public final class KernelCases {
   static List<LayoutKind> layouts(ScalarType type) {
     return isCommon(type)
         ? List.of(LayoutKind.values())
-        : List.of(LayoutKind.CONTIGUOUS, LayoutKind.ROWS, LayoutKind.BACKWARDS);
+        : List.of(
+            LayoutKind.CONTIGUOUS, LayoutKind.ROWS, LayoutKind.BACKWARDS, LayoutKind.REVERSED);
   }
 
   private static boolean isCommon(ScalarType type) {
@@ -53,6 +54,7 @@ public final class KernelCases {
       GradientCases.add(cases);
       SpaceCases.add(cases);
       StateCases.add(cases);
+      EmptyCases.add(cases);
       return List.copyOf(cases);
     }
   }

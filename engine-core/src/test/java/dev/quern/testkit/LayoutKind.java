@@ -19,7 +19,9 @@ public enum LayoutKind {
   /** Every second element of the last axis. */
   STEPPED,
   /** The last axis runs backwards: a negative stride. */
-  BACKWARDS;
+  BACKWARDS,
+  /** The first axis runs backwards, each run along the last one forwards. */
+  REVERSED;
 
   /**
    * A layout of this kind.
@@ -34,7 +36,8 @@ public enum LayoutKind {
     if (rank == 0 || shape.elements() == 0) {
       return Layout.contiguous(shape);
     }
-    boolean plain = dtype.isBlock() && this != OFFSET && this != ROWS;
+    boolean whole = this == OFFSET || this == ROWS || (this == REVERSED && rank > 1);
+    boolean plain = dtype.isBlock() && !whole;
     LayoutKind kind = plain ? CONTIGUOUS : this;
     int unit = dtype.blockLength();
     long[] strides = new long[rank];
@@ -51,6 +54,10 @@ public enum LayoutKind {
     if (kind == BACKWARDS) {
       offset = (shape.dim(-1) - 1) * strides[rank - 1];
       strides[rank - 1] = -strides[rank - 1];
+    }
+    if (kind == REVERSED) {
+      offset = (shape.dim(0) - 1) * strides[0];
+      strides[0] = -strides[0];
     }
     if (kind == BROADCAST) {
       for (int a = 0; a < rank; a++) {

@@ -98,6 +98,7 @@ final class MatMulCases {
     for (int i = first; i < SIZES.length; i += all ? 1 : 2) {
       size(to, s, x, w, SIZES[i]);
     }
+    Operand bias = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, 17);
     for (LayoutKind kind : kinds) {
       Operand a = s.of(x, kind, Mix.PLAIN, 5, 33);
       Operand b = s.of(w, kind, Mix.PLAIN, 33, 17);
@@ -107,13 +108,23 @@ final class MatMulCases {
       Operand weight = s.of(w, kind, Mix.PLAIN, 17, 33);
       both(to, w, KernelCase.of(new MatMulOp.Linear(false), a, weight));
       both(to, w, KernelCase.of(new MatMulOp.Linear(false), plain, weight));
+      both(to, w, KernelCase.of(new MatMulOp.Linear(true), plain, weight, bias));
     }
+    Operand reversed = s.of(x, LayoutKind.REVERSED, Mix.PLAIN, 3, 20, 33);
+    Operand right = Samples.transposed(s.of(w, LayoutKind.REVERSED, Mix.PLAIN, 3, 40, 33));
+    both(to, w, KernelCase.of(new MatMulOp.MatMul(), reversed, right));
+    Operand manyRows = s.of(x, LayoutKind.REVERSED, Mix.PLAIN, 1000, 64);
+    Operand fewRows = s.of(w, LayoutKind.REVERSED, Mix.PLAIN, 48, 64);
+    both(to, w, KernelCase.of(new MatMulOp.MatMul(), manyRows, Samples.transposed(fewRows)));
     for (long[] mnk : TRANSPOSED) {
       Operand a = Samples.transposed(s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[2], mnk[0]));
       Operand b = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[2], mnk[1]);
       Operand weight = s.of(w, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[1], mnk[2]);
       both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, b));
       both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, Samples.transposed(weight)));
+      Operand rows = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[0], mnk[2]);
+      Operand added = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[1]);
+      both(to, w, KernelCase.of(new MatMulOp.Linear(true), rows, Samples.transposed(b), added));
     }
     both(
         to,

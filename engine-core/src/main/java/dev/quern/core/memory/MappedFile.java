@@ -27,6 +27,12 @@ public final class MappedFile implements AutoCloseable {
    */
   private static final long MOVED_BYTES = 8L << 20;
 
+  /**
+   * The most parts of a file. Each that was moved stays a mapping of its own, of which Linux gives
+   * a process 65,530, for its threads' stacks and its heap too.
+   */
+  private static final long MOST_PARTS = 8 << 10;
+
   private final Path path;
   private final Resources resources;
   private final MemorySegment bytes;
@@ -145,19 +151,23 @@ public final class MappedFile implements AutoCloseable {
 
   /**
    * Copies the file's bytes into larger pages, which take the place of the mapped ones: addresses
-   * stay, storages stay, and operations may read meanwhile. From then on the bytes are the
-   * process's own memory: the file may change, but the system can't drop them and read them again.
+   * stay, storages stay, and operations may read meanwhile. From then on these bytes are the
+   * process's own memory, which the system can't drop and read again. What is no whole large page,
+   * at the file's beginning and its end, stays the file's: it must not be cut short while it is
+   * open.
    *
-   * @param mover moves {@value #MOVED_BYTES} bytes at a time
-   * @return how many bytes were moved; fewer than the file has if the system would not go on
+   * @param mover moves {@value #MOVED_BYTES} bytes at a time, of huge files more: whole large pages
+   *     of them
+   * @return how many bytes the mover took; fewer than the file has if the system would not go on
    * @throws FormatException if the file was cut short
    * @throws ScopeClosedException if closed, meanwhile too
    */
   public long moveTo(PageMover mover) {
     long moved = 0;
+    long most = partBytes(bytes.byteSize());
     while (moved < bytes.byteSize()) {
-      long intoPart = (bytes.address() + moved) % MOVED_BYTES; // parts end where large pages do
-      long part = Math.min(MOVED_BYTES - intoPart, bytes.byteSize() - moved);
+      long intoPart = (bytes.address() + moved) % most; // parts end where large pages do
+      long part = Math.min(most - intoPart, bytes.byteSize() - moved);
       lifetime.acquire(TensorSpec.of(ScalarType.I8, part));
       try {
         checkLength();
@@ -170,6 +180,11 @@ public final class MappedFile implements AutoCloseable {
       moved += part;
     }
     return moved;
+  }
+
+  /** Bytes that are moved together, of a file of this size. */
+  static long partBytes(long fileBytes) {
+    return MOVED_BYTES * Math.max(1, Math.ceilDiv(fileBytes, MOVED_BYTES * MOST_PARTS));
   }
 
   /**

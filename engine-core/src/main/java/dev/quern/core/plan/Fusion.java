@@ -106,7 +106,11 @@ final class Fusion {
     }
   }
 
-  /** Where a value is made that only this operand reads, whole and as it was made; −1 if not so. */
+  /**
+   * Where a value is made that only this operand reads, in the shape and the layout in which it was
+   * made; −1 if not so. A reshape in between would give the fused call other extents than its parts
+   * had.
+   */
   private int onlyFor(Tensor operand) {
     Workspace.Value v = value(operand);
     if (v == null || readers.getOrDefault(v, 0) != 1) {
@@ -114,12 +118,7 @@ final class Fusion {
     }
     int at = producer.getOrDefault(v, -1);
     Step made = at < 0 ? null : steps.get(at);
-    boolean whole =
-        made != null
-            && value(made.out().getFirst()) == v
-            && operand.layout().isContiguous()
-            && operand.layout().offset() == 0
-            && operand.shape().elements() == made.out().getFirst().shape().elements();
+    boolean whole = made != null && isSame(operand, made.out().getFirst());
     return whole ? at : -1;
   }
 
@@ -223,13 +222,7 @@ final class Fusion {
     if (first == null || !(first.op() instanceof Linear(boolean bias)) || !isSibling(i, i)) {
       return;
     }
-    List<Step> parts = new ArrayList<>();
-    for (int j = i; j < steps.size(); j++) {
-      Step s = steps.get(j);
-      if (s != null && isSibling(i, j)) {
-        parts.add(s);
-      }
-    }
+    List<Step> parts = siblings(i);
     if (parts.size() < 2) {
       return;
     }
@@ -241,6 +234,29 @@ final class Fusion {
     }
     List<Tensor> out = parts.stream().map(s -> s.out().getFirst()).toList();
     replace(new FusedOp.Linears(parts.size(), bias), in, out, i, parts);
+  }
+
+  /**
+   * Products of the left operand of step i, until one of them is read: a later one's result would
+   * wait beside those that are in use, and of many layers all at once.
+   */
+  private List<Step> siblings(int i) {
+    List<Step> parts = new ArrayList<>();
+    for (int j = i; j < steps.size(); j++) {
+      Step s = steps.get(j);
+      if (s != null && parts.stream().anyMatch(p -> readsFrom(s, p))) {
+        return parts;
+      }
+      if (s != null && isSibling(i, j)) {
+        parts.add(s);
+      }
+    }
+    return parts;
+  }
+
+  private boolean readsFrom(Step s, Step maker) {
+    Workspace.Value made = value(maker.out().getFirst());
+    return s.in().stream().anyMatch(t -> value(t) == made);
   }
 
   private boolean isSibling(int i, int j) {

@@ -12,7 +12,7 @@ import java.util.List;
  * @param op the operation
  * @param inputs operands
  * @param outputs results without gaps, contents arbitrary; residuals last
- * @param precision EXACT or FAST
+ * @param precision EXACT, FAST or BF16
  * @param pool the threads
  * @param scratch at least {@link Kernel#scratchBytes}, 64-byte aligned, contents arbitrary at each
  *     run

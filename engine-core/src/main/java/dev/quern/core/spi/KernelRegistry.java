@@ -265,20 +265,21 @@ public final class KernelRegistry {
   /**
    * What puts mapped memory into larger pages.
    *
-   * @return the best provider's, or empty if none has it
+   * @return the best provider's that no override leaves out, or empty if none has it
    */
   public Optional<PageMover> pageMover() {
-    return usable.stream().flatMap(p -> Stream.ofNullable(p.pageMover())).findFirst();
+    return included().flatMap(p -> Stream.ofNullable(p.pageMover())).findFirst();
   }
 
   /**
-   * Asks for larger pages for memory of this process, of the first provider that can.
+   * Asks for larger pages for memory of this process, of the first provider that can and that no
+   * override leaves out.
    *
    * @param memory not of a file
    * @return false if nothing came of it, which costs speed alone
    */
   public boolean largePages(MemorySegment memory) {
-    return usable.stream().anyMatch(p -> p.largePages(memory));
+    return included().anyMatch(p -> p.largePages(memory));
   }
 
   /**
@@ -288,10 +289,11 @@ public final class KernelRegistry {
    * @return the best provider's that has one, or empty
    */
   public Optional<CeilingLoop> ceiling(Ceiling ceiling) {
-    return usable.stream()
-        .filter(p -> !isExcluded(p.name()))
-        .flatMap(p -> Stream.ofNullable(p.ceiling(ceiling)))
-        .findFirst();
+    return included().flatMap(p -> Stream.ofNullable(p.ceiling(ceiling))).findFirst();
+  }
+
+  private Stream<KernelProvider> included() {
+    return usable.stream().filter(p -> !isExcluded(p.name()));
   }
 
   /**

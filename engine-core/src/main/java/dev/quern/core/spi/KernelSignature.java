@@ -22,7 +22,7 @@ import java.util.Locale;
  * @param layouts layout class of each input
  * @param outputs element types of the outputs, residuals included; results never have gaps
  * @param residuals whether the residuals are wanted
- * @param precision EXACT or FAST, never AUTO
+ * @param precision EXACT, FAST or BF16, never AUTO
  */
 public record KernelSignature(
     Op op,

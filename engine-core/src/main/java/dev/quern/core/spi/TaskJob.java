@@ -34,6 +34,10 @@ final class TaskJob {
     return busy;
   }
 
+  /**
+   * Offers slices to whoever sees the job: once it has begun it must be run to its end, because a
+   * worker that saw the job before may claim of it at once.
+   */
   void start(int slices, TaskPool.Task work) {
     busy = true;
     task = work;
@@ -41,13 +45,6 @@ final class TaskJob {
     end.set(slices);
     pending.set(slices);
     state.set((state.get() & -EPOCH) + EPOCH + slices);
-  }
-
-  /** Nobody has seen it. */
-  void abandon() {
-    state.set(state.get() & -EPOCH);
-    task = NOTHING;
-    busy = false;
   }
 
   /** Claims and runs one of the first slices, on the owning thread; false if none is left. */

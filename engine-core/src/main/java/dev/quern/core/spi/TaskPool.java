@@ -173,14 +173,14 @@ public final class TaskPool implements AutoCloseable {
     }
   }
 
+  /** The job's slot; −1, and nothing has begun, if all are taken. */
   private int publish(TaskJob job, int slices, Task task) {
-    job.start(slices, task);
     for (int i = 0; i < MAX_CALLERS; i++) {
       if (jobs.get(i) == null && jobs.compareAndSet(i, null, job)) {
+        job.start(slices, task);
         return i;
       }
     }
-    job.abandon();
     return -1;
   }
 

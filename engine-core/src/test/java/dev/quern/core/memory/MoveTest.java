@@ -2,6 +2,7 @@ package dev.quern.core.memory;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.ScopeClosedException;
@@ -43,6 +44,17 @@ class MoveTest {
         assertEquals(0, left == 0 ? 0 : next % (8 << 20));
       }
       assertEquals(BYTES, next - file.bytes().address());
+    }
+  }
+
+  @Test
+  void hugeFilesHaveNoMorePartsThanAProcessMayHaveMappings() {
+    assertEquals(8L << 20, MappedFile.partBytes(0));
+    assertEquals(8L << 20, MappedFile.partBytes(64L << 30));
+    for (long size : new long[] {(64L << 30) + 1, 500L << 30, 3L << 40, (3L << 40) + 12345}) {
+      long part = MappedFile.partBytes(size);
+      assertEquals(0, part % (8L << 20));
+      assertTrue(size / part <= 8192, size + " bytes in parts of " + part);
     }
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
+import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.Buffer;
@@ -73,7 +74,7 @@ class FusionTest {
     }
   }
 
-  /** A kernel that is never run. */
+  /** A kernel that is never run, of a call whose operands its operation accepts. */
   private record Named() implements Kernel {
     @Override
     public String name() {
@@ -82,8 +83,13 @@ class FusionTest {
 
     @Override
     public Runnable bind(KernelArgs args) {
+      assertEquals(specs(args.outputs()), args.op().infer(specs(args.inputs())));
       return () -> {};
     }
+  }
+
+  private static List<TensorSpec> specs(List<TensorView> views) {
+    return views.stream().map(TensorView::spec).toList();
   }
 
   /** The operations of a plan, in order; its input is a value of the plan. */
@@ -105,8 +111,12 @@ class FusionTest {
     return calls(engine, code);
   }
 
+  private Tensor gated(Tensor x) {
+    return x.linear(square).swiGlu(x.linear(other));
+  }
+
   private Tensor feedForward(Tensor x) {
-    return x.linear(square).swiGlu(x.linear(other)).linear(third);
+    return gated(x).linear(third);
   }
 
   @Test
@@ -135,6 +145,70 @@ class FusionTest {
   }
 
   @Test
+  void aReshapeBetweenPartsKeepsThemApart() {
+    assertEquals(
+        List.of("mul", "linears", "swiGlu", "linear"),
+        calls(x -> List.of(gated(x).reshape(4, 6).linear(engine.normal(5, 8, 6)))));
+    assertEquals(
+        List.of("mul", "linears", "swiGlu", "linear"),
+        calls(
+            x -> {
+              Tensor gate = x.linear(square).reshape(6, 4);
+              Tensor up = x.linear(other).reshape(6, 4);
+              return List.of(gate.swiGlu(up).linear(engine.normal(5, 8, 4)));
+            }));
+    assertEquals(
+        List.of("mul", "gatedFeedForward", "add"),
+        calls(x -> List.of(feedForward(x).reshape(4, 6).add(x.reshape(4, 6)))));
+    assertEquals(
+        List.of("mul", "linear", "add"),
+        calls(x -> List.of(x.linear(square).reshape(4, 6).add(x.reshape(4, 6)))));
+    assertEquals(
+        List.of("mul", "matmul", "exp", "matmul", "add"),
+        calls(
+            x -> {
+              Tensor first = x.matmul(square).reshape(4, 6);
+              return List.of(first.add(x.exp().matmul(other).reshape(4, 6)));
+            }));
+    assertEquals(List.of("mul", "mul", "sum"), calls(x -> List.of(x.mul(x).reshape(4, 6).sum())));
+  }
+
+  @Test
+  void aReshapeBetweenPartsKeepsGradientsApart() {
+    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
+      Function<Function<Tensor, Tensor>, List<String>> gradient =
+          code ->
+              calls(
+                  x -> {
+                    try (Tape tape = engine.tape()) {
+                      tape.watch(weight);
+                      Tensor h = x.reshape(1, 3, 8).linear(weight.value());
+                      return List.of(tape.backward(code.apply(h).sum()).of(weight));
+                    }
+                  });
+      List<String> sum =
+          gradient.apply(h -> h.reshape(3, 8).linear(square).mul(h.reshape(3, 8).linear(other)));
+      assertTrue(sum.contains("add") && !sum.contains("matMulSum"), sum::toString);
+      List<String> activation =
+          gradient.apply(
+              h -> {
+                Tensor y = h.gelu().reshape(3, 8).linear(square);
+                return y.mul(y);
+              });
+      assertTrue(
+          activation.contains("geluGrad") && !activation.contains("matMulMul"),
+          activation::toString);
+      List<String> norm =
+          gradient.apply(
+              h -> {
+                Tensor y = h.add(h.reshape(3, 8).layerNorm(bias, bias, 1e-5f).reshape(1, 3, 8));
+                return y.mul(y);
+              });
+      assertTrue(norm.contains("layerNormGrad") && !norm.contains("normGradAdd"), norm::toString);
+    }
+  }
+
+  @Test
   void residualsOfAnyShapeButTheProductsStay() {
     assertEquals(List.of("mul", "linearAdd"), calls(x -> List.of(x.add(x.linear(square, bias)))));
     assertEquals(List.of("mul", "linear", "add"), calls(x -> List.of(x.linear(square).add(bias))));
@@ -151,6 +225,30 @@ class FusionTest {
     assertEquals(List.of("mul", "linears"), biased);
     List<String> unlike = calls(x -> List.of(x.linear(square, bias), x.linear(other)));
     assertEquals(List.of("mul", "linear", "linear"), unlike);
+  }
+
+  @Test
+  void productsOfOneOperandAreGatheredUntilOneIsRead() {
+    Function<Integer, Long> workspaceBytes =
+        layers -> {
+          try (Plan plan =
+              engine.record(
+                  "p",
+                  r -> {
+                    Tensor x = r.slot("x", TensorSpec.of(ScalarType.F32, 64, 8)).mul(2);
+                    Tensor y = x;
+                    for (int i = 0; i < layers; i++) {
+                      y = y.exp().mul(x.linear(square)).mul(x.linear(other));
+                    }
+                    r.output("y", y);
+                  })) {
+            return plan.workspaceBytes();
+          }
+        };
+    assertEquals(workspaceBytes.apply(2), workspaceBytes.apply(8));
+    List<String> read =
+        calls(x -> List.of(x.linear(square), x.linear(other).neg(), x.linear(third)));
+    assertEquals(List.of("mul", "linears", "neg", "linear"), read);
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.memory.PageMover;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.op.UnaryOp.Exp;
 import dev.quern.core.reference.ReferenceProvider;
@@ -13,6 +14,7 @@ import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.SettingException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -132,6 +134,42 @@ class KernelRegistryTest {
     for (String op : List.of(" softmax", " matmul", " rmsNorm", " linear", " cast")) {
       assertTrue(e.getMessage().contains(op + ",") || e.getMessage().endsWith(op), e::getMessage);
     }
+  }
+
+  /** A provider of nothing but larger pages. */
+  private record Pages(String name, int priority) implements KernelProvider {
+    @Override
+    public Probe probe() {
+      return new Probe.Usable("pages");
+    }
+
+    @Override
+    public @Nullable Kernel find(KernelSignature signature) {
+      return null;
+    }
+
+    @Override
+    public PageMover pageMover() {
+      return _ -> true;
+    }
+
+    @Override
+    public boolean largePages(MemorySegment memory) {
+      return true;
+    }
+  }
+
+  @Test
+  void aProviderThatIsLeftOutMovesNoMemoryEither() {
+    KernelRegistry kernels =
+        Engine.builder().kernels(new Empty("a", 5), new Pages("pages", 1)).build().kernels();
+    assertTrue(kernels.pageMover().isPresent());
+    assertTrue(kernels.largePages(MemorySegment.NULL));
+    System.setProperty(ALL, "a,reference");
+    assertTrue(kernels.pageMover().isEmpty());
+    assertFalse(kernels.largePages(MemorySegment.NULL));
+    System.setProperty(ALL, "a,pages");
+    assertTrue(kernels.pageMover().isPresent());
   }
 
   @Test

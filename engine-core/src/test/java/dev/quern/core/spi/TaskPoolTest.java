@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.quern.core.memory.KernelThread;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -158,6 +159,43 @@ class TaskPoolTest {
       for (Future<Long> s : sums) {
         assertEquals(50 * 49 / 2, s.get());
       }
+    }
+  }
+
+  @Test
+  void moreCallersThanThereIsRoomForRunEachSliceOnce() throws Exception {
+    int callers = 100; // more than there are slots
+    try (TaskPool pool = new TaskPool(3);
+        var threads = Executors.newFixedThreadPool(callers)) {
+      CountDownLatch all = new CountDownLatch(callers);
+      List<Future<AtomicIntegerArray>> runs = new ArrayList<>();
+      for (int c = 0; c < callers; c++) {
+        runs.add(
+            threads.submit(
+                () -> {
+                  AtomicIntegerArray times = new AtomicIntegerArray(4);
+                  pool.parallelFor(
+                      4,
+                      slice -> {
+                        if (times.getAndIncrement(slice) == 0 && slice == 0) {
+                          all.countDown(); // the caller's first: all calls are under way together
+                          await(all);
+                        }
+                      });
+                  return times;
+                }));
+      }
+      for (Future<AtomicIntegerArray> r : runs) {
+        assertEquals("[1, 1, 1, 1]", r.get().toString());
+      }
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 

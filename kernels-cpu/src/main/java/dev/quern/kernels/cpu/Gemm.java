@@ -13,8 +13,9 @@ import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
 /**
- * C[r, c] = Σₖ A[r, k] · B[k, c] (+ bias[r]), for a batch of matrices of any layouts and of all
- * types that {@link Unpack} knows; sums in F32.
+ * C[r, c] = Σₖ A[r, k] · B[k, c] (+ bias along the contiguous axis of C: its rows r where C is
+ * stored by columns, else its columns c), for a batch of matrices of any layouts and of all types
+ * that {@link Unpack} knows; sums in F32.
  *
  * <p>Loop nest: first, in parallel over blocks of columns, pack B as F32 [block][k][2 vectors].
  * Then in parallel over blocks of C, up to 384 rows and 256 columns: over k by 512; over the rows
@@ -141,8 +142,7 @@ final class Gemm extends SlicedTask {
    * Binds a product.
    *
    * @param offsets bytes where each matrix of the batch starts: A, B, C
-   * @param bias one F32, F16 or BF16 per row, or null; only for a target with rowBytes of an
-   *     element
+   * @param bias one F32, F16 or BF16 for each element along the target's contiguous axis, or null
    */
   Gemm(
       TaskPool pool,
@@ -330,6 +330,9 @@ final class Gemm extends SlicedTask {
         int at = c * tiles * ROWS + r * width;
         System.arraycopy(space.sums, at, space.columns, c, width);
       }
+      if (bias != null) {
+        addBias(bias, c0, columns, space.columns, 0);
+      }
       long to = cOffsets[matrix] + (r0 + r) * target.rowBytes + c0 * target.columnBytes;
       store(space.columns, 0, columns, to, line);
     }
@@ -359,10 +362,11 @@ final class Gemm extends SlicedTask {
     }
   }
 
-  private void addBias(MemorySegment b, long r0, int rows, float[] sums, int from) {
-    long at = r0 * biasType.blockBytes();
-    for (int r = 0; r < rows; r++) {
-      sums[from + r] += Convert.scalar(biasType, b, at + r * (long) biasType.blockBytes());
+  /** Adds n elements of the bias, the first of them number {@code first}. */
+  private void addBias(MemorySegment b, long first, int n, float[] sums, int from) {
+    long at = first * biasType.blockBytes();
+    for (int i = 0; i < n; i++) {
+      sums[from + i] += Convert.scalar(biasType, b, at + i * (long) biasType.blockBytes());
     }
   }
 

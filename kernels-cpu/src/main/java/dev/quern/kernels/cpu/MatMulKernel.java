@@ -121,7 +121,8 @@ record MatMulKernel(boolean linear, DType weight) implements Kernel {
     /** Bytes of a stride; 0 along the blocks of a block type. */
     private static long bytes(TensorView v, long stride) {
       if (v.dtype().isBlock()) {
-        return stride == 1 ? 0 : v.dtype().bytes(stride);
+        long bytes = v.dtype().bytes(Math.abs(stride) == 1 ? 0 : Math.abs(stride));
+        return stride < 0 ? -bytes : bytes;
       }
       return stride * v.dtype().blockBytes();
     }

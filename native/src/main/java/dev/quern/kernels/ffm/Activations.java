@@ -15,9 +15,9 @@ final class Activations implements Part {
   /**
    * Rows as a tensor has them.
    *
-   * @param base the first
-   * @param stride bytes from row to row
-   * @param offsets bytes from the base, one per batch
+   * @param base memory that holds them
+   * @param stride bytes from row to row, negative where they run backwards
+   * @param offsets bytes from the base to the first, one per batch
    * @param m rows of a batch
    * @param k elements of a row
    */

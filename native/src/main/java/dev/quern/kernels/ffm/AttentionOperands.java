@@ -172,12 +172,13 @@ final class AttentionOperands {
 
   /** The mask of a K/V head's queries from t on, or a null pointer. */
   MemorySegment mask(long b, long head, long t) {
-    return mask == null
+    return mask == null || mask.shape().elements() == 0
         ? MemorySegment.NULL
-        : mask.base()
+        : mask.segment()
             .asSlice(
-                Float.BYTES
-                    * (b * maskStride(0) + head * group * maskStride(1) + t * maskStride(2)));
+                mask.offsetBytes()
+                    + Float.BYTES
+                        * (b * maskStride(0) + head * group * maskStride(1) + t * maskStride(2)));
   }
 
   /** The log-sum-exps of a K/V head's queries from t on, or a null pointer. */
@@ -189,8 +190,13 @@ final class AttentionOperands {
                 Float.BYTES * ((b * out.shape().dim(2) + head * group) * out.shape().dim(1) + t));
   }
 
-  /** An operand's element (b, t, head, 0). */
+  /**
+   * An operand's element (b, t, head, 0); of one without elements, which has no memory, nothing.
+   */
   static MemorySegment at(TensorView x, long b, long t, long head) {
+    if (x.shape().elements() == 0) {
+      return x.segment();
+    }
     long offset =
         x.layout().offset()
             + b * x.layout().stride(0)

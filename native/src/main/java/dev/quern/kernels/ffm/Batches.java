@@ -2,10 +2,36 @@ package dev.quern.kernels.ffm;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.type.Shape;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /** The leading axes of a matrix product, spread out: where each operand's matrix begins. */
 final class Batches {
   private Batches() {}
+
+  /**
+   * Where an operand's matrices begin.
+   *
+   * @param base memory that holds all of them
+   * @param offsets bytes from its start to each matrix's first element, in the order of the
+   *     result's
+   */
+  @SuppressWarnings("ArrayRecordComponent") // an internal bundle, never compared
+  record Matrices(MemorySegment base, long[] offsets) {}
+
+  /**
+   * Where an operand's matrices begin: counted from its first element, which for one matrix is no
+   * slice to be made at each call, or, where an axis runs backwards, from its segment's start.
+   *
+   * @param batch the result's leading axes
+   * @param operand [..., rows, columns]
+   */
+  static Matrices of(Shape batch, TensorView operand) {
+    boolean backwards = Arrays.stream(operand.layout().strides()).anyMatch(s -> s < 0);
+    return backwards
+        ? new Matrices(operand.segment(), positions(batch, operand))
+        : new Matrices(operand.base(), offsets(batch, operand));
+  }
 
   /**
    * Byte offsets of an operand's matrices, counted from its first element, in the order of the

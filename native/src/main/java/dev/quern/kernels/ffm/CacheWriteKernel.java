@@ -82,8 +82,8 @@ final class CacheWriteKernel implements Kernel {
       cache = args.input(0);
       rows = args.input(1);
       starts = args.input(2);
-      to = cache.base();
-      from = rows.base();
+      to = cache.segment();
+      from = rows.segment();
       batch = rows.shape().dim(0);
       times = rows.shape().dim(1);
       heads = rows.shape().dim(2);
@@ -116,7 +116,7 @@ final class CacheWriteKernel implements Kernel {
         long t = i % times;
         long source = b * rows.strideBytes(0) + t * rows.strideBytes(1);
         long target = b * cache.strideBytes(0) + (start(b) + t) * cache.strideBytes(1);
-        write(source, target);
+        write(rows.offsetBytes() + source, cache.offsetBytes() + target);
       }
     }
 

@@ -61,6 +61,7 @@ final class EmbeddingKernel implements Kernel {
     private final MemorySegment table; // (vocabulary, d)
     private final MemorySegment ids; // (count)
     private final MemorySegment y; // (count, d)
+    private final long tableAt; // of its first row
     private final long tableStride;
     private final long tableBytes;
     private final long resultBytes;
@@ -75,7 +76,8 @@ final class EmbeddingKernel implements Kernel {
       TensorView t = args.input(0);
       this.pool = args.pool();
       this.convert = convert;
-      this.table = t.base();
+      this.table = t.segment();
+      this.tableAt = t.offsetBytes();
       this.ids = args.input(1).base();
       this.y = args.output().base();
       this.vocabulary = t.shape().dim(0);
@@ -108,11 +110,11 @@ final class EmbeddingKernel implements Kernel {
     }
 
     private void row(long id, long i) {
+      long from = tableAt + id * tableStride;
       if (convert == null) {
-        MemorySegment.copy(table, id * tableStride, y, i * resultBytes, tableBytes);
+        MemorySegment.copy(table, from, y, i * resultBytes, tableBytes);
       } else if (d > 0) {
-        Calls.rowsAt(
-            convert, table, id * tableStride, tableBytes, y, i * resultBytes, resultBytes, 1, d);
+        Calls.rowsAt(convert, table, from, tableBytes, y, i * resultBytes, resultBytes, 1, d);
       }
     }
   }

@@ -81,7 +81,6 @@ final class JoinedKernel implements Kernel {
     return TileGemm.takes(functions, o, Precision.BF16)
         && o.aOffsets().length == 1
         && !o.across()
-        && !o.isBeside()
         && o.k() == first.k();
   }
 

@@ -77,7 +77,8 @@ final class NormGradKernel implements Kernel {
 
   @Override
   public long scratchBytes(List<TensorView> in, List<TensorView> out) {
-    return affine ? slices(in.get(1)) * width(in.get(1)) * Float.BYTES : 0;
+    long sums = Math.max(1, slices(in.get(1))); // of no slices too: they are joined all the same
+    return affine ? sums * width(in.get(1)) * Float.BYTES : 0;
   }
 
   @Override

@@ -10,10 +10,10 @@ final class Product implements Part {
   /**
    * A right operand.
    *
-   * @param base its first row
-   * @param stride bytes from row to row
+   * @param base memory that holds its rows
+   * @param stride bytes from row to row, negative where they run backwards
    * @param n rows, the columns of the result
-   * @param offsets bytes from the base, one per batch
+   * @param offsets bytes from the base to the first row, one per batch
    */
   @SuppressWarnings("ArrayRecordComponent") // an internal bundle, never compared
   record Weight(MemorySegment base, long stride, long n, long[] offsets) {
@@ -63,7 +63,7 @@ final class Product implements Part {
     this.cut =
         path.packs()
             ? Cut.panels(x.m(), w.n, x.k())
-            : Cut.streams(x.m(), w.n, w.stride, path.streams());
+            : Cut.streams(x.m(), w.n, Math.abs(w.stride), path.streams());
     this.scratchBytes = path.packs() ? functions.productScratchBytes(x.k()) : 0;
     this.addBias = functions.get("add_bias").address();
     this.addRows = functions.get("add_rows").address();

@@ -137,19 +137,15 @@ final class ProductKernel implements Kernel {
     boolean one = e.batches() == 1;
     Shape batch = one ? Shape.SCALAR : y.shape().slice(0, y.shape().rank() - 2);
     int wRows = linear ? 0 : -1;
-    var rows =
-        new Activations.Rows(
-            x.base(),
-            rowStride(x, e.k()),
-            one ? new long[1] : Batches.offsets(batch, x),
-            e.m(),
-            e.k());
+    Batches.Matrices left = Batches.of(batch, x);
+    Batches.Matrices right = Batches.of(batch, w);
+    var rows = new Activations.Rows(left.base(), rowStride(x, e.k()), left.offsets(), e.m(), e.k());
     var weight =
         new Product.Weight(
-            w.base(),
+            right.base(),
             e.n() > 1 ? w.strideBytes(wRows) : w.dtype().bytes(e.k()),
             e.n(),
-            one ? new long[1] : Batches.offsets(batch, w));
+            right.offsets());
     Activations a = Activations.of(rows, path, args.scratch());
     var result = new Product.Result(y.base(), y.dtype().bytes(1), bias, null);
     var product = new Product(functions, path, a, weight, result);

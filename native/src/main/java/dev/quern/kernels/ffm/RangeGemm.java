@@ -30,6 +30,8 @@ final class RangeGemm {
   private final MemorySegment add;
   private final MemorySegment left; // (k, m)
   private final MemorySegment right; // (k, n)
+  private final long leftAt; // bytes to its first element, which rows may lie before
+  private final long rightAt;
   private final long leftStride; // elements
   private final long rightStride;
   private final long m;
@@ -54,10 +56,10 @@ final class RangeGemm {
     this.functions = functions;
     product = functions.get("gemm_outer_bf16").address();
     add = functions.get("gemm_outer_sums").address();
-    MemorySegment a = Segments.from(o.a(), o.aOffsets()[0]);
-    MemorySegment b = Segments.from(o.b(), o.bOffsets()[0]);
-    left = o.across() ? b : a;
-    right = o.across() ? a : b;
+    left = o.across() ? o.b() : o.a();
+    right = o.across() ? o.a() : o.b();
+    leftAt = o.across() ? o.bOffsets()[0] : o.aOffsets()[0];
+    rightAt = o.across() ? o.aOffsets()[0] : o.bOffsets()[0];
     leftStride = o.across() ? o.bK() : o.aK();
     rightStride = o.across() ? o.aK() : o.bK();
     m = o.across() ? o.n() : o.m();
@@ -113,9 +115,9 @@ final class RangeGemm {
         MemorySegment scratch = Scratch.take(scratchBytes);
         GradientCalls.outer(
             product,
-            Segments.from(left, p * leftStride * Float.BYTES),
+            Segments.from(left, leftAt + p * leftStride * Float.BYTES),
             leftStride,
-            Segments.from(right, p * rightStride * Float.BYTES),
+            Segments.from(right, rightAt + p * rightStride * Float.BYTES),
             rightStride,
             Segments.from(sums, slice * rangeBytes),
             rowBytes,

@@ -141,7 +141,8 @@ final class SumKernel implements Kernel {
       long column = slice % columnSlices * cut.sliceColumns;
       long rows = Math.min(cut.sliceRows, cut.rows - row);
       long columns = Math.min(cut.sliceColumns, cut.columns - column);
-      MemorySegment from = x.get(slice, (row * cut.columns + column) * Float.BYTES);
+      long first = cut.rows == 0 ? 0 : row * cut.columns + column; // no rows, no memory
+      MemorySegment from = x.get(slice, first * Float.BYTES);
       MemorySegment to = sums.get(slice, (piece * cut.columns + column) * Float.BYTES);
       if (cut.columns == 1) {
         Calls.sumAll(firstAll, from, rows, to);

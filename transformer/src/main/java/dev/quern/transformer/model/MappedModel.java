@@ -10,6 +10,7 @@ import dev.quern.core.type.Setting;
 import dev.quern.transformer.decode.ModelFile;
 import java.lang.System.Logger.Level;
 import java.util.Optional;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -30,13 +31,34 @@ final class MappedModel implements ModelFile {
 
   private final TensorFile file;
   private final Optional<PageMover> mover;
+  private final AvailableMemory memory;
+  private final ThreadFactory threads;
   private final boolean keepMapped = Setting.flag("quern.memory.keepMapped");
   private final AtomicBoolean started = new AtomicBoolean();
   private volatile boolean moving;
 
   MappedModel(TensorFile file, KernelRegistry kernels) {
+    this(
+        file,
+        kernels.pageMover(),
+        AvailableMemory.here(),
+        Thread.ofPlatform().daemon().name("quern-large-pages").factory());
+  }
+
+  /**
+   * Of given means.
+   *
+   * @param file the model's
+   * @param mover what moves it, if anything does
+   * @param memory that there is
+   * @param threads of the thread that moves
+   */
+  MappedModel(
+      TensorFile file, Optional<PageMover> mover, AvailableMemory memory, ThreadFactory threads) {
     this.file = file;
-    this.mover = kernels.pageMover();
+    this.mover = mover;
+    this.memory = memory;
+    this.threads = threads;
   }
 
   @Override
@@ -49,10 +71,18 @@ final class MappedModel implements ModelFile {
     if (keepMapped || mover.isEmpty() || !started.compareAndSet(false, true)) {
       return;
     }
-    AvailableMemory memory = AvailableMemory.here();
-    if (isWorthwhile(memory)) {
-      moving = true;
-      Thread.ofPlatform().daemon().name("quern-large-pages").start(() -> move(mover.get(), memory));
+    if (isWorthwhile()) {
+      start(mover.get());
+    }
+  }
+
+  private void start(PageMover with) {
+    moving = true;
+    try {
+      threads.newThread(() -> move(with)).start();
+    } catch (OutOfMemoryError e) { // no more threads: tokens come all the same, only slower
+      moving = false;
+      LOG.log(Level.DEBUG, "no thread to move the model into large pages with", e);
     }
   }
 
@@ -61,18 +91,18 @@ final class MappedModel implements ModelFile {
     return !moving;
   }
 
-  private boolean isWorthwhile(AvailableMemory memory) {
+  private boolean isWorthwhile() {
     long bytes = file.tensors().values().stream().mapToLong(TensorInfo::byteSize).sum();
-    return bytes >= WORTHWHILE_BYTES && memory.total() / ROOM >= bytes && hasRoom(memory, bytes);
+    return bytes >= WORTHWHILE_BYTES && memory.total() / ROOM >= bytes && hasRoom(bytes);
   }
 
-  private static boolean hasRoom(AvailableMemory memory, long bytes) {
+  private boolean hasRoom(long bytes) {
     return memory.available() - bytes >= memory.total() / RESERVE;
   }
 
-  private void move(PageMover with, AvailableMemory memory) {
+  private void move(PageMover with) {
     try {
-      long moved = file.moveTo(part -> hasRoom(memory, part.byteSize()) && with.move(part));
+      long moved = file.moveTo(part -> hasRoom(part.byteSize()) && with.move(part));
       LOG.log(Level.DEBUG, "{0}: {1} bytes are in large pages", file.path(), moved);
     } catch (ScopeClosedException | FormatException e) {
       LOG.log(Level.DEBUG, "the model went away while it was moved into large pages", e);
