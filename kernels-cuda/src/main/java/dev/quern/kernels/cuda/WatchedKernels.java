@@ -59,18 +59,23 @@ record WatchedKernels(KernelProvider kernels, CudaDevice cuda, Faults faults)
     @Override
     public Runnable bind(KernelArgs args) {
       Runnable call = faults.guard(() -> kernel.bind(args));
-      return () -> {
-        faults.note(args);
-        faults.guard(call);
-      };
+      return () -> run(args, call);
     }
 
-    /** Once, at once: not in a plan, whose calls are captured and can't be waited for. */
     @Override
     public void run(KernelArgs args) {
-      bind(args).run();
-      if (faults.isSynchronous()) {
+      run(args, faults.guard(() -> kernel.bind(args)));
+    }
+
+    private void run(KernelArgs args, Runnable call) {
+      boolean runs = !device.isCapturing();
+      if (runs) {
+        faults.note(args);
+      }
+      faults.guard(call);
+      if (runs && faults.isSynchronous()) {
         faults.guard(device::synchronize);
+        faults.forget();
       }
     }
   }
