@@ -51,8 +51,10 @@ class CudaBackendTest {
 
   @Test
   void oneBackendForEachDeviceAndProcess() {
-    assertSame(engine.home(), provider.open(CUDA));
-    assertSame(engine.home(), Engine.builder().devices(provider).device(CUDA).build().home());
+    assertSame(provider.open(CUDA), provider.open(CUDA));
+    assertSame(memory, provider.open(CUDA).memory());
+    assertSame(memory, Engine.builder().devices(provider).device(CUDA).build().home().memory());
+    assertEquals(1, driver.contexts);
     assertEquals(CUDA, engine.device());
   }
 
@@ -175,6 +177,8 @@ class CudaBackendTest {
             DeviceException.class,
             () -> engine.record("p", r -> r.output("y", r.slot("x", VECTOR).add(x))));
     assertTrue(e.getMessage().contains("cuGraphInstantiate returned CUDA_ERROR_OUT_OF"));
+    assertTrue(e.getMessage().contains("tensors and plans hold "), e::getMessage);
+    assertTrue(e.getMessage().contains(" are free on the device"), e::getMessage);
     driver.refusals.put("cuLaunchKernelEx", "CUDA_ERROR_INVALID_VALUE");
     assertThrows(
         DeviceException.class,
