@@ -68,12 +68,13 @@ record WatchedKernels(KernelProvider kernels, CudaDevice cuda, Faults faults)
     }
 
     private void run(KernelArgs args, Runnable call) {
-      boolean runs = !device.isCapturing();
-      if (runs) {
-        faults.note(args);
+      if (device.isCapturing()) {
+        call.run(); // nothing runs yet, and who captures hears of refusals
+        return;
       }
+      faults.note(args);
       faults.guard(call);
-      if (runs && faults.isSynchronous()) {
+      if (faults.isSynchronous()) {
         faults.guard(device::synchronize);
         faults.forget();
       }

@@ -18,6 +18,7 @@ import dev.quern.kernels.cuda.launch.Params;
 import dev.quern.kernels.cuda.launch.Status;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,13 @@ import org.jspecify.annotations.Nullable;
  */
 record FakeKernels(CudaDevice cuda) implements KernelProvider {
   static final int THREADS = 128;
+
+  /** A provider over a driver that has these kernels. */
+  static CudaProvider provider(FakeDriver driver) {
+    install(driver);
+    return new CudaProvider(
+        () -> driver, m -> ("image of " + m).getBytes(StandardCharsets.UTF_8), FakeKernels::new);
+  }
 
   /** Tells a driver what the kernels do. */
   @SuppressWarnings("restricted")

@@ -48,6 +48,9 @@ public final class FakeDriver implements CudaDriver {
   /** All calls of this name are. */
   public final Map<String, String> refusalsForever = new ConcurrentHashMap<>();
 
+  /** Whether waiting for a stream is refused after its work was done, not before. */
+  public boolean afterWaiting;
+
   /** Uses of the primary context that were begun and not ended. */
   public int contexts;
 
@@ -176,6 +179,7 @@ public final class FakeDriver implements CudaDriver {
 
   @Override
   public synchronized MemoryInfo memInfo() {
+    callInContext("cuMemGetInfo");
     return new MemoryInfo(totalBytes - takenBytes, totalBytes);
   }
 
@@ -215,10 +219,15 @@ public final class FakeDriver implements CudaDriver {
 
   @Override
   public synchronized void streamSynchronize(long stream) {
-    callInContext("cuStreamSynchronize");
+    if (!afterWaiting) {
+      callInContext("cuStreamSynchronize");
+    }
     Queue<Runnable> work = streams.get(stream);
     for (Runnable next = work.poll(); next != null; next = work.poll()) {
       next.run();
+    }
+    if (afterWaiting) {
+      callInContext("cuStreamSynchronize");
     }
   }
 
