@@ -84,8 +84,9 @@ final class CudaBackend implements Backend {
 
   @Override
   public void download(MemorySegment source, MemorySegment host) {
+    long mark = faults.mark();
     faults.guard(() -> staging.download(source.address(), host.asSlice(0, source.byteSize())));
-    afterWaiting();
+    afterWaiting(mark);
   }
 
   @Override
@@ -123,12 +124,13 @@ final class CudaBackend implements Backend {
 
   @Override
   public void synchronize() {
+    long mark = faults.mark();
     faults.guard(cuda.context()::synchronize);
-    afterWaiting();
+    afterWaiting(mark);
   }
 
-  private void afterWaiting() {
-    faults.forget();
+  private void afterWaiting(long mark) {
+    faults.forget(mark);
     cuda.checkStatus();
   }
 
@@ -139,15 +141,16 @@ final class CudaBackend implements Backend {
       return new CallByCall(this, List.copyOf(calls), slots, parameters);
     }
     Replay replay = faults.guard(() -> cuda.capture(calls, slots, parameters));
-    return new Graph(plan, calls.size(), replay, faults);
+    return new Graph(new Faults.Replayed(plan, calls.size()), replay::run, replay, faults);
   }
 
   /** One call of the driver: a fault within it is known to be the plan's, and no more. */
-  private record Graph(String plan, int calls, Replay replay, Faults faults) implements Replay {
+  private record Graph(Faults.Replayed plan, Runnable launch, Replay replay, Faults faults)
+      implements Replay {
     @Override
     public void run() {
-      faults.note(plan, calls);
-      faults.guard(replay::run);
+      faults.note(plan);
+      faults.guard(launch);
     }
 
     @Override

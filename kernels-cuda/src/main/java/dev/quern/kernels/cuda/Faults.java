@@ -29,11 +29,12 @@ final class Faults {
   private final boolean synchronous;
   private final Supplier<String> memoryUsage;
   private final @Nullable Object[] latest = new @Nullable Object[REMEMBERED];
-  private int turn;
+  private long noted;
+  private long forgotten;
   private @Nullable String fault;
 
-  /** A plan that was replayed: which of its calls is known to the device alone. */
-  private record Replayed(String plan, int calls) {
+  /** A plan that is replayed: which of its calls runs is known to the device alone. */
+  record Replayed(String plan, int calls) {
     @Override
     public String toString() {
       return "a replay of plan '%s' (%d calls)".formatted(plan, calls);
@@ -64,29 +65,44 @@ final class Faults {
   }
 
   /** A graph that is about to be given to the device. */
-  void note(String plan, int calls) {
-    remember(new Replayed(plan, calls));
+  void note(Replayed plan) {
+    remember(plan);
   }
 
   private synchronized void remember(Object work) {
-    latest[turn] = work;
-    turn = (turn + 1) % REMEMBERED;
+    latest[place(noted)] = work;
+    noted++;
   }
 
-  /** All has been done, and nothing was wrong. */
-  synchronized void forget() {
-    for (int i = 0; i < REMEMBERED; i++) {
-      latest[i] = null;
+  private static int place(long number) {
+    return (int) (number % REMEMBERED);
+  }
+
+  /** How much was given to the device so far. */
+  synchronized long mark() {
+    return noted;
+  }
+
+  /**
+   * The device was waited for, and nothing was wrong. What other threads have given it since then
+   * may still be under way.
+   *
+   * @param mark from before the waiting
+   */
+  synchronized void forget(long mark) {
+    for (long i = Math.max(forgotten, noted - REMEMBERED); i < mark; i++) {
+      latest[place(i)] = null;
     }
+    forgotten = Math.max(forgotten, mark);
   }
 
   /** Runs something of which the driver's refusal becomes an exception of Quern's. */
   void guard(Runnable work) {
-    guard(
-        () -> {
-          work.run();
-          return true;
-        });
+    try {
+      work.run();
+    } catch (CudaDriverException e) {
+      throw explain(e);
+    }
   }
 
   /** As {@link #guard(Runnable)}, with a result. */
@@ -147,8 +163,8 @@ final class Faults {
   /** The calls that may have done it, the latest first. */
   private synchronized String suspects() {
     Set<String> calls = new LinkedHashSet<>();
-    for (int i = 1; i <= REMEMBERED; i++) {
-      Object call = latest[(turn + REMEMBERED - i) % REMEMBERED];
+    for (long i = noted - 1; i >= Math.max(forgotten, noted - REMEMBERED); i--) {
+      Object call = latest[place(i)];
       if (call != null && (calls.isEmpty() || !synchronous)) {
         calls.add(describe(call));
       }

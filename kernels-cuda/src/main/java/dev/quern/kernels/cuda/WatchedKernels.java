@@ -75,8 +75,9 @@ record WatchedKernels(KernelProvider kernels, CudaDevice cuda, Faults faults)
       faults.note(args);
       faults.guard(call);
       if (faults.isSynchronous()) {
+        long mark = faults.mark();
         faults.guard(device::synchronize);
-        faults.forget();
+        faults.forget(mark);
       }
     }
   }

@@ -112,6 +112,19 @@ class FaultsTest {
     }
   }
 
+  /** One thread's waiting says nothing of what another one gives the device meanwhile. */
+  @Test
+  void whatCameAfterTheWaitingBeganStaysSuspect() {
+    Tensor x = engine.tensor(new float[] {1, 2, 3});
+    Tensor y = x.mul(x);
+    driver.kernels.put("quern_mul", (_, _) -> x.add(x)); // as another thread, in between
+    y.toFloats();
+    driver.refusals.put(WAITING, "CUDA_ERROR_ILLEGAL_ADDRESS");
+    DeviceException e = assertThrows(DeviceException.class, engine.home()::synchronize);
+    assertTrue(e.getMessage().contains("[add]"), e::getMessage);
+    assertFalse(e.getMessage().contains("[mul]"), e::getMessage);
+  }
+
   @Test
   void afterAFaultEachCallSaysWhatTheFirstOneSaid() {
     Tensor x = engine.tensor(new float[] {1, 2, 3});
