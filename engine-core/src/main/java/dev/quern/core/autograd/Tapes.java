@@ -148,7 +148,12 @@ public final class Tapes {
     if (probe != null) {
       probe.follows(List.of(result));
     }
-    Call.Vjp vjp = pass -> Collections.singletonList(gradient.apply(pass.gradient()));
+    Call.Vjp vjp =
+        pass -> {
+          List<@Nullable Tensor> g = new ArrayList<>();
+          g.add(gradient.apply(pass.gradient()));
+          return g;
+        };
     for (Tape t : noting) {
       t.note(new Call(name, null, vjp, inputs, List.of(), List.of(result), List.of()));
     }

@@ -29,7 +29,7 @@ public final class Cleanup {
     } catch (RuntimeException e) {
       if (first == null) {
         first = e;
-      } else if (first != e) {
+      } else if (!first.equals(e)) {
         first.addSuppressed(e);
       }
     }

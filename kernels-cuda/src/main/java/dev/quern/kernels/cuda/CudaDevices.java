@@ -104,14 +104,11 @@ final class CudaDevices {
 
   private Backend backend(CudaDriver d, Device device) {
     CudaDevice cuda = new CudaDevice(d, device.index(), images.of(d, device.index()));
-    CudaBackend backend = null;
     try {
-      backend = new CudaBackend(cuda, new CudaMemory(cuda.context(), device), kernels);
-      return backend;
-    } finally {
-      if (backend == null) {
-        cuda.context().close();
-      }
+      return new CudaBackend(cuda, new CudaMemory(cuda.context(), device), kernels);
+    } catch (RuntimeException e) {
+      cuda.context().close();
+      throw e;
     }
   }
 

@@ -10,7 +10,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
-import org.jspecify.annotations.Nullable;
+import java.util.Optional;
 
 /**
  * The calls of libcuda that JCuda lacks, each declared once. Signatures are those of {@code cuda.h}
@@ -66,16 +66,16 @@ final class DriverSymbols {
   private final ThreadLocal<MemorySegment> launches =
       ThreadLocal.withInitial(DriverSymbols::launchSpace);
 
-  private final @Nullable MemorySegment launchKernelEx;
-  private final @Nullable MemorySegment tensorMapEncodeTiled;
+  private final Optional<MemorySegment> launchKernelEx;
+  private final Optional<MemorySegment> tensorMapEncodeTiled;
 
   DriverSymbols() {
     this(SymbolLookup.libraryLookup(LIBRARY, Arena.global()));
   }
 
   DriverSymbols(SymbolLookup library) {
-    launchKernelEx = library.find(LAUNCH).orElse(null);
-    tensorMapEncodeTiled = library.find(ENCODE).orElse(null);
+    launchKernelEx = library.find(LAUNCH);
+    tensorMapEncodeTiled = library.find(ENCODE);
   }
 
   private static MemorySegment launchSpace() {
@@ -85,12 +85,14 @@ final class DriverSymbols {
     return m;
   }
 
-  private static MemorySegment present(@Nullable MemorySegment function, String name) {
-    if (function == null) {
-      throw new UnsatisfiedLinkError(
-          LIBRARY + " has no " + name + ", which drivers have since CUDA 12.0; update the driver");
-    }
-    return function;
+  private static MemorySegment present(Optional<MemorySegment> function, String name) {
+    return function.orElseThrow(
+        () ->
+            new UnsatisfiedLinkError(
+                LIBRARY
+                    + " has no "
+                    + name
+                    + ", which drivers have since CUDA 12.0; update the driver"));
   }
 
   /** Launches a kernel that takes one struct; returns the driver's result. */

@@ -42,15 +42,12 @@ public final class CudaDevice {
     this.captured = new ThreadLocal<>();
     this.records = new StatusRecords(context);
     this.modules = new Modules(context, images);
-    Status first = null;
     try {
-      first = records.take();
-    } finally {
-      if (first == null) {
-        context.close();
-      }
+      this.status = records.take();
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
     }
-    this.status = first;
   }
 
   private CudaDevice(CudaDevice shared) {
