@@ -127,7 +127,7 @@ public final class ShippedImages implements ModuleImages {
 
   /** As the driver says its own: 1000 · major + 10 · minor. */
   private static int version(String text) {
-    String[] parts = text.split("\\.");
+    String[] parts = text.split("\\.", 2);
     return MAJOR * Integer.parseInt(parts[0])
         + (parts.length < 2 ? 0 : MINOR * Integer.parseInt(parts[1]));
   }
