@@ -53,6 +53,7 @@ void main(String[] arguments) throws Exception {
       Files.deleteIfExists(logs.resolve(name(kernel) + ".log"));
     }
     Files.deleteIfExists(images.resolve("fatbin.version"));
+    Files.deleteIfExists(images.resolve("fatbin.targets"));
     return;
   }
   Files.createDirectories(images);
@@ -84,6 +85,7 @@ void main(String[] arguments) throws Exception {
   }
   Files.writeString(stamp, signature);
   Files.writeString(images.resolve("fatbin.version"), version.get());
+  Files.writeString(images.resolve("fatbin.targets"), targets(flags));
   say(
       "kernels compiled with CUDA "
           + version.get()
@@ -109,6 +111,18 @@ Void compile(String nvcc, List<String> flags, Path source, Path image, Path logs
   }
   Files.writeString(logs.resolve(name(source) + ".log"), text);
   return null;
+}
+
+/** The architectures that there is machine code for, such as {@code sm_80 sm_90}. */
+String targets(List<String> flags) {
+  List<String> found = new ArrayList<>();
+  for (String flag : flags) {
+    Matcher target = Pattern.compile("\\bsm_\\w+").matcher(flag);
+    while (target.find()) {
+      found.add(target.group());
+    }
+  }
+  return String.join(" ", found);
 }
 
 /** The toolkit's version, such as 13.0, or empty if there is none. */

@@ -213,9 +213,10 @@ template <typename T, typename F> QUERN_INLINE T blockReduce(T x, F f, T* space)
 }
 
 // ---- wrong values --------------------------------------------------------------------------------------------------------------
-// One per device, in pinned host memory: the first wrong value that a kernel met. Java's launch.Status makes an exception of it.
+// One per engine, in pinned host memory: the first wrong value that a kernel met. Java's launch.Status makes an exception of it, and
+// says how the numbers of records keep host and device apart.
 struct Status {
-  int code, site;
+  int wanted, claimed, done, code, site, unused;
   i64 index, value, bound, extra;
 };
 enum { BAD_INDEX = 1, BAD_SIGNED_INDEX = 2, BAD_LENGTH = 3, NO_ROOM = 4 };
@@ -226,13 +227,16 @@ struct Complaints {
 };
 QUERN_INLINE void report(const Complaints& to, int code, i64 index, i64 value, i64 bound, i64 extra = 0) {
   Status* s = to.status;
-  if (atomicCAS_system(&s->code, 0, code) != 0) return;
+  int number = *static_cast<volatile int*>(&s->wanted);
+  if (atomicCAS_system(&s->claimed, number - 1, number) != number - 1) return;
+  s->code = code;
   s->site = to.site;
   s->index = index;
   s->value = value;
   s->bound = bound;
   s->extra = extra;
   __threadfence_system();
+  *static_cast<volatile int*>(&s->done) = number;
 }
 
 // An index that came as a value: I64 or I32.

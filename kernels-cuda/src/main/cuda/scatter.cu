@@ -14,14 +14,17 @@ struct IndexAddParams {
   i64 yStride, xStride;  // from place to place
   u32 extent, indices;
   int wideIndices;
+  u32 tiles;  // of 32 elements beside a place
 };
 
+// blockIdx.x: (8 places, tile) in one, since a grid's second axis ends at 65,535
 template <typename T> QUERN_INLINE void indexAdd(const IndexAddParams& p) {
   typedef wide<T> W;
   u32 lane = threadIdx.x % WARP, warps = LINE_THREADS / WARP;
-  u32 place = blockIdx.x * warps + threadIdx.x / WARP;
+  u32 places = blockIdx.x / p.tiles, tile = blockIdx.x - places * p.tiles;
+  u32 place = places * warps + threadIdx.x / WARP;
   if (place >= p.extent) return;
-  u32 other = blockIdx.y * WARP + lane;
+  u32 other = tile * WARP + lane;
   bool mine = other < p.beside.lines;
   u32 there = mine ? other : 0;
   W sum = mine ? widen(p.beside.template first<const T>(1, there)[place * p.xStride]) : W(0);

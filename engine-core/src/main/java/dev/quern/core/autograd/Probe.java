@@ -33,6 +33,11 @@ final class Probe {
               + op.name()
               + "], and would again when it is run for the gradient; write outside the checkpoint");
     }
+    return sees(inputs);
+  }
+
+  /** Something that reads tensors and writes to none. */
+  boolean sees(List<Tensor> inputs) {
     boolean depends = false;
     for (Tensor t : inputs) {
       if (inside.contains(t)) {

@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -111,6 +112,52 @@ public final class Tapes {
       t.note(new Call(op.name(), op, op::vjp, inputs, saved(inputs), outputs, kept));
     }
     return outputs;
+  }
+
+  /**
+   * Runs something that is linear, reads one tensor and is no operation, and lets the tapes note
+   * it.
+   *
+   * @param name for errors
+   * @param input what it reads
+   * @param gradient from the result's gradient to the input's
+   * @param run computes the result
+   * @return the result
+   */
+  public Tensor apply(
+      String name, Tensor input, UnaryOperator<Tensor> gradient, Supplier<Tensor> run) {
+    List<Tensor> inputs = List.of(input);
+    boolean depends = false;
+    List<Tape> noting = List.of();
+    if (!suspended && probe != null) {
+      depends = probe.sees(inputs);
+    } else if (!suspended) {
+      noting = noting(inputs);
+      depends = !noting.isEmpty();
+    }
+    if (!depends) {
+      return run.get();
+    }
+    Tensor result;
+    suspended = true;
+    try {
+      result = run.get();
+    } finally {
+      suspended = false;
+    }
+    if (probe != null) {
+      probe.follows(List.of(result));
+    }
+    Call.Vjp vjp =
+        pass -> {
+          List<@Nullable Tensor> g = new ArrayList<>();
+          g.add(gradient.apply(pass.gradient()));
+          return g;
+        };
+    for (Tape t : noting) {
+      t.note(new Call(name, null, vjp, inputs, List.of(), List.of(result), List.of()));
+    }
+    return result;
   }
 
   private List<Tape> noting(List<Tensor> inputs) {

@@ -50,7 +50,8 @@ record CpuBackend(KernelRegistry kernels) implements Backend {
   public void synchronize() {}
 
   @Override
-  public Replay compile(List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
+  public Replay compile(
+      String plan, List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
     List<Runnable> all = List.copyOf(calls);
     return new Replay() {
       @Override

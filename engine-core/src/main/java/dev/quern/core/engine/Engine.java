@@ -35,6 +35,7 @@ import java.util.List;
 import java.util.ServiceLoader;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -163,7 +164,7 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
           d ->
               d.equals(Device.CPU)
                   ? cpu
-                  : new Devices(given == null ? Engine.devices() : given).open(d);
+                  : new Devices(given == null ? Engine.devices() : given).open(d).forEngine();
       return new Engine(
           new Backends(open.apply(device), open),
           precision,
@@ -277,7 +278,13 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
 
   @Override
   public Tensor move(Tensor tensor, Device device) {
-    return new Mover(eager.backends()).move(tensor, device);
+    Recorder r = recorder.get();
+    if (r != null) {
+      r.checkMove(tensor, device);
+    }
+    Tapes t = tapes.get();
+    Supplier<Tensor> move = () -> new Mover(eager.backends()).move(tensor, device);
+    return t == null ? move.get() : t.apply("to", tensor, g -> g.to(tensor.device()), move);
   }
 
   private List<Tensor> run(Op op, List<Tensor> inputs, boolean residuals) {
@@ -301,18 +308,22 @@ public final class Engine implements Executor, TensorFactory, AutoCloseable {
           "[record] '" + name + "' was begun inside another recording; record one after the other");
     }
     Recorder r = new Recorder(name, eager);
+    try {
+      record(r, code);
+      return r.finish();
+    } catch (RuntimeException | Error e) {
+      r.abandon(e);
+      throw e;
+    }
+  }
+
+  private void record(Recorder r, Consumer<Recording> code) {
     recorder.set(r);
-    boolean done = false;
     try {
       code.accept(r);
-      done = true;
     } finally {
       recorder.remove();
-      if (!done) {
-        r.abandon();
-      }
     }
-    return r.finish();
   }
 
   /**

@@ -161,10 +161,12 @@ public final class TensorScope implements AutoCloseable {
 
   /** May run on another thread, after the end. */
   private void recycle() {
+    Cleanup cleanup = new Cleanup();
     for (Storage s : owned) {
-      s.recycle();
+      cleanup.run(s::recycle);
     }
     owned.clear();
+    cleanup.done();
   }
 
   private void checkThread(String what) {

@@ -37,11 +37,13 @@ public sealed interface TensorData permits Tensor {
   }
 
   /**
-   * This tensor on a device.
+   * This tensor on a device. Gradients pass: they move back to where the tensor is.
    *
    * @param device where it shall be
    * @return this tensor if it is there already, else a copy without gaps
-   * @throws DeviceException if there is no such device; says what there is, and why not
+   * @throws DeviceException if there is no such device; says what there is, and why not. While
+   *     recording, if it is a value of the plan, which runs on one device, or a buffer that it
+   *     would read
    * @throws NotSupportedException if the device's backend can't hold tensors yet
    */
   default Tensor to(Device device) {

@@ -1,12 +1,14 @@
 package dev.quern.core.plan;
 
 import dev.quern.core.memory.Block;
+import dev.quern.core.memory.Cleanup;
 import dev.quern.core.memory.LeakReport;
 import dev.quern.core.memory.Lifetime;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.Uses;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.spi.Backend;
+import dev.quern.core.spi.Replay;
 import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScopeClosedException;
 import java.lang.foreign.MemorySegment;
@@ -71,7 +73,9 @@ public final class Plan implements AutoCloseable {
     this.slots = slots;
     this.outputs = outputs;
     this.uses = new Uses(bound.uses().size());
-    this.leak = LeakReport.watch(this, lifetime, memory.constants());
+    Replay replay = bound.replay();
+    this.leak =
+        LeakReport.watch(this, lifetime, memory.constants(), replay == null ? null : replay::close);
   }
 
   /**
@@ -246,24 +250,28 @@ public final class Plan implements AutoCloseable {
       }
     } finally {
       running.set(false);
+      leak.done();
     }
-    leak.done();
   }
 
   private void recycle() {
-    if (bound.replay() != null) {
-      bound.replay().close();
+    Cleanup cleanup = new Cleanup();
+    Replay replay = bound.replay();
+    if (replay != null) {
+      cleanup.run(replay::close);
     }
     if (outputs.values().stream().noneMatch(t -> t.storage().hasEscaped())) {
-      memory.workspace().give();
+      cleanup.run(memory.workspace()::give);
     }
     if (slots.values().stream().noneMatch(Slot::hasEscaped)) {
-      memory.slots().give();
-      memory.parameters().give();
+      cleanup.run(memory.slots()::give);
+      cleanup.run(memory.parameters()::give);
     }
-    memory.constants().forEach(Storage::recycle);
-    if (bound.scratch() != null) {
-      bound.scratch().give();
+    memory.constants().forEach(s -> cleanup.run(s::recycle));
+    Block scratch = bound.scratch();
+    if (scratch != null) {
+      cleanup.run(scratch::give);
     }
+    cleanup.done();
   }
 }

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Gives recorded steps their memory. */
@@ -50,14 +51,21 @@ final class PlanBinder {
       @Nullable Block scratch,
       @Nullable Replay replay) {}
 
-  Bound bind(List<Recorder.Step> steps) {
+  /**
+   * Binds steps.
+   *
+   * @param plan its name
+   * @param steps in order
+   * @param space takes memory that goes back if the recording fails
+   */
+  Bound bind(String plan, List<Recorder.Step> steps, LongFunction<Block> space) {
     long scratchBytes = 0;
     for (Recorder.Step s : steps) {
       scratchBytes =
           Math.max(scratchBytes, s.choice().kernel().scratchBytes(views(s.in()), views(s.out())));
     }
     Backend home = eager.home();
-    Block block = scratchBytes == 0 ? null : Block.take(home.memory(), scratchBytes);
+    Block block = scratchBytes == 0 ? null : space.apply(scratchBytes);
     MemorySegment scratch = block == null ? MemorySegment.NULL : block.segment();
     Set<Storage> uses = new LinkedHashSet<>();
     List<Storage> writes = new ArrayList<>();
@@ -87,7 +95,7 @@ final class PlanBinder {
     Replay replay =
         home.memory().isHost()
             ? null
-            : home.compile(calls, memory.usedSlots(), memory.parameters().segment());
+            : home.compile(plan, calls, memory.usedSlots(), memory.parameters().segment());
     return new Bound(List.copyOf(calls), List.copyOf(steps), byOwner(uses), writes, block, replay);
   }
 

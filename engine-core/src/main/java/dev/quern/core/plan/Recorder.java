@@ -1,6 +1,7 @@
 package dev.quern.core.plan;
 
 import dev.quern.core.memory.Block;
+import dev.quern.core.memory.Cleanup;
 import dev.quern.core.memory.DeviceMemory;
 import dev.quern.core.memory.HostMemory;
 import dev.quern.core.memory.Lifetime;
@@ -50,6 +51,7 @@ public final class Recorder implements Recording {
   private long parameterBytes;
   private final List<Step> steps = new ArrayList<>();
   private final List<Storage> constants = new ArrayList<>();
+  private final List<Block> taken = new ArrayList<>();
   private final IdentityHashMap<Tensor, Source> sources = new IdentityHashMap<>();
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private final Map<String, Tensor> outputs = new LinkedHashMap<>();
@@ -180,6 +182,28 @@ public final class Recorder implements Recording {
     }
   }
 
+  /**
+   * Refuses to move what a plan can't move: it runs on one device, and a copy that is made now
+   * would be what every replay sees.
+   *
+   * @param x what is to be moved
+   * @param to where to
+   * @throws DeviceException if it is a value of a recording, or a buffer that the plan would read
+   */
+  public void checkMove(Tensor x, Device to) {
+    Device home = eager.home().device();
+    if (!x.hasValues()) {
+      throw new DeviceException(
+          "[to] %s is a value of plan '%s', which runs on %s alone; move inputs before the recording, and outputs after Plan.run()"
+              .formatted(x.spec(), name, home));
+    }
+    if (x.storage().isMutable() && to.equals(home)) {
+      throw new DeviceException(
+          "[to] buffer %s on %s would be copied to %s once, while plan '%s' is recorded, and no replay would see what is written to it; keep the buffer on %s"
+              .formatted(x.spec(), x.device(), home, name, home));
+    }
+  }
+
   private static boolean isConstant(Op op, List<Tensor> inputs) {
     if (!op.writes().isEmpty()) {
       return false;
@@ -209,17 +233,25 @@ public final class Recorder implements Recording {
     DeviceMemory there = eager.home().memory();
     Plan.Memory memory =
         new Plan.Memory(
-            Block.take(there, Math.max(1, workspaceBytes)),
+            take(workspaceBytes),
             parameters,
-            there.isHost() ? parameters : Block.take(there, Math.max(1, parameterBytes)),
+            there.isHost() ? parameters : take(parameterBytes),
             parameterBytes,
             List.copyOf(constants));
     if (workspaceBytes >= LARGE_BYTES && there.isHost()) {
       eager.home().kernels().largePages(memory.workspace().segment());
     }
     PlanBinder binder = new PlanBinder(eager, lifetime, memory, this::source);
-    return new Plan(
-        name, lifetime, memory, binder.bind(fused), eager.home(), slots, binder.outputs(outputs));
+    Map<String, Tensor> results = binder.outputs(outputs);
+    PlanBinder.Bound bound = binder.bind(name, fused, this::take);
+    return new Plan(name, lifetime, memory, bound, eager.home(), slots, results);
+  }
+
+  /** Memory of the plan's device, which goes back if the recording is abandoned. */
+  private Block take(long bytes) {
+    Block block = Block.take(eager.home().memory(), Math.max(1, bytes));
+    taken.add(block);
+    return block;
   }
 
   /** The values that calls make, with their lives. */
@@ -246,9 +278,24 @@ public final class Recorder implements Recording {
     }
   }
 
-  /** Gives up: an error ended the recording. */
-  public void abandon() {
-    lifetime.close();
-    parameters.give();
+  /**
+   * Gives up, and gives all memory back.
+   *
+   * @param because the error that ended the recording, which hears of what goes wrong here
+   */
+  public void abandon(Throwable because) {
+    try {
+      lifetime.close(this::giveBack);
+    } catch (RuntimeException e) {
+      because.addSuppressed(e);
+    }
+  }
+
+  private void giveBack() {
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(parameters::give);
+    taken.forEach(b -> cleanup.run(b::give));
+    constants.forEach(s -> cleanup.run(s::recycle));
+    cleanup.done();
   }
 }

@@ -21,6 +21,16 @@ public interface Backend {
   Device device();
 
   /**
+   * The same device for one engine more: memory, order and copies are shared, and what kernels find
+   * wrong in values is told to the engine alone whose calls they were.
+   *
+   * @return this, where calls say what is wrong before they return
+   */
+  default Backend forEngine() {
+    return this;
+  }
+
+  /**
    * Its memory.
    *
    * @return what tensors on it take
@@ -78,11 +88,12 @@ public interface Backend {
   /**
    * Makes calls into one that can be repeated at little cost.
    *
+   * @param plan whose calls they are, for errors
    * @param calls of kernels of this device, in order
    * @param slots host memory that is read at each run, before the run returns; 0 bytes if nothing
    *     is
    * @param parameters memory of the device, where the calls find it
    * @return copies the slots, then does the calls
    */
-  Replay compile(List<Runnable> calls, MemorySegment slots, MemorySegment parameters);
+  Replay compile(String plan, List<Runnable> calls, MemorySegment slots, MemorySegment parameters);
 }

@@ -37,6 +37,17 @@ public interface DeviceProvider {
   List<Found> devices();
 
   /**
+   * Whether a device can be opened at this time, which may be refused although it is there: its
+   * memory may be full, or another process may have it to itself. Opens it.
+   *
+   * @param device one of {@link #devices()}
+   * @return usable, or refused with reason and remedy
+   */
+  default Probe probe(Device device) {
+    return new Probe.Usable(device.toString());
+  }
+
+  /**
    * Opens a device. There is one backend for each device and process: opened again, it is the same.
    *
    * @param device one of {@link #devices()}

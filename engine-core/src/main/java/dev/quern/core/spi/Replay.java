@@ -5,7 +5,10 @@ public interface Replay extends AutoCloseable {
   /** Does them all; returns when the device has been told, which may be before it is done. */
   void run();
 
-  /** Frees what the device keeps for it. */
+  /**
+   * Frees what the device keeps for it, when its last run has ended. Called once, also for a plan
+   * that was forgotten, and then on a thread of the collector's.
+   */
   @Override
   void close();
 }

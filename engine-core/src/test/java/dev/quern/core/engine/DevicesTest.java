@@ -77,7 +77,7 @@ class DevicesTest {
     assertArrayEquals(new float[] {0, 1}, back);
     try (Replay replay =
         opened.compile(
-            List.of(() -> b.setAtIndex(ValueLayout.JAVA_FLOAT, 1, 7)), a.asSlice(0, 4), b)) {
+            "p", List.of(() -> b.setAtIndex(ValueLayout.JAVA_FLOAT, 1, 7)), a.asSlice(0, 4), b)) {
       replay.run();
     }
     assertEquals(1, b.getAtIndex(ValueLayout.JAVA_FLOAT, 0));

@@ -13,6 +13,7 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.spi.Replay;
 import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -29,7 +30,9 @@ final class FakeDevice implements DeviceProvider, Backend {
   private final FakeMemory memory;
   private final KernelRegistry kernels = KernelRegistry.of(new Kernels());
   private final Queue<Runnable> stream = new ArrayDeque<>();
-  int openReplays;
+  volatile int openReplays;
+  boolean refusesReplays;
+  boolean refusesToClose;
   int replays;
 
   FakeDevice(String kind, long capacityBytes) {
@@ -116,7 +119,11 @@ final class FakeDevice implements DeviceProvider, Backend {
   }
 
   @Override
-  public Replay compile(List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
+  public Replay compile(
+      String plan, List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
+    if (refusesReplays) {
+      throw new DeviceException(device + ": no room for plan '" + plan + "'");
+    }
     List<Runnable> all = List.copyOf(calls);
     openReplays++;
     return new Replay() {
@@ -132,6 +139,9 @@ final class FakeDevice implements DeviceProvider, Backend {
       @Override
       public void close() {
         openReplays--;
+        if (refusesToClose) {
+          throw new DeviceException(device + ": can't close");
+        }
       }
     };
   }

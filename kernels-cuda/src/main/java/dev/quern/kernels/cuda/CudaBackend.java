@@ -15,7 +15,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Function;
 
-/** An opened CUDA device: one stream, one pool, its kernels. */
+/**
+ * An opened CUDA device as an engine uses it: stream, pool, copies and modules are the process's,
+ * kernels and what they find wrong in values the engine's.
+ */
 final class CudaBackend implements Backend {
   private final Device device;
   private final CudaDevice cuda;
@@ -23,6 +26,7 @@ final class CudaBackend implements Backend {
   private final Staging staging;
   private final KernelRegistry kernels;
   private final Faults faults;
+  private final Function<CudaDevice, KernelProvider> provider;
 
   /**
    * A backend.
@@ -36,8 +40,26 @@ final class CudaBackend implements Backend {
     this.cuda = cuda;
     this.memory = memory;
     this.staging = new Staging(cuda.context());
-    this.faults = new Faults(device);
+    this.faults = new Faults(device, memory::usage);
+    this.provider = provider;
     this.kernels = KernelRegistry.of(new WatchedKernels(provider.apply(cuda), cuda, faults));
+    cuda.context().reclaimBy(memory::trim);
+    memory.explainBy(faults::explain);
+  }
+
+  private CudaBackend(CudaBackend shared) {
+    this.device = shared.device;
+    this.cuda = shared.cuda.forEngine();
+    this.memory = shared.memory;
+    this.staging = shared.staging;
+    this.faults = shared.faults;
+    this.provider = shared.provider;
+    this.kernels = KernelRegistry.of(new WatchedKernels(provider.apply(cuda), cuda, faults));
+  }
+
+  @Override
+  public Backend forEngine() {
+    return faults.guard(() -> new CudaBackend(this));
   }
 
   @Override
@@ -62,8 +84,9 @@ final class CudaBackend implements Backend {
 
   @Override
   public void download(MemorySegment source, MemorySegment host) {
+    long mark = faults.mark();
     faults.guard(() -> staging.download(source.address(), host.asSlice(0, source.byteSize())));
-    afterWaiting();
+    afterWaiting(mark);
   }
 
   @Override
@@ -101,28 +124,54 @@ final class CudaBackend implements Backend {
 
   @Override
   public void synchronize() {
+    long mark = faults.mark();
     faults.guard(cuda.context()::synchronize);
-    afterWaiting();
+    afterWaiting(mark);
   }
 
-  private void afterWaiting() {
-    faults.forget();
+  private void afterWaiting(long mark) {
+    faults.forget(mark);
     cuda.checkStatus();
   }
 
   @Override
-  public Replay compile(List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
+  public Replay compile(
+      String plan, List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
+    if (faults.isSynchronous()) {
+      return new CallByCall(this, List.copyOf(calls), slots, parameters);
+    }
     Replay replay = faults.guard(() -> cuda.capture(calls, slots, parameters));
-    return new Replay() {
-      @Override
-      public void run() {
-        faults.guard(replay::run);
-      }
+    return new Graph(new Faults.Replayed(plan, calls.size()), replay::run, replay, faults);
+  }
 
-      @Override
-      public void close() {
-        faults.guard(replay::close);
+  /** One call of the driver: a fault within it is known to be the plan's, and no more. */
+  private record Graph(Faults.Replayed plan, Runnable launch, Replay replay, Faults faults)
+      implements Replay {
+    @Override
+    public void run() {
+      faults.note(plan);
+      faults.guard(launch);
+    }
+
+    @Override
+    public void close() {
+      faults.guard(replay::close);
+    }
+  }
+
+  /** Each call is launched and waited for, so a fault is the call's own. */
+  private record CallByCall(
+      CudaBackend backend, List<Runnable> calls, MemorySegment slots, MemorySegment parameters)
+      implements Replay {
+    @Override
+    public void run() {
+      if (slots.byteSize() > 0) {
+        backend.upload(slots, parameters);
       }
-    };
+      calls.forEach(Runnable::run);
+    }
+
+    @Override
+    public void close() {}
   }
 }

@@ -31,8 +31,14 @@ final class CudaDevices {
   private static final int MINOR = 10;
   private static final int OLDEST_CAPABILITY = 8;
 
+  /** Where a device's kernels come from. */
+  interface Images {
+    /** Those for a driver and one of its devices. */
+    ModuleImages of(CudaDriver driver, int index);
+  }
+
   private final Supplier<CudaDriver> loader;
-  private final @Nullable ModuleImages images;
+  private final Images images;
   private final Function<CudaDevice, KernelProvider> kernels;
   private final Map<Device, Backend> opened = new HashMap<>();
   private @Nullable CudaDriver driver;
@@ -43,13 +49,11 @@ final class CudaDevices {
    * Nothing is loaded yet.
    *
    * @param loader loads the driver
-   * @param images where kernels come from; null for those in the jar
+   * @param images where kernels come from
    * @param kernels makes a device's kernels
    */
   CudaDevices(
-      Supplier<CudaDriver> loader,
-      @Nullable ModuleImages images,
-      Function<CudaDevice, KernelProvider> kernels) {
+      Supplier<CudaDriver> loader, Images images, Function<CudaDevice, KernelProvider> kernels) {
     this.loader = loader;
     this.images = images;
     this.kernels = kernels;
@@ -76,21 +80,40 @@ final class CudaDevices {
     if (d == null || found.stream().noneMatch(f -> f.device().equals(device))) {
       throw new DeviceException("there is no device " + device + "; see `quern devices`");
     }
-    return opened.computeIfAbsent(device, _ -> backend(d, device));
-  }
-
-  private Backend backend(CudaDriver d, Device device) {
     try {
-      ModuleImages from = images == null ? shipped(d, device.index()) : images;
-      CudaDevice cuda = new CudaDevice(d, device.index(), from);
-      return new CudaBackend(cuda, new CudaMemory(cuda.context(), device), kernels);
+      return opened.computeIfAbsent(device, _ -> backend(d, device));
     } catch (CudaDriverException e) {
       throw new DeviceException(
           "%s can't be opened: %s; %s".formatted(device, e.getMessage(), remedy(e)), e);
     }
   }
 
-  private static ShippedImages shipped(CudaDriver d, int index) {
+  /** Whether a device that was found can be opened; opens it. */
+  synchronized Probe probe(Device device) {
+    try {
+      CudaMemory memory = (CudaMemory) open(device).memory();
+      return new Probe.Usable(memory.usage());
+    } catch (DeviceException e) {
+      return e.getCause() instanceof CudaDriverException refused
+          ? new Probe.Refused("it can't be opened: " + refused.getMessage(), remedy(refused))
+          : new Probe.Refused(firstLine(e), "check that `nvidia-smi` works for this user");
+    } catch (CudaDriverException e) {
+      return new Probe.Refused("it does not answer: " + e.getMessage(), remedy(e));
+    }
+  }
+
+  private Backend backend(CudaDriver d, Device device) {
+    CudaDevice cuda = new CudaDevice(d, device.index(), images.of(d, device.index()));
+    try {
+      return new CudaBackend(cuda, new CudaMemory(cuda.context(), device), kernels);
+    } catch (RuntimeException e) {
+      cuda.context().close();
+      throw e;
+    }
+  }
+
+  /** The kernels in the jar. */
+  static ModuleImages shipped(CudaDriver d, int index) {
     return new ShippedImages(
         d.version(), d.attribute(index, Attribute.MAJOR), d.attribute(index, Attribute.MINOR));
   }
@@ -115,7 +138,7 @@ final class CudaDevices {
             "the NVIDIA driver is there and sees no device",
             "check `nvidia-smi`, CUDA_VISIBLE_DEVICES, and the container's GPU option");
       }
-      Optional<Probe.Refused> old = tooOld(d, all);
+      Optional<Probe.Refused> old = images.of(d, all.getFirst().device().index()).refusal();
       if (old.isPresent()) {
         return old.get();
       }
@@ -126,21 +149,13 @@ final class CudaDevices {
       return new Probe.Refused("the NVIDIA driver refused: " + e.getMessage(), remedy(e));
     } catch (LinkageError e) {
       return new Probe.Refused(
-          "no NVIDIA driver: JCuda's glue did not load (" + firstLine(e) + ")",
+          "no NVIDIA driver: " + firstLine(e),
           "install an NVIDIA driver for CUDA 12 or 13 (it brings libcuda.so.1), on Linux x86-64");
     } catch (RuntimeException e) {
       return new Probe.Refused(
           "the CUDA driver could not be asked (" + firstLine(e) + ")",
           "check that quern-kernels-cuda, jcuda and jcuda-natives are complete and of one version");
     }
-  }
-
-  /** Whether the kernels of the jar can't be loaded by this driver. */
-  private Optional<Probe.Refused> tooOld(CudaDriver d, List<Found> all) {
-    if (images != null) {
-      return Optional.empty();
-    }
-    return shipped(d, all.getFirst().device().index()).refusal();
   }
 
   private static List<Found> devices(CudaDriver d) {
@@ -166,7 +181,13 @@ final class CudaDevices {
   private static String remedy(CudaDriverException e) {
     return switch (e.code()) {
       case "CUDA_ERROR_NO_DEVICE" ->
-          "check `nvidia-smi`, CUDA_VISIBLE_DEVICES, and the container's GPU option";
+          "check `nvidia-smi`, CUDA_VISIBLE_DEVICES, the container's GPU option, and that this user"
+              + " has access to /dev/nvidia*";
+      case "CUDA_ERROR_STUB_LIBRARY" ->
+          "the libcuda.so.1 that was found is the toolkit's stub: take its folder from"
+              + " LD_LIBRARY_PATH";
+      case "CUDA_ERROR_SYSTEM_NOT_READY" ->
+          "start the service that the machine's GPUs need (nvidia-fabricmanager), or wait for it";
       case "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE" ->
           "reboot, or reinstall the driver: libcuda and the kernel module differ in version";
       case "CUDA_ERROR_NOT_PERMITTED", "CUDA_ERROR_OPERATING_SYSTEM" ->

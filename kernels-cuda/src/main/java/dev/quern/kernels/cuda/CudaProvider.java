@@ -21,7 +21,7 @@ import java.util.function.Supplier;
  */
 public final class CudaProvider implements DeviceProvider {
   private static final CudaDevices PROCESS =
-      new CudaDevices(DriverLoader::load, null, CudaKernels::new);
+      new CudaDevices(DriverLoader::load, CudaDevices::shipped, CudaKernels::new);
 
   private final CudaDevices devices;
 
@@ -41,7 +41,7 @@ public final class CudaProvider implements DeviceProvider {
       Supplier<CudaDriver> driver,
       ModuleImages images,
       Function<CudaDevice, KernelProvider> kernels) {
-    this.devices = new CudaDevices(driver, images, kernels);
+    this.devices = new CudaDevices(driver, (_, _) -> images, kernels);
   }
 
   @Override
@@ -57,6 +57,11 @@ public final class CudaProvider implements DeviceProvider {
   @Override
   public List<Found> devices() {
     return devices.found();
+  }
+
+  @Override
+  public Probe probe(Device device) {
+    return devices.probe(device);
   }
 
   @Override

@@ -59,18 +59,25 @@ record WatchedKernels(KernelProvider kernels, CudaDevice cuda, Faults faults)
     @Override
     public Runnable bind(KernelArgs args) {
       Runnable call = faults.guard(() -> kernel.bind(args));
-      return () -> {
-        faults.note(args);
-        faults.guard(call);
-      };
+      return () -> run(args, call);
     }
 
-    /** Once, at once: not in a plan, whose calls are captured and can't be waited for. */
     @Override
     public void run(KernelArgs args) {
-      bind(args).run();
+      run(args, faults.guard(() -> kernel.bind(args)));
+    }
+
+    private void run(KernelArgs args, Runnable call) {
+      if (device.isCapturing()) {
+        call.run(); // nothing runs yet, and who captures hears of refusals
+        return;
+      }
+      faults.note(args);
+      faults.guard(call);
       if (faults.isSynchronous()) {
+        long mark = faults.mark();
         faults.guard(device::synchronize);
+        faults.forget(mark);
       }
     }
   }

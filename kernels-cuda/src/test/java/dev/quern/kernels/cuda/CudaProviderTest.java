@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.spi.DeviceProvider;
@@ -14,7 +15,11 @@ import dev.quern.core.type.Device;
 import dev.quern.core.type.DeviceException;
 import dev.quern.kernels.cuda.driver.CudaDriver;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
+import dev.quern.kernels.cuda.driver.DriverLoader;
 import dev.quern.kernels.cuda.driver.FakeDriver;
+import dev.quern.kernels.cuda.launch.TestImages;
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
 import java.util.List;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
@@ -75,6 +80,91 @@ class CudaProviderTest {
     assertTrue(r.remedy().contains("install an NVIDIA driver"), r.remedy());
   }
 
+  /** Where this machine has none, the real loader says so before JCuda fails in its own words. */
+  @Test
+  void theLoaderLooksForTheDriverFirst() {
+    assumeTrue(!hasDriver(), "this machine has a driver: what is said without one is not tested");
+    UnsatisfiedLinkError e = assertThrows(UnsatisfiedLinkError.class, DriverLoader::load);
+    assertEquals("libcuda.so.1 was not found", e.getMessage());
+    assertEquals(
+        "no NVIDIA driver: libcuda.so.1 was not found", refusal(DriverLoader::load).reason());
+  }
+
+  @SuppressWarnings("restricted")
+  private static boolean hasDriver() {
+    try {
+      SymbolLookup.libraryLookup("libcuda.so.1", Arena.global());
+      return true;
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
+  }
+
+  @Test
+  void anIncompleteInstallationIsNotAMissingDriver() {
+    Probe.Refused r =
+        refusal(
+            () -> {
+              throw new IllegalStateException(
+                  "libcuda.so.1 is there, and JCuda's glue did not load");
+            });
+    assertTrue(r.reason().startsWith("the CUDA driver could not be asked ("), r.reason());
+    assertTrue(r.remedy().contains("jcuda-natives"), r.remedy());
+  }
+
+  @Test
+  void aDriverTooOldForTheKernelsIsToldBothVersions() {
+    driver.version = 12_040;
+    CudaProvider provider =
+        new CudaProvider(
+            () -> driver, TestImages.compiledBy("13.0", driver.version), FakeKernels::new);
+    assertEquals(
+        new Probe.Refused(
+            "the kernels were compiled with CUDA 13.0, and the driver serves CUDA 12.4",
+            "update the driver, or install NVRTC 12 (libnvrtc.so.12), which compiles their"
+                + " sources"),
+        provider.probe());
+    assertTrue(provider.devices().isEmpty());
+    driver.version = 13_000;
+    CudaProvider newer =
+        new CudaProvider(
+            () -> driver, TestImages.compiledBy("13.1", driver.version), FakeKernels::new);
+    assertEquals(new Probe.Usable("CUDA 13.0 driver"), newer.probe());
+  }
+
+  /** A device that is there and can't be opened: what `quern devices` says under it. */
+  @Test
+  void aDeviceWithoutMemoryIsFoundAndSaysSo() {
+    CudaProvider provider = provider(() -> driver);
+    driver.refusalsForever.put("cuDevicePrimaryCtxRetain", CudaDriverException.OUT_OF_MEMORY);
+    assertEquals(1, provider.devices().size());
+    assertEquals(
+        new Probe.Refused(
+            "it can't be opened: cuDevicePrimaryCtxRetain returned CUDA_ERROR_OUT_OF_MEMORY",
+            "the device's memory is full: see `nvidia-smi` for who holds it"),
+        provider.probe(Device.cuda(0)));
+    driver.refusalsForever.put("cuDevicePrimaryCtxRetain", "CUDA_ERROR_DEVICE_UNAVAILABLE");
+    Probe.Refused r = assertInstanceOf(Probe.Refused.class, provider.probe(Device.cuda(0)));
+    assertTrue(r.remedy().contains("another process has the device to itself"), r.remedy());
+    driver.refusalsForever.clear();
+    Probe.Usable u = assertInstanceOf(Probe.Usable.class, provider.probe(Device.cuda(0)));
+    assertTrue(u.detail().contains("are free on the device"), u.detail());
+  }
+
+  /** Whatever fails on the way, the context's use ends, and the device can be opened later. */
+  @Test
+  void aDeviceThatFailsHalfWayLeavesNothingBehind() {
+    CudaProvider provider = provider(() -> driver);
+    for (String call : new String[] {"cuStreamCreate", "cuMemHostAlloc", "cuMemGetInfo"}) {
+      driver.refusals.put(call, CudaDriverException.OUT_OF_MEMORY);
+      DeviceException e = assertThrows(DeviceException.class, () -> provider.open(Device.cuda(0)));
+      assertTrue(e.getMessage().startsWith("cuda:0 can't be opened: " + call), e::getMessage);
+      assertEquals(0, driver.contexts, call);
+    }
+    assertEquals(Device.cuda(0), provider.open(Device.cuda(0)).device());
+    assertEquals(1, driver.contexts);
+  }
+
   @Test
   void anOldDriverIsToldBothVersions() {
     driver.version = 11_040;
@@ -102,6 +192,22 @@ class CudaProviderTest {
             });
     assertTrue(r.reason().contains("cuInit returned CUDA_ERROR_NOT_PERMITTED"), r.reason());
     assertTrue(r.remedy().contains("/dev/nvidia"), r.remedy());
+    for (String[] codeAndRemedy :
+        new String[][] {
+          {"CUDA_ERROR_OPERATING_SYSTEM", "/dev/nvidia"},
+          {"CUDA_ERROR_NO_DEVICE", "CUDA_VISIBLE_DEVICES"},
+          {"CUDA_ERROR_STUB_LIBRARY", "LD_LIBRARY_PATH"},
+          {"CUDA_ERROR_SYSTEM_NOT_READY", "nvidia-fabricmanager"},
+          {"CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "differ in version"},
+          {CudaDriverException.OUT_OF_MEMORY, "memory is full"},
+        }) {
+      r =
+          refusal(
+              () -> {
+                throw new CudaDriverException("cuInit", codeAndRemedy[0]);
+              });
+      assertTrue(r.remedy().contains(codeAndRemedy[1]), r.remedy());
+    }
   }
 
   @Test

@@ -15,8 +15,10 @@ import dev.quern.kernels.cuda.driver.FakeDriver;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
+import dev.quern.kernels.cuda.launch.Status;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +29,13 @@ import org.jspecify.annotations.Nullable;
  */
 record FakeKernels(CudaDevice cuda) implements KernelProvider {
   static final int THREADS = 128;
+
+  /** A provider over a driver that has these kernels. */
+  static CudaProvider provider(FakeDriver driver) {
+    install(driver);
+    return new CudaProvider(
+        () -> driver, m -> ("image of " + m).getBytes(StandardCharsets.UTF_8), FakeKernels::new);
+  }
 
   /** Tells a driver what the kernels do. */
   @SuppressWarnings("restricted")
@@ -47,13 +56,16 @@ record FakeKernels(CudaDevice cuda) implements KernelProvider {
         "quern_gather",
         (_, p) -> {
           MemorySegment status = MemorySegment.ofAddress(p.get(ValueLayout.JAVA_LONG, 0));
-          MemorySegment s = status.reinterpret(40);
-          if (s.get(ValueLayout.JAVA_INT, 0) == 0) {
-            s.set(ValueLayout.JAVA_INT, 0, 1);
-            s.set(ValueLayout.JAVA_INT, 4, p.get(ValueLayout.JAVA_INT, 8));
-            s.set(ValueLayout.JAVA_LONG, 8, -1);
-            s.set(ValueLayout.JAVA_LONG, 16, 9);
-            s.set(ValueLayout.JAVA_LONG, 24, 4);
+          MemorySegment s = status.reinterpret(Status.BYTES);
+          int number = s.get(ValueLayout.JAVA_INT, 0);
+          if (s.get(ValueLayout.JAVA_INT, 4) == number - 1) {
+            s.set(ValueLayout.JAVA_INT, 4, number);
+            s.set(ValueLayout.JAVA_INT, 12, Status.INDEX);
+            s.set(ValueLayout.JAVA_INT, 16, p.get(ValueLayout.JAVA_INT, 8));
+            s.set(ValueLayout.JAVA_LONG, 24, -1);
+            s.set(ValueLayout.JAVA_LONG, 32, 9);
+            s.set(ValueLayout.JAVA_LONG, 40, 4);
+            s.set(ValueLayout.JAVA_INT, 8, number);
           }
         });
   }

@@ -38,6 +38,9 @@ final class DevicesCommand implements Callable<Integer> {
             d.device(),
             d.description(),
             d.memoryBytes() / (double) (1L << 30));
+        if (p.probe(d.device()) instanceof Probe.Refused refused) {
+          line(out, d.device().toString(), refused);
+        }
       }
     }
     try (Engine engine = Engine.create()) {

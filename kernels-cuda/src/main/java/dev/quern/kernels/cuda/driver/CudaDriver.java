@@ -286,7 +286,7 @@ public interface CudaDriver {
    *
    * @param function which
    * @param grid how many blocks and threads
-   * @param params the struct: its bytes are read before this returns
+   * @param params the struct, on the heap or off it: its bytes are read before this returns
    * @param stream where
    */
   void launch(long function, Grid grid, MemorySegment params, long stream);

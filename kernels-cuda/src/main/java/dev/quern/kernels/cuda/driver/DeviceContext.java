@@ -1,14 +1,18 @@
 package dev.quern.kernels.cuda.driver;
 
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+
 /**
  * A device that is in use: its primary context and the one stream that all work goes to, so that
  * everything is done in the order in which it was asked for.
  */
-public final class DeviceContext {
+public final class DeviceContext implements AutoCloseable {
   private final CudaDriver driver;
   private final int index;
   private final long context;
   private final long stream;
+  private volatile LongSupplier reclaim = () -> 0;
 
   /**
    * Begins a use of a device.
@@ -20,8 +24,16 @@ public final class DeviceContext {
     this.driver = driver;
     this.index = index;
     this.context = driver.retainPrimaryContext(index);
-    enter();
-    this.stream = driver.streamCreate();
+    long created = 0;
+    try {
+      enter();
+      created = driver.streamCreate();
+    } finally {
+      if (created == 0) {
+        driver.releasePrimaryContext(index);
+      }
+    }
+    this.stream = created;
   }
 
   /**
@@ -60,5 +72,60 @@ public final class DeviceContext {
   public void synchronize() {
     enter();
     driver.streamSynchronize(stream);
+  }
+
+  /**
+   * Says who gives memory back to the driver when it has none left.
+   *
+   * @param trim gives back what nobody holds, and says how many bytes that was
+   */
+  public void reclaimBy(LongSupplier trim) {
+    reclaim = trim;
+  }
+
+  /**
+   * Makes room for a call that failed for lack of memory: the driver needs some for modules, graphs
+   * and launches, and a pool may keep what it wants.
+   *
+   * @param refusal what the driver said
+   * @return whether the call may be tried once more, on this thread; false for other refusals, and
+   *     if there was nothing to give back
+   */
+  public boolean makesRoom(CudaDriverException refusal) {
+    if (!refusal.isOutOfMemory() || reclaim.getAsLong() == 0) {
+      return false;
+    }
+    enter(); // waiting may have brought a virtual thread to another carrier
+    return true;
+  }
+
+  /**
+   * Does something that needs memory of the driver's own, a second time if there was none and room
+   * could be made.
+   *
+   * @param call what to do, on this thread
+   * @param <T> what comes out
+   * @return its result
+   */
+  public <T> T withRoom(Supplier<T> call) {
+    try {
+      return call.get();
+    } catch (CudaDriverException e) {
+      if (makesRoom(e)) {
+        return call.get();
+      }
+      throw e;
+    }
+  }
+
+  /** Ends the use of the device. */
+  @Override
+  public void close() {
+    enter();
+    try {
+      driver.streamDestroy(stream);
+    } finally {
+      driver.releasePrimaryContext(index);
+    }
   }
 }

@@ -1,5 +1,7 @@
 package dev.quern.kernels.cuda.driver;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
 import java.lang.reflect.InvocationTargetException;
 
 /** Loads the driver when it is first wanted, by name, so that its absence is an answer. */
@@ -13,10 +15,11 @@ public final class DriverLoader {
    *
    * @return the driver, initialised
    * @throws CudaDriverException if it refuses
-   * @throws LinkageError if it, or JCuda's glue, is not there
-   * @throws IllegalStateException if the installation is incomplete
+   * @throws UnsatisfiedLinkError if there is none: names the library
+   * @throws IllegalStateException if JCuda's glue, or another part of this backend, is not there
    */
   public static CudaDriver load() {
+    requireLibrary();
     try {
       return Class.forName(CALLS)
           .asSubclass(CudaDriver.class)
@@ -27,12 +30,25 @@ public final class DriverLoader {
       if (cause instanceof CudaDriverException refused) {
         throw refused;
       }
-      if (cause instanceof LinkageError error) {
-        throw error;
-      }
-      throw new IllegalStateException("JCuda failed to start", e);
+      throw new IllegalStateException("JCuda failed to start: " + cause, e);
+    } catch (LinkageError e) {
+      throw new IllegalStateException(
+          DriverSymbols.LIBRARY + " is there, and JCuda's glue did not load: " + e.getMessage(), e);
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException("the CUDA backend is incomplete: " + CALLS, e);
+    }
+  }
+
+  /** JCuda's own message would be of its glue, which needs the library. */
+  @SuppressWarnings("restricted")
+  private static void requireLibrary() {
+    try {
+      SymbolLookup.libraryLookup(DriverSymbols.LIBRARY, Arena.global());
+    } catch (IllegalArgumentException e) {
+      UnsatisfiedLinkError missing =
+          new UnsatisfiedLinkError(DriverSymbols.LIBRARY + " was not found");
+      missing.initCause(e);
+      throw missing;
     }
   }
 }

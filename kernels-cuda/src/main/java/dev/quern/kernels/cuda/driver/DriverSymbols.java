@@ -10,11 +10,15 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
-import java.lang.ref.Reference;
+import java.util.Optional;
 
 /**
  * The calls of libcuda that JCuda lacks, each declared once. Signatures are those of {@code cuda.h}
- * since CUDA 12.0.
+ * since CUDA 12.0. An older driver lacks them: it can be loaded and asked for its version all the
+ * same, and only what calls them fails.
+ *
+ * <p>Handles are constants with the function's address as first argument, so that calls are
+ * compiled into their callers.
  */
 @SuppressWarnings("restricted")
 final class DriverSymbols {
@@ -28,50 +32,72 @@ final class DriverSymbols {
   private static final long CONFIG_BYTES = 56;
 
   private static final long STREAM = 32;
-  private static final long STRUCT = 64;
-  private static final long LAUNCH_BYTES = 128;
+
+  /** The list of arguments, which are one. */
+  private static final long ARGUMENTS = 64;
+
+  /** The struct, aligned as any of its members may be. */
+  private static final long STRUCT = 128;
 
   private static final int L2_PROMOTION_128B = 2;
 
-  /** A launch's config and list of arguments, for the thread: read before the call returns. */
-  private final ThreadLocal<MemorySegment> launches =
-      ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(LAUNCH_BYTES, Long.BYTES));
+  private static final String LAUNCH = "cuLaunchKernelEx";
+  private static final String ENCODE = "cuTensorMapEncodeTiled";
 
-  private final MethodHandle launchKernelEx;
-  private final MethodHandle tensorMapEncodeTiled;
+  /** CUresult (const CUlaunchConfig*, CUfunction, void** params, void** extra). */
+  private static final MethodHandle CALL_LAUNCH =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+
+  /**
+   * CUresult (CUtensorMap*, type, rank, void* address, const cuuint64_t* extents, const cuuint64_t*
+   * strides, const cuuint32_t* box, const cuuint32_t* elementStrides, interleave, swizzle,
+   * l2Promotion, fill).
+   */
+  private static final MethodHandle CALL_ENCODE =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.of(
+                  JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS,
+                  ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+
+  /** A launch's config, argument and struct, for the thread: read before the call returns. */
+  private final ThreadLocal<MemorySegment> launches =
+      ThreadLocal.withInitial(DriverSymbols::launchSpace);
+
+  private final Optional<MemorySegment> launchKernelEx;
+  private final Optional<MemorySegment> tensorMapEncodeTiled;
 
   DriverSymbols() {
     this(SymbolLookup.libraryLookup(LIBRARY, Arena.global()));
   }
 
-  /** Looks all symbols up at once, so that what is missing is known before anything runs. */
   DriverSymbols(SymbolLookup library) {
-    // CUresult cuLaunchKernelEx(const CUlaunchConfig*, CUfunction, void** params, void** extra)
-    launchKernelEx =
-        find(
-            library,
-            "cuLaunchKernelEx",
-            FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
-    // CUresult cuTensorMapEncodeTiled(CUtensorMap*, type, rank, void* address, const cuuint64_t*
-    // extents, const cuuint64_t* strides, const cuuint32_t* box, const cuuint32_t* elementStrides,
-    // interleave, swizzle, l2Promotion, fill)
-    tensorMapEncodeTiled =
-        find(
-            library,
-            "cuTensorMapEncodeTiled",
-            FunctionDescriptor.of(
-                JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS,
-                ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+    launchKernelEx = library.find(LAUNCH);
+    tensorMapEncodeTiled = library.find(ENCODE);
   }
 
-  private static MethodHandle find(SymbolLookup library, String name, FunctionDescriptor type) {
-    MemorySegment symbol =
-        library.find(name).orElseThrow(() -> new UnsatisfiedLinkError(LIBRARY + " has no " + name));
-    return Linker.nativeLinker().downcallHandle(symbol, type);
+  private static MemorySegment launchSpace() {
+    MemorySegment m =
+        Arena.ofAuto().allocate(STRUCT + CudaDriver.MOST_PARAMETER_BYTES, TensorMap.ALIGNMENT);
+    m.set(JAVA_LONG, ARGUMENTS, m.address() + STRUCT);
+    return m;
+  }
+
+  private static MemorySegment present(Optional<MemorySegment> function, String name) {
+    return function.orElseThrow(
+        () ->
+            new UnsatisfiedLinkError(
+                LIBRARY
+                    + " has no "
+                    + name
+                    + ", which drivers have since CUDA 12.0; update the driver"));
   }
 
   /** Launches a kernel that takes one struct; returns the driver's result. */
   int launch(long function, Grid grid, MemorySegment params, long stream) {
+    MemorySegment target = present(launchKernelEx, LAUNCH);
     MemorySegment m = launches.get();
     m.set(JAVA_INT, 0, grid.x());
     m.set(JAVA_INT, 4, grid.y());
@@ -83,20 +109,17 @@ final class DriverSymbols {
     m.set(JAVA_LONG, STREAM, stream);
     m.set(JAVA_LONG, STREAM + Long.BYTES, 0);
     m.set(JAVA_INT, CONFIG_BYTES - Long.BYTES, 0);
-    m.set(ADDRESS, STRUCT, params);
+    MemorySegment.copy(params, 0, m, STRUCT, params.byteSize());
     try {
-      return (int)
-          launchKernelEx.invokeExact(
-              m, function, m.asSlice(STRUCT, Long.BYTES), MemorySegment.NULL);
+      return (int) CALL_LAUNCH.invokeExact(target, m, function, m.address() + ARGUMENTS, 0L);
     } catch (Throwable e) {
-      throw new IllegalStateException("cuLaunchKernelEx could not be called", e);
-    } finally {
-      Reference.reachabilityFence(params); // only its address is in the argument
+      throw new IllegalStateException(LAUNCH + " could not be called", e);
     }
   }
 
   /** Encodes a tensor map into 128 bytes at a multiple of 128; returns the driver's result. */
   int encode(TensorMap map, MemorySegment target) {
+    MemorySegment function = present(tensorMapEncodeTiled, ENCODE);
     int rank = map.extents().size();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment extents = arena.allocate(JAVA_LONG, rank);
@@ -112,7 +135,8 @@ final class DriverSymbols {
         }
       }
       return (int)
-          tensorMapEncodeTiled.invokeExact(
+          CALL_ENCODE.invokeExact(
+              function,
               target,
               map.elementType(),
               rank,
@@ -126,7 +150,7 @@ final class DriverSymbols {
               L2_PROMOTION_128B,
               0);
     } catch (Throwable e) {
-      throw new IllegalStateException("cuTensorMapEncodeTiled could not be called", e);
+      throw new IllegalStateException(ENCODE + " could not be called", e);
     }
   }
 }

@@ -37,9 +37,14 @@ public record Grid(int x, int y, int z, int threads, int sharedBytes) {
    * @param blocks from 1 to 2³¹ − 1
    * @param threads of a block
    * @return the grid
+   * @throws IllegalArgumentException if there are more or fewer blocks
    */
   public static Grid of(long blocks, int threads) {
-    return new Grid(Math.toIntExact(blocks), 1, 1, threads, 0);
+    if (blocks > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "[launch] a row of " + blocks + " blocks; there are 1 to 2147483647");
+    }
+    return new Grid((int) blocks, 1, 1, threads, 0);
   }
 
   /**

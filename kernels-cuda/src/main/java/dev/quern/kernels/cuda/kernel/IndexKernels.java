@@ -6,6 +6,7 @@ import dev.quern.core.op.ScatterOp;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
+import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.driver.Grid;
@@ -120,6 +121,16 @@ final class IndexKernels {
         x.segment(), x.dtype().blockBytes(), Layout.of(shape, strides, x.layout().offset()), jump);
   }
 
+  /** What a kernel counts in an int. */
+  private static int kernelInt(String op, TensorView x, long value) {
+    if (value > Integer.MAX_VALUE) {
+      throw new NotSupportedException(
+          "[%s] %s is more than a kernel takes at once (%d of 2147483647 places or blocks); split it"
+              .formatted(op, x.spec(), value));
+    }
+    return (int) value;
+  }
+
   private static int wide(TensorView indices) {
     return indices.dtype() == ScalarType.I64 ? 1 : 0;
   }
@@ -161,16 +172,13 @@ final class IndexKernels {
     p.address(device.status()).int64(device.site("indexAdd", INDICES));
     p.int64(y.layout().stride(a))
         .int64(x.layout().stride(a))
-        .int32(Math.toIntExact(x.shape().dim(a)))
+        .int32(kernelInt("indexAdd", x, x.shape().dim(a)))
         .int32((int) entries.count())
         .int32(wide(ids));
-    Grid grid =
-        new Grid(
-            (int) Math.ceilDiv(x.shape().dim(a), THREADS / WARP),
-            Math.toIntExact(Math.ceilDiv(beside.elements(), WARP)),
-            1,
-            THREADS,
-            0);
+    long tiles = Math.ceilDiv(beside.elements(), WARP);
+    p.int32((int) tiles);
+    long rows = Math.ceilDiv(x.shape().dim(a), THREADS / WARP);
+    Grid grid = Grid.of(kernelInt("indexAdd", x, rows * tiles), THREADS);
     return Launches.of(device, "scatter", "index_add_" + Launches.name(x.dtype()), grid, p);
   }
 
@@ -193,7 +201,9 @@ final class IndexKernels {
               Operand.along(ids, a),
               Operand.along(source, a));
       Params p = lines.write(new Params()).address(device.status());
-      p.int64(device.site("scatterAdd", INDICES)).int32(Math.toIntExact(extent)).int32(wide(ids));
+      p.int64(device.site("scatterAdd", INDICES))
+          .int32(kernelInt("scatterAdd", x, extent))
+          .int32(wide(ids));
       calls.add(
           Launches.of(
               device,
@@ -230,8 +240,8 @@ final class IndexKernels {
             .int64(x.layout().stride(last))
             .int64(op.step())
             .int64(op.dilation())
-            .int32(Math.toIntExact(x.shape().dim(last)))
-            .int32(Math.toIntExact(op.extent()));
+            .int32(kernelInt("fold", x, x.shape().dim(last)))
+            .int32(kernelInt("fold", x, op.extent()));
     Grid grid = Grid.over(lines.count() * op.extent(), THREADS);
     return Launches.of(device, "scatter", "fold_" + Launches.name(x.dtype()), grid, p);
   }

@@ -3,35 +3,27 @@ package dev.quern.kernels.cuda.launch;
 import dev.quern.core.spi.Replay;
 import dev.quern.kernels.cuda.driver.Attribute;
 import dev.quern.kernels.cuda.driver.CudaDriver;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.driver.DeviceContext;
-import dev.quern.kernels.cuda.driver.FunctionAttribute;
 import dev.quern.kernels.cuda.driver.Grid;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A device as kernels use it: its context, its stream, its modules, loaded when they are first
- * asked for, and its {@link Status}. Safe to share between threads.
+ * A device as the kernels of one engine use it: its context, its stream and its modules, which all
+ * engines share, and the engine's own {@link Status}. Safe to share between threads.
  */
 public final class CudaDevice {
-  /** Dynamic shared memory that a kernel gets without asking for it, on every device. */
-  private static final int SHARED_BYTES_WITHOUT_ASKING = 48 << 10;
-
-  private record FunctionName(String module, String function) {}
-
   private final DeviceContext context;
   private final CudaDriver driver;
-  private final ThreadLocal<@Nullable Long> captured = new ThreadLocal<>();
+  private final ThreadLocal<@Nullable Long> captured;
+  private final StatusRecords records;
   private final Status status;
-  private final ModuleImages images;
-  private final Map<Attribute, Integer> attributes = new EnumMap<>(Attribute.class);
-  private final Map<String, Long> modules = new ConcurrentHashMap<>();
-  private final Map<FunctionName, Long> functions = new ConcurrentHashMap<>();
-  private final Map<Long, Integer> sharedBytes = new ConcurrentHashMap<>();
+  private final Modules modules;
+  private final Map<Attribute, Integer> attributes;
 
   /**
    * Opens a device.
@@ -41,13 +33,40 @@ public final class CudaDevice {
    * @param images the kernels
    */
   public CudaDevice(CudaDriver driver, int index, ModuleImages images) {
-    this.context = new DeviceContext(driver, index);
     this.driver = driver;
-    this.images = images;
-    this.status = new Status(driver.hostAlloc(Status.BYTES));
+    this.attributes = new EnumMap<>(Attribute.class);
     for (Attribute a : Attribute.values()) {
       attributes.put(a, driver.attribute(index, a));
     }
+    this.context = new DeviceContext(driver, index);
+    this.captured = new ThreadLocal<>();
+    this.records = new StatusRecords(context);
+    this.modules = new Modules(context, images);
+    try {
+      this.status = records.take();
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
+    }
+  }
+
+  private CudaDevice(CudaDevice shared) {
+    this.driver = shared.driver;
+    this.attributes = shared.attributes;
+    this.context = shared.context;
+    this.captured = shared.captured;
+    this.records = shared.records;
+    this.modules = shared.modules;
+    this.status = records.take();
+  }
+
+  /**
+   * The same device for another engine: what its kernels complain of, it hears alone.
+   *
+   * @return all that is this device's, with a status of its own
+   */
+  public CudaDevice forEngine() {
+    return new CudaDevice(this);
   }
 
   /**
@@ -117,14 +136,25 @@ public final class CudaDevice {
    * @return launches it; returns before it is done
    */
   public Runnable call(String module, String function, Grid grid, MemorySegment params) {
+    long f = modules.function(module, function, grid.sharedBytes());
+    return () -> launch(f, grid, params);
+  }
+
+  private void launch(long function, Grid grid, MemorySegment params) {
     makeCurrent();
-    long f = function(module, function);
-    makeCurrent();
-    allowShared(f, grid.sharedBytes());
-    return () -> {
-      makeCurrent();
-      driver.launch(f, grid, params, stream());
-    };
+    Long other = captured.get();
+    if (other != null) {
+      driver.launch(function, grid, params, other);
+      return;
+    }
+    try {
+      driver.launch(function, grid, params, context.stream());
+    } catch (CudaDriverException e) {
+      if (!context.makesRoom(e)) { // a kernel may need memory when it is first launched
+        throw e;
+      }
+      driver.launch(function, grid, params, context.stream());
+    }
   }
 
   /**
@@ -137,10 +167,8 @@ public final class CudaDevice {
    * @return 0 or more
    */
   public int occupancy(String module, String function, int threads, int dynamicBytes) {
+    long f = modules.function(module, function, dynamicBytes);
     makeCurrent();
-    long f = function(module, function);
-    makeCurrent();
-    allowShared(f, dynamicBytes);
     return driver.occupancy(f, threads, dynamicBytes);
   }
 
@@ -152,6 +180,15 @@ public final class CudaDevice {
   public long stream() {
     Long other = captured.get();
     return other == null ? context.stream() : other;
+  }
+
+  /**
+   * Whether launches of this thread are noted for a graph, and not run.
+   *
+   * @return true within {@link #capture}
+   */
+  public boolean isCapturing() {
+    return captured.get() != null;
   }
 
   /** Runs launches into another stream than the device's. */
@@ -198,30 +235,5 @@ public final class CudaDevice {
    */
   public void checkStatus() {
     status.check();
-  }
-
-  private long function(String module, String name) {
-    return functions.computeIfAbsent(
-        new FunctionName(module, name),
-        _ -> {
-          long loaded = modules.computeIfAbsent(module, m -> driver.moduleLoad(images.image(m)));
-          makeCurrent(); // waiting may have brought a virtual thread to another carrier
-          return driver.function(loaded, name);
-        });
-  }
-
-  /** More than 48 KiB of dynamic shared memory must be asked for, once per kernel and size. */
-  private void allowShared(long function, int bytes) {
-    if (bytes > SHARED_BYTES_WITHOUT_ASKING) {
-      sharedBytes.compute(
-          function,
-          (f, allowed) -> {
-            if (allowed != null && allowed >= bytes) {
-              return allowed;
-            }
-            driver.setFunctionAttribute(f, FunctionAttribute.MOST_DYNAMIC_SHARED_BYTES, bytes);
-            return bytes;
-          });
-    }
   }
 }

@@ -1,5 +1,6 @@
 package dev.quern.kernels.cuda.launch;
 
+import dev.quern.core.memory.Cleanup;
 import dev.quern.core.spi.Replay;
 import dev.quern.kernels.cuda.driver.CudaDriver;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
@@ -35,13 +36,13 @@ final class GraphReplay implements Replay {
     this.slots = slots;
     this.parameters = parameters;
     this.staged = new PinnedRing(device.context(), AHEAD, Math.max(1, slots.byteSize()));
-    this.executable = capture(device, calls);
+    device.makeCurrent();
+    this.executable = device.context().withRoom(() -> capture(device, calls));
   }
 
   /** A stream of its own: what other threads do meanwhile must not become part of the graph. */
   private static long capture(CudaDevice device, List<Runnable> calls) {
     CudaDriver driver = device.driver();
-    device.makeCurrent();
     long stream = driver.streamCreate();
     try {
       driver.captureBegin(stream);
@@ -91,13 +92,22 @@ final class GraphReplay implements Replay {
       driver.copyToDevice(parameters, b.pinned(), slots.byteSize(), stream);
       staged.mark(b);
     }
-    driver.graphLaunch(executable, stream);
+    try {
+      driver.graphLaunch(executable, stream);
+    } catch (CudaDriverException e) {
+      if (!device.context().makesRoom(e)) { // it may be brought to the device only now
+        throw e;
+      }
+      driver.graphLaunch(executable, stream);
+    }
   }
 
   @Override
   public void close() {
     device.makeCurrent();
-    staged.close();
-    device.driver().graphExecutableDestroy(executable);
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(staged::close);
+    cleanup.run(() -> device.driver().graphExecutableDestroy(executable));
+    cleanup.done();
   }
 }

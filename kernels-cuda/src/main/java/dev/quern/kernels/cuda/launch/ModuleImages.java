@@ -1,5 +1,8 @@
 package dev.quern.kernels.cuda.launch;
 
+import dev.quern.core.spi.Probe;
+import java.util.Optional;
+
 /** Where the compiled kernels come from. */
 public interface ModuleImages {
   /**
@@ -11,4 +14,13 @@ public interface ModuleImages {
    *     names versions and remedy
    */
   byte[] image(String module);
+
+  /**
+   * Why kernels can't run with this driver and device, found without loading any.
+   *
+   * @return empty if compiled kernels fit, or there is what compiles them
+   */
+  default Optional<Probe.Refused> refusal() {
+    return Optional.empty();
+  }
 }

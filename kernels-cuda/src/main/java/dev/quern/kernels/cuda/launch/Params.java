@@ -1,9 +1,8 @@
 package dev.quern.kernels.cuda.launch;
 
 import dev.quern.kernels.cuda.driver.CudaDriver;
-import java.io.ByteArrayOutputStream;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Lays out the one struct that a kernel takes, field by field, as C does: each at the next multiple
@@ -14,9 +13,12 @@ import java.lang.foreign.MemorySegment;
  * }
  */
 public final class Params {
-  private static final int SEGMENT_ALIGNMENT = 128;
+  private static final int MOST_ALIGNMENT = 128;
 
-  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+  private static final int USUAL_BYTES = 512;
+
+  private byte[] bytes = new byte[USUAL_BYTES];
+  private int size;
   private int alignment = 1;
 
   /** An empty struct. */
@@ -103,9 +105,9 @@ public final class Params {
    * @return this
    */
   public Params bytes(byte[] member, int align) {
-    if (Integer.bitCount(align) != 1 || align > SEGMENT_ALIGNMENT) {
+    if (Integer.bitCount(align) != 1 || align > MOST_ALIGNMENT) {
       throw new IllegalArgumentException(
-          "[params] alignment " + align + " is no power of two up to " + SEGMENT_ALIGNMENT);
+          "[params] alignment " + align + " is no power of two up to " + MOST_ALIGNMENT);
     }
     return put(align, member);
   }
@@ -113,41 +115,52 @@ public final class Params {
   /**
    * The struct.
    *
-   * @return its bytes, in memory of their own, a multiple of the largest alignment
+   * @return its bytes, on the heap, a multiple of the largest alignment
    * @throws IllegalArgumentException if it is larger than a kernel takes
    */
   public MemorySegment build() {
     pad(alignment);
-    byte[] all = bytes.toByteArray();
-    if (all.length > CudaDriver.MOST_PARAMETER_BYTES) {
+    if (size > CudaDriver.MOST_PARAMETER_BYTES) {
       throw new IllegalArgumentException(
           "[params] a kernel takes at most %d bytes, not %d; put tables into device memory"
-              .formatted(CudaDriver.MOST_PARAMETER_BYTES, all.length));
+              .formatted(CudaDriver.MOST_PARAMETER_BYTES, size));
     }
-    MemorySegment struct = Arena.ofAuto().allocate(Math.max(1, all.length), SEGMENT_ALIGNMENT);
-    MemorySegment.copy(MemorySegment.ofArray(all), 0, struct, 0, all.length);
+    long[] words = new long[Math.max(1, Math.ceilDiv(size, Long.BYTES))];
+    MemorySegment struct = MemorySegment.ofArray(words).asSlice(0, Math.max(1, size));
+    MemorySegment.copy(MemorySegment.ofArray(bytes), 0, struct, 0, size);
     return struct;
   }
 
   /** Little-endian, as devices are. */
-  private Params number(int size, long bits) {
-    byte[] member = new byte[size];
-    for (int i = 0; i < size; i++) {
-      member[i] = (byte) (bits >>> (Byte.SIZE * i));
+  private Params number(int length, long bits) {
+    room(length, length);
+    for (int i = 0; i < length; i++) {
+      bytes[size + i] = (byte) (bits >>> (Byte.SIZE * i));
     }
-    return put(size, member);
-  }
-
-  private Params put(int align, byte... member) {
-    alignment = Math.max(alignment, align);
-    pad(align);
-    bytes.writeBytes(member);
+    size += length;
     return this;
   }
 
+  private Params put(int align, byte... member) {
+    room(align, member.length);
+    System.arraycopy(member, 0, bytes, size, member.length);
+    size += member.length;
+    return this;
+  }
+
+  private void room(int align, int length) {
+    alignment = Math.max(alignment, align);
+    pad(align);
+    if (size + length > bytes.length) {
+      bytes = Arrays.copyOf(bytes, 2 * (size + length));
+    }
+  }
+
+  /** What is skipped is zero. */
   private void pad(int align) {
-    while (bytes.size() % align != 0) {
-      bytes.write(0);
+    size += -size & (align - 1);
+    if (size > bytes.length) {
+      bytes = Arrays.copyOf(bytes, 2 * size);
     }
   }
 }

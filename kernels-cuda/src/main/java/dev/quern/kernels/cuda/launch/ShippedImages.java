@@ -19,8 +19,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * The kernels that are in the jar, as resources of {@code /dev/quern/kernels/cuda}: compiled ones
  * ({@code NAME.fatbin}, by the CUDA version that {@code fatbin.version} names, such as {@code
- * 13.0}) for drivers of that major version or a newer one, and sources ({@code NAME.cu} and
- * headers), which NVRTC compiles for older drivers.
+ * 13.0}), and sources ({@code NAME.cu} and headers), which NVRTC compiles for other drivers.
+ *
+ * <p>Which drivers take the compiled ones is as CUDA documents its compatibility: those of a newer
+ * major version all of it; those of the same one, whatever the minor version, machine code of the
+ * device's architecture ({@code fatbin.targets} lists it, such as {@code sm_80 sm_90}), and PTX,
+ * the rest of it, if the minor version is not older; older major versions nothing.
  */
 public final class ShippedImages implements ModuleImages {
   private static final String FOLDER = "/dev/quern/kernels/cuda/";
@@ -85,24 +89,47 @@ public final class ShippedImages implements ModuleImages {
   }
 
   private boolean isForThisDriver() {
-    String built = text("fatbin.version");
-    return built != null && major(built) <= driverVersion / MAJOR;
+    String text = text("fatbin.version");
+    if (text == null) {
+      return false;
+    }
+    int built = version(text);
+    boolean sameMajor = built / MAJOR == driverVersion / MAJOR;
+    return built <= driverVersion || (sameMajor && hasMachineCode());
   }
 
-  /**
-   * Why kernels can't run with this driver, found without loading any.
-   *
-   * @return empty if compiled kernels fit, or there is what compiles them
-   */
+  /** Whether the images have more than PTX for the device. */
+  private boolean hasMachineCode() {
+    String targets = text("fatbin.targets");
+    for (String t : targets == null ? new String[0] : targets.split("\\s+")) {
+      if (t.equals(architecture) || t.equals(architecture + "a") || runsHere(t)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Machine code runs on later devices of its major architecture, unless it is for one alone. */
+  private boolean runsHere(String target) {
+    int last = target.length() - 1;
+    return target.length() == architecture.length()
+        && target.regionMatches(0, architecture, 0, last)
+        && Character.isDigit(target.charAt(last))
+        && target.charAt(last) <= architecture.charAt(last);
+  }
+
+  @Override
   public Optional<Probe.Refused> refusal() {
     return isForThisDriver() || compiler.get().isPresent()
         ? Optional.empty()
         : Optional.of(refused());
   }
 
-  private static int major(String version) {
-    int dot = version.indexOf('.');
-    return Integer.parseInt(dot < 0 ? version : version.substring(0, dot));
+  /** As the driver says its own: 1000 · major + 10 · minor. */
+  private static int version(String text) {
+    String[] parts = text.split("\\.", 2);
+    return MAJOR * Integer.parseInt(parts[0])
+        + (parts.length < 2 ? 0 : MINOR * Integer.parseInt(parts[1]));
   }
 
   private byte[] compile(String module) {
@@ -139,15 +166,20 @@ public final class ShippedImages implements ModuleImages {
     int major = driverVersion / MAJOR;
     String driver = "CUDA " + major + "." + driverVersion % MAJOR / MINOR;
     String nvrtc = "NVRTC " + major + " (libnvrtc.so." + major + "), which compiles their sources";
-    return built == null
-        ? new Probe.Refused(
-            "the kernels are not compiled in this build, which had no nvcc, and nothing compiles"
-                + " their sources for the driver's "
-                + driver,
-            "build with nvcc, or install " + nvrtc)
-        : new Probe.Refused(
-            "the kernels were compiled with CUDA " + built + ", and the driver serves " + driver,
-            "update the driver, or install " + nvrtc);
+    if (built == null) {
+      return new Probe.Refused(
+          "the kernels are not compiled in this build, which had no nvcc, and nothing compiles"
+              + " their sources for the driver's "
+              + driver,
+          "build with nvcc, or install " + nvrtc);
+    }
+    String ptx =
+        version(built) / MAJOR == major
+            ? ", as PTX alone for " + architecture + ", which no older driver takes"
+            : "";
+    return new Probe.Refused(
+        "the kernels were compiled with CUDA " + built + ptx + ", and the driver serves " + driver,
+        "update the driver, or install " + nvrtc);
   }
 
   private DeviceException exception() {

@@ -5,6 +5,7 @@ import dev.quern.core.type.IndexException;
 import dev.quern.core.type.QuernException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -15,15 +16,19 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * that meets such a value fills, and which becomes an exception when the host waits for the device.
  *
  * <pre>
- * struct Status { int code; int site; long long index, value, bound, extra; };
+ * struct Status { int wanted, claimed, done, code, site, unused; long long index, value, bound, extra; };
  * </pre>
  *
- * <p>The thread that changes {@code code} from 0 (by atomicCAS, system scope) writes the rest:
- * index is the value's place among its kind, or −1.
+ * <p>Records are numbered. The thread that changes {@code claimed} from {@code wanted} − 1 to
+ * {@code wanted} writes the rest, and {@code done} = {@code wanted} last, behind a fence: a record
+ * that is done is whole, even if the host reads it while kernels run. The host takes the next one
+ * by adding 1 to {@code wanted}. So each word that decides is written by one side alone (a device's
+ * atomic operations on the host's memory aren't atomic for the host), and a record that was read is
+ * never taken for a new one. Index is the value's place among its kind, or −1.
  */
 public final class Status {
   /** The size of the record. */
-  public static final int BYTES = 40;
+  public static final int BYTES = 56;
 
   /** {@code code}: value is an index outside 0..bound − 1. */
   public static final int INDEX = 1;
@@ -39,11 +44,15 @@ public final class Status {
    */
   public static final int ROOM = 4;
 
-  private static final int SITE = 4;
-  private static final int INDEX_AT = 8;
-  private static final int VALUE = 16;
-  private static final int BOUND = 24;
-  private static final int EXTRA = 32;
+  private static final long WANTED = 0;
+  private static final long DONE = 8;
+  private static final long CODE_AT = 12;
+  private static final long SITE = 16;
+  private static final long INDEX_AT = 24;
+  private static final long VALUE = 32;
+  private static final long BOUND = 40;
+  private static final long EXTRA = 48;
+  private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
 
   private record Site(String op, String role) {}
 
@@ -57,8 +66,8 @@ public final class Status {
    * @param memory pinned, at least {@link #BYTES}
    */
   Status(MemorySegment memory) {
-    this.memory = memory.asSlice(0, BYTES);
-    clear();
+    this.memory = memory.asSlice(0, BYTES).fill((byte) 0);
+    this.memory.set(ValueLayout.JAVA_INT, WANTED, 1);
   }
 
   /** Where it is. */
@@ -87,19 +96,15 @@ public final class Status {
   /**
    * Looks at it, when the kernels have run.
    *
-   * @throws IndexException if a kernel met a wrong value; the record is then clear again
+   * @throws IndexException if a kernel met a wrong value; the next check hears of the next one
    */
-  void check() {
-    int code = memory.get(ValueLayout.JAVA_INT, 0);
-    if (code != 0) {
-      QuernException e = complaint(code);
-      clear();
+  synchronized void check() {
+    int wanted = memory.get(ValueLayout.JAVA_INT, WANTED);
+    if ((int) INT.getAcquire(memory, DONE) == wanted) {
+      QuernException e = complaint(memory.get(ValueLayout.JAVA_INT, CODE_AT));
+      INT.setRelease(memory, WANTED, wanted + 1);
       throw e;
     }
-  }
-
-  private void clear() {
-    memory.fill((byte) 0);
   }
 
   private QuernException complaint(int code) {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,10 +26,14 @@ import org.jspecify.annotations.Nullable;
  * is large enough is taken.
  *
  * <p>When memory is out, first the regions go that nobody holds any of, then the collector is asked
- * for tensors that nobody reaches any more; then there is an exception, and everything goes on.
+ * for tensors that nobody reaches any more; then there is an exception, and everything goes on. A
+ * request that could not be met if all else were free is refused at once.
+ *
+ * <p>Unless a budget is set, the device's last memory is left to the driver, which needs some for
+ * modules, graphs and launches: 1/64 of the device, from 64 to 512 MiB.
  */
 public final class CudaMemory implements DeviceMemory {
-  /** The system property that limits what is reserved; by default all that the device has. */
+  /** The system property that limits what is reserved; then all of it may be. */
   public static final String BUDGET = "quern.cuda.memoryBytes";
 
   private static final long ALIGNMENT = 256;
@@ -36,6 +41,9 @@ public final class CudaMemory implements DeviceMemory {
   private static final long SMALL = 1L << 20;
   private static final long MEDIUM = 8L << 20;
   private static final long MEDIUM_REGION = 32L << 20;
+  private static final int HEAD_ROOM_SHARE = 64;
+  private static final long LEAST_HEAD_ROOM = 64L << 20;
+  private static final long MOST_HEAD_ROOM = 512L << 20;
   private static final int WAITS = 20;
   private static final long WAIT_MILLIS = 25;
 
@@ -43,10 +51,12 @@ public final class CudaMemory implements DeviceMemory {
   private final Device device;
   private final boolean whole;
   private final long budgetBytes;
+  private final long headRoomBytes;
   private final FreePieces small = new FreePieces();
   private final FreePieces large = new FreePieces();
   private final Map<Long, Piece> held = new HashMap<>();
   private final List<Region> regions = new ArrayList<>();
+  private volatile Function<CudaDriverException, DeviceException> explanation;
   private long reservedBytes;
   private long heldBytes;
   private long peakHeldBytes;
@@ -54,14 +64,15 @@ public final class CudaMemory implements DeviceMemory {
   private long reservations;
 
   /**
-   * The memory of a device, within the budget of {@value #BUDGET}.
+   * The memory of a device, within the budget of {@value #BUDGET}, or without one all but the head
+   * room.
    *
    * @param context the device
    * @param device its name in errors
    * @throws dev.quern.core.type.SettingException if the budget is no number of bytes
    */
   public CudaMemory(DeviceContext context, Device device) {
-    this(context, device, Setting.number(BUDGET, Long.MAX_VALUE, PAGE, Long.MAX_VALUE), false);
+    this(context, device, Setting.number(BUDGET, 0, PAGE, Long.MAX_VALUE), false);
   }
 
   /**
@@ -69,15 +80,31 @@ public final class CudaMemory implements DeviceMemory {
    *
    * @param context the device
    * @param device its name in errors
-   * @param budgetBytes what it may reserve
+   * @param budgetBytes what it may reserve; 0 for all but the head room
    * @param whole whether each piece is a region of its own: slow, and drivers that watch the ends
    *     of what they gave, in tests, then see who writes past them
    */
   public CudaMemory(DeviceContext context, Device device, long budgetBytes, boolean whole) {
     this.context = context;
     this.device = device;
-    this.budgetBytes = budgetBytes;
     this.whole = whole;
+    context.enter();
+    long total = context.driver().memInfo().totalBytes();
+    this.headRoomBytes =
+        budgetBytes > 0 ? 0 : Math.clamp(total / HEAD_ROOM_SHARE, LEAST_HEAD_ROOM, MOST_HEAD_ROOM);
+    this.budgetBytes = budgetBytes > 0 ? Math.min(budgetBytes, total) : total - headRoomBytes;
+    this.explanation =
+        e -> new DeviceException(device + ": " + e.getMessage() + "; check `nvidia-smi`", e);
+  }
+
+  /**
+   * Says how refusals of the driver become exceptions, in the place of a message that knows nothing
+   * of kernels.
+   *
+   * @param explain makes the exception
+   */
+  public void explainBy(Function<CudaDriverException, DeviceException> explain) {
+    explanation = explain;
   }
 
   @Override
@@ -88,20 +115,29 @@ public final class CudaMemory implements DeviceMemory {
   @Override
   public MemorySegment take(long bytes) {
     try {
-      return takeOrMakeRoom(Math.max(ALIGNMENT, Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT));
+      return takeOrMakeRoom(roundedUp(Math.max(1, bytes), ALIGNMENT));
     } catch (CudaDriverException e) {
-      throw new DeviceException(device + ": " + e.getMessage() + "; check `nvidia-smi`", e);
+      throw explanation.apply(e);
     }
+  }
+
+  /** The next multiple; a request that has none stays as it is, and is too large anyway. */
+  private static long roundedUp(long bytes, long unit) {
+    return bytes > Long.MAX_VALUE - unit ? bytes : Math.ceilDiv(bytes, unit) * unit;
   }
 
   private MemorySegment takeOrMakeRoom(long size) {
     MemorySegment taken = tryTake(size);
-    if (taken == null) {
+    boolean possible = (whole ? size : roundedUp(size, PAGE)) <= budgetBytes;
+    if (taken == null && possible) {
       trim();
       taken = tryTake(size);
     }
-    for (int i = 0; taken == null && i < WAITS && waitForCollector(i); i++) {
+    for (int i = 0; taken == null && possible && i < WAITS && waitForCollector(i); i++) {
       taken = tryTake(size);
+      if (taken == null && trim() > 0) { // what came back may lie in regions that are too small
+        taken = tryTake(size);
+      }
     }
     if (taken == null) {
       throw outOfMemory(size);
@@ -137,11 +173,11 @@ public final class CudaMemory implements DeviceMemory {
     } else if (isSmall) {
       bytes = PAGE;
     } else {
-      bytes = size <= MEDIUM ? MEDIUM_REGION : Math.ceilDiv(size, PAGE) * PAGE;
+      bytes = size <= MEDIUM ? MEDIUM_REGION : roundedUp(size, PAGE);
     }
     Region region = ask(bytes, isSmall);
     if (region == null && bytes > size && !isSmall) {
-      region = ask(Math.ceilDiv(size, PAGE) * PAGE, false);
+      region = ask(roundedUp(size, PAGE), false);
     }
     return region == null ? null : region.first;
   }
@@ -152,6 +188,9 @@ public final class CudaMemory implements DeviceMemory {
     }
     try {
       context.enter();
+      if (headRoomBytes > 0 && context.driver().memInfo().freeBytes() - bytes < headRoomBytes) {
+        return null;
+      }
       Region region = new Region(context.driver().memAlloc(bytes), bytes, isSmall);
       regions.add(region);
       reservedBytes += bytes;
@@ -196,16 +235,18 @@ public final class CudaMemory implements DeviceMemory {
    * @return how many bytes
    */
   public synchronized long trim() {
+    List<Region> unused = regions.stream().filter(Region::isFree).toList();
+    if (unused.isEmpty()) {
+      return 0;
+    }
+    context.synchronize();
     long freed = 0;
-    for (Region r : List.copyOf(regions)) {
-      if (r.isFree()) {
-        (r.small ? small : large).remove(r.first);
-        regions.remove(r);
-        context.synchronize();
-        context.driver().memFree(r.first.address);
-        reservedBytes -= r.bytes;
-        freed += r.bytes;
-      }
+    for (Region r : unused) {
+      context.driver().memFree(r.first.address);
+      (r.small ? small : large).remove(r.first);
+      regions.remove(r);
+      reservedBytes -= r.bytes;
+      freed += r.bytes;
     }
     return freed;
   }
@@ -218,6 +259,18 @@ public final class CudaMemory implements DeviceMemory {
   public synchronized MemoryStatistics statistics() {
     return new MemoryStatistics(
         budgetBytes, reservedBytes, heldBytes, peakHeldBytes, takes, reservations);
+  }
+
+  /**
+   * What is held, kept and free, for errors.
+   *
+   * @return a part of a sentence
+   */
+  public synchronized String usage() {
+    context.enter();
+    MemoryInfo info = context.driver().memInfo();
+    return "tensors and plans hold %d, %d are kept for reuse in pieces, %d of %d are free on the device (other processes may hold the rest)"
+        .formatted(heldBytes, reservedBytes - heldBytes, info.freeBytes(), info.totalBytes());
   }
 
   /** Not under the lock: what the collector finds is given back by a thread of its own. */
@@ -234,24 +287,13 @@ public final class CudaMemory implements DeviceMemory {
     }
   }
 
-  private synchronized DeviceException outOfMemory(long size) {
-    context.enter();
-    MemoryInfo info = context.driver().memInfo();
+  private DeviceException outOfMemory(long size) {
     String limit =
-        budgetBytes == Long.MAX_VALUE
-            ? ""
-            : "; the budget is %d bytes: raise -D%s".formatted(budgetBytes, BUDGET);
+        headRoomBytes > 0
+            ? "%d are left to the driver".formatted(headRoomBytes)
+            : "the budget is %d bytes: raise -D%s".formatted(budgetBytes, BUDGET);
     return new DeviceException(
-        ("%s: no memory for %d bytes; tensors and plans hold %d, %d are kept for reuse in pieces,"
-                + " %d of %d are free on the device (other processes may hold the rest)%s;"
-                + " close scopes, plans and models earlier, or lower the batch")
-            .formatted(
-                device,
-                size,
-                heldBytes,
-                reservedBytes - heldBytes,
-                info.freeBytes(),
-                info.totalBytes(),
-                limit));
+        "%s: no memory for %d bytes; %s; %s; close scopes, plans and models earlier, or lower the batch"
+            .formatted(device, size, usage(), limit));
   }
 }

@@ -1,5 +1,6 @@
 package dev.quern.kernels.cuda.memory;
 
+import dev.quern.core.memory.Cleanup;
 import dev.quern.core.type.DeviceException;
 import dev.quern.kernels.cuda.driver.CudaDriver;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
@@ -71,7 +72,17 @@ public final class PinnedRing implements AutoCloseable {
   private Buffer allocate() {
     CudaDriver driver = context.driver();
     try {
-      return new Buffer(driver.hostAlloc(bufferBytes), driver.eventCreate(false));
+      MemorySegment pinned = context.withRoom(() -> driver.hostAlloc(bufferBytes));
+      boolean done = false;
+      try {
+        Buffer made = new Buffer(pinned, driver.eventCreate(false));
+        done = true;
+        return made;
+      } finally {
+        if (!done) {
+          driver.hostFree(pinned);
+        }
+      }
     } catch (CudaDriverException e) {
       if (e.isOutOfMemory()) {
         throw new DeviceException(
@@ -109,14 +120,16 @@ public final class PinnedRing implements AutoCloseable {
   @Override
   public void close() {
     context.enter();
+    Cleanup cleanup = new Cleanup();
     for (int i = 0; i < buffers.length; i++) {
       Buffer b = buffers[i];
       buffers[i] = null;
       if (b != null) {
-        await(b);
-        context.driver().eventDestroy(b.event);
-        context.driver().hostFree(b.pinned);
+        cleanup.run(() -> await(b));
+        cleanup.run(() -> context.driver().eventDestroy(b.event));
+        cleanup.run(() -> context.driver().hostFree(b.pinned));
       }
     }
+    cleanup.done();
   }
 }

@@ -52,20 +52,26 @@ class DriverSymbolsTest {
   /** In a process of its own, which then has what looks like a driver. */
   @Test
   void jcudaCarriesEachCallAsItWasMade() {
+    onJCudasPlatform();
+    assertEquals(0, glue("12", StubLibrary.build("libcuda.c", "libcuda.so.1")));
+  }
+
+  private static void onJCudasPlatform() {
     assumeTrue(
         System.getProperty("os.name").equals("Linux")
             && System.getProperty("os.arch").equals("amd64"),
         "JCuda's library is there for Linux on x86-64 alone: not tested here");
-    Path stub = StubLibrary.build("libcuda.c", "libcuda.so.1");
-    assertEquals(
-        0,
-        StubLibrary.run(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            classPath(),
-            JCudaGlue.class.getName(),
-            stub.toString()));
+  }
+
+  private static int glue(String version, Path stub) {
+    return StubLibrary.run(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--enable-native-access=ALL-UNNAMED",
+        "-cp",
+        classPath(),
+        JCudaGlue.class.getName(),
+        version,
+        stub.toString());
   }
 
   /** What this test runs on, modules or not, with the test classes, which are patched into one. */
@@ -83,9 +89,22 @@ class DriverSymbolsTest {
   }
 
   @Test
-  void aMissingCallIsNamed() {
+  void aMissingCallIsNamedWhenItIsWanted() {
+    DriverSymbols old = new DriverSymbols(_ -> Optional.empty());
+    MemorySegment params = MemorySegment.ofArray(new long[1]);
     UnsatisfiedLinkError e =
-        assertThrows(UnsatisfiedLinkError.class, () -> new DriverSymbols(_ -> Optional.empty()));
+        assertThrows(UnsatisfiedLinkError.class, () -> old.launch(1, Grid.of(1, 1), params, 2));
     assertTrue(e.getMessage().contains("libcuda.so.1 has no cuLaunchKernelEx"), e.getMessage());
+    TensorMap map = new TensorMap(9, 0, List.of(8L), List.of(), List.of(8), 0);
+    e = assertThrows(UnsatisfiedLinkError.class, () -> old.encode(map, params));
+    assertTrue(e.getMessage().contains("no cuTensorMapEncodeTiled"), e.getMessage());
+  }
+
+  /** A driver of CUDA 11 has neither call, and says its version all the same. */
+  @Test
+  void anOlderDriverIsToldBothVersions() {
+    onJCudasPlatform();
+    Path stub = StubLibrary.build("libcuda.c", "libcuda.so.1", "-DQUERN_STUB_11");
+    assertEquals(0, glue("11", stub));
   }
 }

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,15 +43,25 @@ public final class FakeDriver implements CudaDriver {
   public final Map<String, FakeKernel> kernels = new HashMap<>();
 
   /** The next call of this name is refused with this code. */
-  public final Map<String, String> refusals = new HashMap<>();
+  public final Map<String, String> refusals = new ConcurrentHashMap<>();
+
+  /** All calls of this name are. */
+  public final Map<String, String> refusalsForever = new ConcurrentHashMap<>();
+
+  /** Whether waiting for a stream is refused after its work was done, not before. */
+  public boolean afterWaiting;
+
+  /** Uses of the primary context that were begun and not ended. */
+  public int contexts;
 
   /** What was set of a function. */
-  public final Map<String, Integer> dynamicSharedBytes = new HashMap<>();
+  public final Map<String, Integer> dynamicSharedBytes = new ConcurrentHashMap<>();
 
   public final List<Grid> grids = new ArrayList<>();
   public final Set<Long> live = new HashSet<>();
 
   private final TreeMap<Long, MemorySegment> blocks = new TreeMap<>();
+  private final Map<Long, Arena> pinned = new HashMap<>();
   private final Map<Long, String> functions = new HashMap<>();
   private final Map<Long, Queue<Runnable>> streams = new HashMap<>();
   private final Map<Long, List<Runnable>> captures = new HashMap<>();
@@ -63,7 +74,7 @@ public final class FakeDriver implements CudaDriver {
   private long nextAddress = 1L << 44;
 
   private void call(String name) {
-    String code = refusals.remove(name);
+    String code = refusalsForever.getOrDefault(name, refusals.remove(name));
     if (code != null) {
       throw new CudaDriverException(name, code);
     }
@@ -122,11 +133,14 @@ public final class FakeDriver implements CudaDriver {
   @Override
   public long retainPrimaryContext(int device) {
     call("cuDevicePrimaryCtxRetain");
+    contexts++;
     return CONTEXT;
   }
 
   @Override
-  public void releasePrimaryContext(int device) {}
+  public void releasePrimaryContext(int device) {
+    contexts--;
+  }
 
   @Override
   public void makeCurrent(long context) {
@@ -165,6 +179,7 @@ public final class FakeDriver implements CudaDriver {
 
   @Override
   public synchronized MemoryInfo memInfo() {
+    callInContext("cuMemGetInfo");
     return new MemoryInfo(totalBytes - takenBytes, totalBytes);
   }
 
@@ -180,14 +195,18 @@ public final class FakeDriver implements CudaDriver {
   @Override
   public synchronized MemorySegment hostAlloc(long bytes) {
     callInContext("cuMemHostAlloc");
-    MemorySegment pinned = Arena.ofAuto().allocate(bytes, 256);
-    live.add(pinned.address());
-    return pinned;
+    Arena arena = Arena.ofShared();
+    MemorySegment memory = arena.allocate(bytes, 256);
+    live.add(memory.address());
+    pinned.put(memory.address(), arena);
+    return memory;
   }
 
+  /** A copy that is still to come then throws: it may not be in flight. */
   @Override
-  public synchronized void hostFree(MemorySegment pinned) {
-    end(pinned.address());
+  public synchronized void hostFree(MemorySegment memory) {
+    end(memory.address());
+    pinned.remove(memory.address()).close();
   }
 
   @Override
@@ -200,10 +219,15 @@ public final class FakeDriver implements CudaDriver {
 
   @Override
   public synchronized void streamSynchronize(long stream) {
-    callInContext("cuStreamSynchronize");
+    if (!afterWaiting) {
+      callInContext("cuStreamSynchronize");
+    }
     Queue<Runnable> work = streams.get(stream);
     for (Runnable next = work.poll(); next != null; next = work.poll()) {
       next.run();
+    }
+    if (afterWaiting) {
+      callInContext("cuStreamSynchronize");
     }
   }
 
@@ -227,6 +251,7 @@ public final class FakeDriver implements CudaDriver {
 
   @Override
   public synchronized long eventCreate(boolean timed) {
+    call("cuEventCreate");
     return handle();
   }
 
@@ -239,6 +264,7 @@ public final class FakeDriver implements CudaDriver {
 
   @Override
   public synchronized void eventSynchronize(long event) {
+    call("cuEventSynchronize");
     if (events.getOrDefault(event, 0) != 0) {
       streamSynchronize(eventStreams.get(event));
     }
@@ -252,6 +278,8 @@ public final class FakeDriver implements CudaDriver {
   @Override
   public synchronized void eventDestroy(long event) {
     end(event);
+    events.remove(event);
+    eventStreams.remove(event);
   }
 
   @Override
@@ -366,6 +394,7 @@ public final class FakeDriver implements CudaDriver {
   @Override
   public synchronized void graphDestroy(long graph) {
     end(graph);
+    graphs.remove(graph);
   }
 
   @Override
@@ -379,6 +408,7 @@ public final class FakeDriver implements CudaDriver {
   @Override
   public synchronized void graphExecutableDestroy(long executable) {
     end(executable);
+    graphs.remove(executable);
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.quern.kernels.cuda.driver;
 
+import dev.quern.core.spi.Probe;
+import dev.quern.kernels.cuda.CudaProvider;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -19,10 +21,18 @@ public final class JCudaGlue {
     }
   }
 
-  /** Prints "all calls" at the end. */
+  /** The stub's CUDA version and its path; prints "all calls" at the end. */
   @SuppressWarnings("restricted")
   public static void main(String[] args) {
-    System.load(args[0]); // JCuda's library finds libcuda.so.1 loaded already, by its name
+    System.load(args[1]); // JCuda's library finds libcuda.so.1 loaded already, by its name
+    if (args[0].equals("11")) {
+      same(
+          new Probe.Refused(
+              "the NVIDIA driver serves CUDA 11.4, and Quern needs CUDA 12.0",
+              "install a driver of version 525 or newer"),
+          new CudaProvider().probe());
+      return;
+    }
     CudaDriver driver = DriverLoader.load();
     devices(driver);
     driver.makeCurrent(driver.retainPrimaryContext(0));

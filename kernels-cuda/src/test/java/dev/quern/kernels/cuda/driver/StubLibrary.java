@@ -11,6 +11,8 @@ import java.lang.foreign.SymbolLookup;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** {@code stubs.c} as a library, built once; tests are skipped where there is no C compiler. */
@@ -37,9 +39,9 @@ public final class StubLibrary {
   }
 
   /** A source beside this class, compiled; the library's own name is the file's. */
-  static Path build(String sourceName, String libraryName) {
+  static Path build(String sourceName, String libraryName, String... flags) {
     try {
-      Path folder = Files.createDirectories(Path.of("target", "stubs"));
+      Path folder = Files.createDirectories(Path.of("target", "stubs" + String.join("", flags)));
       Path source = folder.resolve(sourceName);
       try (InputStream in =
           StubLibrary.class.getResourceAsStream("/dev/quern/kernels/cuda/driver/" + sourceName)) {
@@ -49,19 +51,12 @@ public final class StubLibrary {
       assumeTrue(
           run("cc", "--version") == 0,
           "no cc on the path, so the calls through FFM have nothing to call: not tested here");
-      assertEquals(
-          0,
-          run(
-              "cc",
-              "-shared",
-              "-fPIC",
-              "-Wall",
-              "-Werror",
-              "-Wl,-soname," + libraryName,
-              "-I/usr/local/cuda/include",
-              source.toString(),
-              "-o",
-              library.toString()));
+      List<String> compile = new ArrayList<>(List.of("cc", "-shared", "-fPIC", "-Wall", "-Werror"));
+      compile.addAll(List.of(flags));
+      compile.add("-Wl,-soname," + libraryName);
+      compile.add("-I/usr/local/cuda/include");
+      compile.addAll(List.of(source.toString(), "-o", library.toString()));
+      assertEquals(0, run(compile.toArray(String[]::new)));
       return library;
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -38,15 +38,21 @@ class ShippedImagesTest {
   }
 
   private ShippedImages images(int driver, @Nullable RuntimeCompiler compiler) {
+    return images(driver, "sm_80", compiler);
+  }
+
+  private ShippedImages images(
+      int driver, String architecture, @Nullable RuntimeCompiler compiler) {
     return new ShippedImages(
         n -> files.containsKey(n) ? bytes(files.get(n)) : null,
         driver,
-        "sm_80",
+        architecture,
         () -> Optional.ofNullable(compiler));
   }
 
   private void compiled() {
-    files.put("fatbin.version", "13.0\n");
+    files.put("fatbin.version", "13.1\n");
+    files.put("fatbin.targets", "sm_80 sm_90a\n");
     files.put("add.fatbin", "fat");
   }
 
@@ -61,10 +67,35 @@ class ShippedImagesTest {
   @Test
   void compiledKernelsServeTheirVersionAndLaterOnes() {
     compiled();
-    for (int driver : new int[] {13_000, 13_020, 14_000}) {
-      assertArrayEquals(bytes("fat"), images(driver, null).image("add"));
-      assertTrue(images(driver, null).refusal().isEmpty());
+    for (int driver : new int[] {13_010, 13_020, 14_000}) {
+      for (String architecture : new String[] {"sm_80", "sm_89", "sm_90", "sm_100", "sm_121"}) {
+        assertArrayEquals(bytes("fat"), images(driver, architecture, null).image("add"));
+        assertTrue(images(driver, architecture, null).refusal().isEmpty());
+      }
     }
+  }
+
+  /** CUDA's minor version compatibility: machine code runs, PTX is not compiled. */
+  @Test
+  void anOlderMinorVersionTakesMachineCodeAndNoPtx() {
+    compiled();
+    sources();
+    for (String architecture : new String[] {"sm_80", "sm_86", "sm_90"}) {
+      assertArrayEquals(bytes("fat"), images(13_000, architecture, null).image("add"));
+    }
+    for (String architecture : new String[] {"sm_100", "sm_121", "sm_91"}) {
+      assertEquals(
+          "the kernels were compiled with CUDA 13.1, as PTX alone for "
+              + architecture
+              + ", which no older driver takes, and the driver serves CUDA 13.0",
+          images(13_000, architecture, null).refusal().orElseThrow().reason());
+      Compiler nvrtc = new Compiler();
+      assertArrayEquals(bytes("compiled"), images(13_000, architecture, nvrtc).image("add"));
+    }
+    files.remove("fatbin.targets");
+    assertTrue(
+        images(13_000, null).refusal().isPresent(), "nobody says that there is machine code");
+    assertTrue(images(13_010, null).refusal().isEmpty());
   }
 
   @Test
@@ -84,11 +115,11 @@ class ShippedImagesTest {
     DeviceException e =
         assertThrows(DeviceException.class, () -> images(12_040, null).image("add"));
     assertEquals(
-        "[cuda] the kernels were compiled with CUDA 13.0, and the driver serves CUDA 12.4; update"
+        "[cuda] the kernels were compiled with CUDA 13.1, and the driver serves CUDA 12.4; update"
             + " the driver, or install NVRTC 12 (libnvrtc.so.12), which compiles their sources",
         e.getMessage());
     assertEquals(
-        "the kernels were compiled with CUDA 13.0, and the driver serves CUDA 12.4",
+        "the kernels were compiled with CUDA 13.1, and the driver serves CUDA 12.4",
         images(12_040, null).refusal().orElseThrow().reason());
   }
 
@@ -106,7 +137,7 @@ class ShippedImagesTest {
   void whatIsMissingIsNamed() {
     compiled();
     DeviceException e =
-        assertThrows(DeviceException.class, () -> images(13_000, null).image("sub"));
+        assertThrows(DeviceException.class, () -> images(13_010, null).image("sub"));
     assertTrue(e.getMessage().contains("'sub'"), e.getMessage());
   }
 

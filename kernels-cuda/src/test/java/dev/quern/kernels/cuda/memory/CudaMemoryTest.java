@@ -126,6 +126,41 @@ class CudaMemoryTest {
     assertEquals(900 * MIB, forgotten.segment().byteSize());
   }
 
+  /** What the collector finds lies in regions of its own, none of which is large enough. */
+  @Test
+  void whatNobodyReachesGoesBackToTheDriverBeforeMemoryIsOut() {
+    forgetTwo();
+    assertEquals(1000 * MIB, memory.take(1000 * MIB).byteSize());
+  }
+
+  private void forgetTwo() {
+    Block.take(memory, 500 * MIB);
+    assertEquals(500 * MIB, Block.take(memory, 500 * MIB).segment().byteSize());
+  }
+
+  @Test
+  void whatCanNeverBeGivenIsRefusedAtOnce() {
+    memory.give(memory.take(100 * MIB));
+    for (long bytes : new long[] {1025 * MIB, Long.MAX_VALUE - 100, Long.MAX_VALUE}) {
+      DeviceException e = assertThrows(DeviceException.class, () -> memory.take(bytes));
+      assertTrue(e.getMessage().contains(": no memory for "), e.getMessage());
+    }
+    assertEquals(100 * MIB, memory.statistics().cachedBytes(), "nothing was given up for it");
+  }
+
+  @Test
+  void theLastMemoryIsLeftToTheDriver() {
+    CudaMemory usual = new CudaMemory(context, Device.cuda(0));
+    assertEquals(960 * MIB, usual.statistics().budgetBytes());
+    long other = driver.memAlloc(500 * MIB); // another process
+    DeviceException e = assertThrows(DeviceException.class, () -> usual.take(480 * MIB));
+    assertTrue(e.getMessage().contains(64 * MIB + " are left to the driver"), e.getMessage());
+    MemorySegment most = usual.take(460 * MIB);
+    assertEquals(64 * MIB, driver.memInfo().freeBytes());
+    usual.give(most);
+    driver.memFree(other);
+  }
+
   @Test
   void outOfMemorySaysWhatWasAskedHeldAndFreeAndAllGoesOn() {
     MemorySegment held = memory.take(700 * MIB);

@@ -99,6 +99,41 @@ class StagingTest {
   }
 
   @Test
+  void whatThePoolKeepsIsGivenUpForPinnedMemory() {
+    context.reclaimBy(memory::trim);
+    memory.give(memory.take(10 << 20));
+    MemorySegment there = memory.take(8);
+    driver.refusals.put("cuMemHostAlloc", CudaDriverException.OUT_OF_MEMORY);
+    staging.upload(MemorySegment.ofArray(new byte[8]), there.address());
+    assertEquals(2L << 20, memory.statistics().reservedBytes());
+  }
+
+  @Test
+  void aBufferThatFailsHalfWayLeavesNothingBehind() {
+    int before = driver.live.size();
+    try (PinnedRing ring = new PinnedRing(context, 2, 10)) {
+      driver.refusals.put("cuEventCreate", "CUDA_ERROR_UNKNOWN");
+      assertThrows(CudaDriverException.class, ring::next);
+      assertEquals(before, driver.live.size());
+      assertEquals(10, ring.next().pinned().byteSize());
+    }
+    assertEquals(before, driver.live.size());
+  }
+
+  @Test
+  void aRingThatCantBeWaitedForIsFreedAllTheSame() {
+    int before = driver.live.size();
+    PinnedRing ring = new PinnedRing(context, 2, 10);
+    for (int i = 0; i < 2; i++) {
+      ring.mark(ring.next());
+    }
+    driver.refusalsForever.put("cuEventSynchronize", "CUDA_ERROR_LAUNCH_FAILED");
+    CudaDriverException e = assertThrows(CudaDriverException.class, ring::close);
+    assertEquals(1, e.getSuppressed().length);
+    assertEquals(before, driver.live.size());
+  }
+
+  @Test
   void aThreadThatNeverUsedTheDeviceCan() {
     driver.leave();
     MemorySegment there = memory.take(8);
