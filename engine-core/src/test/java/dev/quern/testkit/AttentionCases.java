@@ -51,6 +51,11 @@ final class AttentionCases {
       attention(to, t, t, 1);
       rope(to, t);
     }
+    for (ScalarType t : List.of(ScalarType.F16, ScalarType.BF16)) {
+      List<KernelCase> exact = new ArrayList<>();
+      attention(exact, t, t, 1);
+      exact.forEach(c -> to.add(c.fast()));
+    }
     for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
       List<KernelCase> exact = new ArrayList<>();
       attention(exact, ScalarType.F32, kv, 1);

@@ -6,6 +6,8 @@ import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.driver.Attribute;
@@ -15,12 +17,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Attention and its gradients: few queries in {@code attention_split.cu}, all others in {@code
- * attention.cu}; {@code attention_grad.cu}.
+ * Attention: few queries in {@code attention_split.cu}, many in {@code attention_mma.cu} where the
+ * precision lets 16-bit keys meet tensor cores, all others in {@code attention.cu}. Its gradients:
+ * {@code attention_grad.cu}.
  */
 final class AttentionKernels {
   private static final int THREADS = 256;
   private static final int SPLIT_THREADS = 128;
+  private static final int MMA_THREADS = 128;
   private static final int WARP = 32;
   private static final int OWN = 16;
   private static final int SPAN_BYTES = 512;
@@ -33,7 +37,13 @@ final class AttentionKernels {
 
   /** The kernel for a signature. */
   Kernel find(KernelSignature s) {
-    return new CudaKernel(s.op().name() + " cuda", this::attention, (in, _) -> partialBytes(in));
+    DType keys = s.inputs().get(1);
+    boolean tensorCores =
+        (keys == ScalarType.F16 || keys == ScalarType.BF16) && s.precision() != Precision.EXACT;
+    return new CudaKernel(
+        s.op().name() + (tensorCores ? " cuda mma" : " cuda"),
+        args -> attention(args, tensorCores),
+        (in, _) -> partialBytes(in, tensorCores));
   }
 
   /** The kernel for a gradient's signature. */
@@ -41,9 +51,20 @@ final class AttentionKernels {
     return new CudaKernel(s.op().name() + " cuda", this::gradient, (in, _) -> bytes(in));
   }
 
-  private long partialBytes(List<TensorView> in) {
+  private long partialBytes(List<TensorView> in, boolean tensorCores) {
     AttentionSplit split = split(in);
-    return fits(split, in) ? split.partialBytes() : 0;
+    return !inTiles(in, tensorCores) && fits(split, in) ? split.partialBytes() : 0;
+  }
+
+  private static AttentionTiles tiles(List<TensorView> in) {
+    TensorView q = in.get(0);
+    return AttentionTiles.of(q.shape(), in.get(1).shape(), in.get(2).shape(), q.dtype());
+  }
+
+  private boolean inTiles(List<TensorView> in, boolean tensorCores) {
+    return tensorCores
+        && !AttentionTiles.few(in.get(0).shape(), in.get(1).shape())
+        && tiles(in).fits(device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN));
   }
 
   private static AttentionSplit split(List<TensorView> in) {
@@ -57,7 +78,7 @@ final class AttentionKernels {
     return split.fits(in.get(2).shape().dim(3), in.get(1).dtype(), room);
   }
 
-  private Runnable attention(KernelArgs args) {
+  private Runnable attention(KernelArgs args, boolean tensorCores) {
     TensorView q = args.input(0);
     TensorView k = args.input(1);
     Shape y = args.output().shape();
@@ -66,6 +87,15 @@ final class AttentionKernels {
     }
     AttentionParams p = new AttentionParams(device, (Attention) args.op(), args);
     String types = Launches.name(q.dtype()) + "_" + Launches.name(k.dtype());
+    if (inTiles(args.inputs(), tensorCores)) {
+      AttentionTiles t = tiles(args.inputs());
+      return Launches.of(
+          device,
+          "attention_mma",
+          "attention_mma" + t.depth() + "_" + types,
+          Grid.of(t.blocks() * heads(k), MMA_THREADS).withShared(t.sharedBytes()),
+          p.of(t.blocks()));
+    }
     AttentionSplit split = split(args.inputs());
     if (fits(split, args.inputs())) {
       return split(split, p, types);
