@@ -4,50 +4,20 @@
 // Loop nest: a block of 4 warps for 64 rows of queries (attention.cuh), the last rows first, since they see the most keys; tiles of 64 keys
 // (32 for head sizes over 128) from the first that any of the rows sees to the last. Each warp owns 16 rows: their scores, maxima, sums
 // and results stay in its registers, where the scores' fragments, rounded, are the factors of the second product. While a tile is
-// multiplied the next one is on its way to shared memory, 16 bytes at a time where rows are aligned. Rows there are padded by 16 bytes, so
-// that the 8 rows of a matrix lie in different banks.
+// multiplied the next one is on its way to shared memory, 16 bytes at a time where rows are aligned.
 //
 // F32 queries are two factors of 16 bits whose sum has 16 bits of them (22 beside F16, whose range a power of two for each row keeps):
 // two products for the scores. Exponentials are powers of two, scores in units of ln 2.
-#include "async.cuh"
-#include "attention.cuh"
-#include "mma.cuh"
-
-constexpr int MMA_ROWS = 64;
-constexpr int MMA_THREADS = 128;
-constexpr float LOG2_E = 1.4426950408889634f;
-constexpr float LN_2 = 0.6931471805599453f;
+#include "attention_tiles.cuh"
 
 // Shared memory of a block, in elements of 16 bits.
 template <typename T, int D> struct Tiles {
   static constexpr int KEYS = D > 128 ? 32 : 64;
-  static constexpr int PITCH = D + 8;
+  static constexpr int PITCH = D + PADDING;
   static constexpr int PARTS = sizeof(T) == 4 ? 2 : 1;  // factors that a query is
   static constexpr int QUERIES = MMA_ROWS * PITCH;      // of each part
   static constexpr int STAGE = KEYS * PITCH;            // of keys or values
 };
-
-// Rows j0 on of keys or values on their way to shared memory, zeros behind their ends.
-template <typename T, int D, typename H>
-QUERN_INLINE void fetchTile(u16* to, const Rows<H>& rows, bool aligned, u32 j0, u32 end, u32 d) {
-  using Space = Tiles<T, D>;
-  if (aligned) {
-#pragma unroll
-    for (u32 i = threadIdx.x; i < Space::KEYS * (D / 8); i += MMA_THREADS) {
-      u32 r = i / (D / 8), c = i % (D / 8) * 8;
-      bool present = j0 + r < end && c < d;
-      copyAsync<16>(to + r * Space::PITCH + c, rows.base + (present ? (j0 + r) * rows.time + c : 0), present);
-    }
-  } else {
-    for (u32 i = threadIdx.x; i < Space::KEYS * D; i += MMA_THREADS) {
-      u32 r = i / D, c = i % D;
-      to[r * Space::PITCH + c] = j0 + r < end && c < d ? rows.base[(j0 + r) * rows.time + c * rows.step].bits : u16{0};
-    }
-  }
-}
-template <typename H> QUERN_INLINE bool alignedRows(const Rows<H>& rows, u32 d) {
-  return rows.step == 1 && d % 8 == 0 && rows.time % 8 == 0 && rows.head % 8 == 0 && reinterpret_cast<size_t>(rows.base) % 16 == 0;
-}
 
 // The queries as factors, by the warp that owns them; `scales` gets what their scores are to be multiplied by.
 template <typename H, int D> QUERN_INLINE void fetchQueries(u16* to, float* scales, const Rows<H>& q, u32 row0, u32 rows, u32 d) {
@@ -55,7 +25,7 @@ template <typename H, int D> QUERN_INLINE void fetchQueries(u16* to, float* scal
   bool aligned = alignedRows(q, d);
   for (u32 i = lane; i < 16 * (D / 8); i += WARP) {
     u32 r = warp * 16 + i / (D / 8), c = i % (D / 8) * 8;
-    u16* run = to + r * (D + 8) + c;
+    u16* run = to + r * (D + PADDING) + c;
     bool present = row0 + r < rows && c < d;
     u32 row = present ? row0 + r : 0;
     if (aligned) {
@@ -91,8 +61,8 @@ template <typename H, int D> QUERN_INLINE void fetchQueries(u16* to, float* scal
       float scaled = x[e] * scale;
       H high = narrow<H>(scaled);
       float rest = scaled - widen(high);
-      to[r * (D + 8) + lane + e * WARP] = high.bits;
-      to[MMA_ROWS * (D + 8) + r * (D + 8) + lane + e * WARP] = narrow<H>(fabsf(rest) < infinity<float>() ? rest : 0.0f).bits;
+      to[r * (D + PADDING) + lane + e * WARP] = high.bits;
+      to[MMA_ROWS * (D + PADDING) + r * (D + PADDING) + lane + e * WARP] = narrow<H>(fabsf(rest) < infinity<float>() ? rest : 0.0f).bits;
     }
     if (lane == 0) scales[r] = back;
   }
@@ -119,9 +89,9 @@ template <typename T, typename H, int D> QUERN_INLINE void attention(const Atten
   float* scales = reinterpret_cast<float*>(values + 2 * Space::STAGE);
   // Two groups of copies a tile, keys and values: nothing in them behind the last tile.
   auto fetch = [&](i64 tile, u32 which) {
-    if (tile < end) fetchTile<T, D>(keys + which * Space::STAGE, k, keysAligned, static_cast<u32>(tile), length, p.d);
+    if (tile < end) fetchTile<KEYS, D>(keys + which * Space::STAGE, k, keysAligned, static_cast<u32>(tile), length, p.d);
     commitCopies();
-    if (tile < end) fetchTile<T, D>(values + which * Space::STAGE, v, valuesAligned, static_cast<u32>(tile), length, p.dv);
+    if (tile < end) fetchTile<KEYS, D>(values + which * Space::STAGE, v, valuesAligned, static_cast<u32>(tile), length, p.dv);
     commitCopies();
   };
   fetchQueries<H, D>(queries, scales, rowsOf<T>(p.q, p.qs, at.b, head0, p.group), row0, rows, p.d);

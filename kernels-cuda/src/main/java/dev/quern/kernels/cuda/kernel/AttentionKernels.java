@@ -19,7 +19,7 @@ import java.util.List;
 /**
  * Attention: few queries in {@code attention_split.cu}, many in {@code attention_mma.cu} where the
  * precision lets 16-bit keys meet tensor cores, all others in {@code attention.cu}. Its gradients:
- * {@code attention_grad.cu}.
+ * {@code attention_grad_mma.cu} under the same condition, else {@code attention_grad.cu}.
  */
 final class AttentionKernels {
   private static final int THREADS = 256;
@@ -37,9 +37,7 @@ final class AttentionKernels {
 
   /** The kernel for a signature. */
   Kernel find(KernelSignature s) {
-    DType keys = s.inputs().get(1);
-    boolean tensorCores =
-        (keys == ScalarType.F16 || keys == ScalarType.BF16) && s.precision() != Precision.EXACT;
+    boolean tensorCores = tensorCores(s);
     return new CudaKernel(
         s.op().name() + (tensorCores ? " cuda mma" : " cuda"),
         args -> attention(args, tensorCores),
@@ -48,7 +46,17 @@ final class AttentionKernels {
 
   /** The kernel for a gradient's signature. */
   Kernel findGradient(KernelSignature s) {
-    return new CudaKernel(s.op().name() + " cuda", this::gradient, (in, _) -> bytes(in));
+    boolean tensorCores = tensorCores(s);
+    return new CudaKernel(
+        s.op().name() + (tensorCores ? " cuda mma" : " cuda"),
+        args -> gradient(args, tensorCores),
+        (in, _) -> bytes(in));
+  }
+
+  /** Whether the precision allows what tensor cores round. */
+  private static boolean tensorCores(KernelSignature s) {
+    DType keys = s.inputs().get(1);
+    return (keys == ScalarType.F16 || keys == ScalarType.BF16) && s.precision() != Precision.EXACT;
   }
 
   private long partialBytes(List<TensorView> in, boolean tensorCores) {
@@ -89,31 +97,25 @@ final class AttentionKernels {
     String types = Launches.name(q.dtype()) + "_" + Launches.name(k.dtype());
     if (inTiles(args.inputs(), tensorCores)) {
       AttentionTiles t = tiles(args.inputs());
-      return Launches.of(
-          device,
-          "attention_mma",
-          "attention_mma" + t.depth() + "_" + types,
-          Grid.of(t.blocks() * heads(k), MMA_THREADS).withShared(t.sharedBytes()),
-          p.of(t.blocks()));
+      return inTiles(t, "attention_mma", "attention_mma" + t.depth() + "_" + types, p);
     }
     AttentionSplit split = split(args.inputs());
     if (fits(split, args.inputs())) {
       return split(split, p, types);
     }
     long blocks = tiles(rows(q, k)) * spans(q, y.dim(3));
-    String kernel = "attention_" + types;
-    return Launches.of(device, "attention", kernel, grid(blocks, k), p.of(blocks));
+    return inRows(blocks, "attention", "attention_" + types, p);
   }
 
   private Runnable split(AttentionSplit s, AttentionParams p, String types) {
-    TensorView k = p.args().input(1);
+    long heads = heads(p);
     List<Runnable> calls = new ArrayList<>();
     calls.add(
         Launches.of(
             device,
             "attention_split",
             "attention_split" + s.tileRows() + "_" + types,
-            Grid.of(s.blocks() * heads(k), SPLIT_THREADS).withShared(s.sharedBytes()),
+            Grid.of(s.blocks() * heads, SPLIT_THREADS).withShared(s.sharedBytes()),
             p.of(s.blocks(), s.pieces(), s.tileRows())));
     if (s.pieces() > 1) {
       calls.add(
@@ -121,7 +123,7 @@ final class AttentionKernels {
               device,
               "attention_split",
               "attention_join_" + Launches.name(p.args().input(0).dtype()),
-              Grid.of(s.rows() * heads(k), SPLIT_THREADS),
+              Grid.of(s.rows() * heads, SPLIT_THREADS),
               p.of(s.rows(), s.pieces(), s.tileRows())));
     }
     return Launches.inOrder(calls);
@@ -133,7 +135,7 @@ final class AttentionKernels {
     return Math.max(1, q.dim(0) * q.dim(1) * q.dim(2)) * Double.BYTES;
   }
 
-  private Runnable gradient(KernelArgs args) {
+  private Runnable gradient(KernelArgs args, boolean tensorCores) {
     TensorView q = args.input(0);
     TensorView k = args.input(1);
     if (q.shape().dim(0) == 0) {
@@ -141,18 +143,40 @@ final class AttentionKernels {
     }
     AttentionParams p = new AttentionParams(device, ((AttentionGrad) args.op()).attention(), args);
     String t = Launches.name(q.dtype());
-    long d = q.shape().dim(3);
-    long dv = args.input(2).shape().dim(3);
     long all = q.shape().dim(0) * q.shape().dim(1) * q.shape().dim(2);
-    long queries = tiles(rows(q, k)) * spans(q, d);
-    long keys = tiles(k.shape().dim(1)) * (spans(q, dv) + spans(q, d));
-    Grid deltas = Grid.of(Math.ceilDiv(Math.max(1, all), (long) THREADS / WARP), THREADS);
+    Grid grid = Grid.of(Math.ceilDiv(Math.max(1, all), (long) THREADS / WARP), THREADS);
     String module = "attention_grad";
+    Runnable deltas = Launches.of(device, module, "attention_delta_" + t, grid, p.of(1));
+    Shape values = args.input(2).shape();
+    AttentionTiles rows = AttentionTiles.ofGradient(rows(q, k), k.shape(), values);
+    AttentionTiles keys = AttentionTiles.ofGradient(k.shape().dim(1), k.shape(), values);
+    if (tensorCores && rows.fits(device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN))) {
+      String kernel = "attention_mma" + rows.depth();
+      return Launches.inOrder(
+          List.of(
+              deltas,
+              inTiles(rows, "attention_grad_mma", kernel + "_dq_" + t, p),
+              inTiles(keys, "attention_grad_mma", kernel + "_dkv_" + t, p)));
+    }
+    long spans = spans(q, q.shape().dim(3));
+    long queryBlocks = tiles(rows(q, k)) * spans;
+    long keyBlocks = tiles(k.shape().dim(1)) * (spans(q, values.dim(3)) + spans);
     return Launches.inOrder(
         List.of(
-            Launches.of(device, module, "attention_delta_" + t, deltas, p.of(1)),
-            Launches.of(device, module, "attention_dq_" + t, grid(queries, k), p.of(queries)),
-            Launches.of(device, module, "attention_dkv_" + t, grid(keys, k), p.of(keys))));
+            deltas,
+            inRows(queryBlocks, module, "attention_dq_" + t, p),
+            inRows(keyBlocks, module, "attention_dkv_" + t, p)));
+  }
+
+  /** A kernel of {@code attention_tiles.cuh}. */
+  private Runnable inTiles(AttentionTiles t, String module, String kernel, AttentionParams p) {
+    Grid grid = Grid.of(t.blocks() * heads(p), MMA_THREADS).withShared(t.sharedBytes());
+    return Launches.of(device, module, kernel, grid, p.of(t.blocks()));
+  }
+
+  /** A kernel of {@code attention.cuh}. */
+  private Runnable inRows(long blocks, String module, String kernel, AttentionParams p) {
+    return Launches.of(device, module, kernel, Grid.of(blocks * heads(p), THREADS), p.of(blocks));
   }
 
   /** Rows of queries that share a key head. */
@@ -170,12 +194,8 @@ final class AttentionKernels {
   }
 
   /** Key heads of all sequences. */
-  private static long heads(TensorView k) {
-    return k.shape().dim(0) * k.shape().dim(2);
-  }
-
-  /** So many blocks for each sequence and key head. */
-  private static Grid grid(long blocks, TensorView k) {
-    return Grid.of(blocks * heads(k), THREADS);
+  private static long heads(AttentionParams p) {
+    Shape k = p.args().input(1).shape();
+    return k.dim(0) * k.dim(2);
   }
 }

@@ -59,7 +59,8 @@ class CudaConformanceTest extends KernelConformance {
             || c.op() instanceof Attention
             || c.op() instanceof AttentionGradOp;
     boolean tiled =
-        c.op() instanceof Attention && c.inputs().getFirst().view().shape().dim(1) > TILE;
+        (c.op() instanceof Attention || c.op() instanceof AttentionGradOp)
+            && c.inputs().getFirst().view().shape().dim(1) > TILE;
     if (!slow || tiled || "all".equals(System.getProperty("quern.emulation"))) {
       return true;
     }
