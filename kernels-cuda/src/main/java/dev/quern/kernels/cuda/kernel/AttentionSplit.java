@@ -44,7 +44,7 @@ record AttentionSplit(int rows, int tileRows, int pieces, int sharedBytes, long 
     int tileRows = rows <= SMALL_TILE ? SMALL_TILE : rows <= MIDDLE_TILE ? MIDDLE_TILE : LARGE_TILE;
     long blocks = Math.max(1, k.dim(0) * k.dim(2) * Math.ceilDiv(rows, (long) tileRows));
     long wanted = Math.min(Math.ceilDiv(k.dim(1), (long) LEAST_PIECE), ENOUGH_BLOCKS / blocks);
-    int pieces = (int) Math.clamp(wanted, 1, MOST_PIECES);
+    int pieces = Math.clamp(wanted, 1, MOST_PIECES);
     long kept = type == ScalarType.F64 ? Double.BYTES : Float.BYTES;
     long stage = KEYS * (pitch(k.dim(3), keys) + pitch(v.dim(3), keys));
     int chunk = chunk(keys);
