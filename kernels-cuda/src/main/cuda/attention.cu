@@ -2,17 +2,18 @@
 // query sees. q: (B, TQ, H, D); k: (B, TK, HKV, D), v: (B, TK, HKV, DV), of q's type or F16, BF16, Q8_0 for F32; y: (B, TQ, H, DV) without
 // gaps; lse: (B, H, TQ), if the tape wants it.
 //
-// Loop nest: blockIdx = (tile of 16 rows × span of DV, key head, sequence); tiles of 32 keys from the first that any of the rows sees to
-// the last (attention.cuh). Per tile: scores, their maximum and sum by shuffles, then values weighed, all rescaled where the maximum grew.
-// Scores are F32 products on the ordinary cores: exact, and what decoding needs, which is bound by memory; prefill on tensor cores and
-// decoding split over keys are to follow.
+// Loop nest: a block for a tile of 16 rows and a span of DV; tiles of 32 keys from the first that any of the rows sees to the last
+// (attention.cuh). Per tile: scores, their maximum and sum by shuffles, then values weighed, all rescaled where the maximum grew.
+// Scores are F32 products on the ordinary cores: for many queries where nothing may be rounded, of any type and head size. Few queries
+// go to attention_split.cu, many that may meet tensor cores to attention_mma.cu.
 #include "attention.cuh"
 
 template <typename T, typename K> QUERN_INLINE void attention(const AttentionParams& p) {
   typedef kept<T> W;
   __shared__ Space<W> space;
-  u32 spans = (p.dv + SPAN<W> - 1) / SPAN<W>, c0 = blockIdx.x % spans * SPAN<W>, row0 = blockIdx.x / spans * OWN;
-  u32 kvHead = blockIdx.y, b = blockIdx.z, rows = p.tq * p.group, head0 = kvHead * p.group;
+  Place at = placeOf(p);
+  u32 spans = (p.dv + SPAN<W> - 1) / SPAN<W>, c0 = at.block % spans * SPAN<W>, row0 = at.block / spans * OWN;
+  u32 kvHead = at.kvHead, b = at.b, rows = p.tq * p.group, head0 = kvHead * p.group;
   u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
   Sequence seq = sequence(p, b);
   if (!seq.good) return;

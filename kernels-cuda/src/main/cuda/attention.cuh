@@ -24,16 +24,28 @@ struct AttentionParams {
   const void *q, *k, *v, *mask;
   const int *starts, *lengths;
   void *y, *lse;              // forwards: results; lse may be null
-  const void *g, *result, *logs, *delta;  // backwards: gradient of y, y, log-sum-exp, Σ g·y (working memory)
+  const void *g, *result, *logs;  // backwards: gradient of y, y, log-sum-exp
+  void* working;                  // memory: Σ g·y of each row backwards; attention_split.cu's pieces
   void *dq, *dk, *dValues;
   i64 qs[4], ks[4], vs[4], ms[4];  // strides: (batch, time, head, dim); mask (batch, head, query, key)
   i64 gs[4], ys[4], ls[4];         // of g, result (batch, time, head, dim), logs (batch, head, query)
   i64 startsStep, lengthsStep;
   Complaints complaints;
-  u32 tq, tk, heads, group, d, dv;
+  u32 batch, tq, tk, heads, group, d, dv;
   float scale, cap;
   int causal, window, maskKind;  // no mask, BOOL, added
+  u32 blocks;                    // of the grid, for each sequence and key head
+  u32 pieces, tileRows;          // attention_split.cu: pieces of the keys, rows of queries that a block has
 };
+
+// What a block works on: one of p.blocks of a sequence's key head. All in the grid's x, whose limit no call comes near.
+struct Place {
+  u32 block, kvHead, b;
+};
+QUERN_INLINE Place placeOf(const AttentionParams& p) {
+  u32 head = blockIdx.x / p.blocks, kvHeads = p.heads / p.group;
+  return {blockIdx.x % p.blocks, head % kvHeads, head / kvHeads};
+}
 
 // Rows of an operand: row r is at r / group · time + r % group · head.
 template <typename T> struct Rows {

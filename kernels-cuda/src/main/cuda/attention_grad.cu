@@ -8,9 +8,10 @@
 
 template <typename T> QUERN_INLINE void delta(const AttentionParams& p) {
   typedef kept<T> W;
-  u32 row = blockIdx.x * (ATTENTION_THREADS / WARP) + threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  if (row >= p.tq * p.heads) return;
-  u32 b = blockIdx.y, i = row / p.heads, head = row % p.heads;
+  u64 all = static_cast<u64>(blockIdx.x) * (ATTENTION_THREADS / WARP) + threadIdx.x / WARP, perSequence = static_cast<u64>(p.tq) * p.heads;
+  if (all >= p.batch * perSequence) return;
+  u32 lane = threadIdx.x % WARP, b = static_cast<u32>(all / perSequence), row = static_cast<u32>(all % perSequence);
+  u32 i = row / p.heads, head = row % p.heads;
   const T* g = static_cast<const T*>(p.g) + b * p.gs[0] + i * p.gs[1] + head * p.gs[2];
   const T* y = static_cast<const T*>(p.result) + b * p.ys[0] + i * p.ys[1] + head * p.ys[2];
   W sum = 0;
@@ -18,7 +19,7 @@ template <typename T> QUERN_INLINE void delta(const AttentionParams& p) {
     sum = multiplyAdd(static_cast<W>(widen(g[c * p.gs[3]])), static_cast<W>(widen(y[c * p.ys[3]])), sum);
   }
   sum = warpReduce(sum, Plus());
-  if (lane == 0) static_cast<W*>(const_cast<void*>(p.delta))[(static_cast<i64>(b) * p.heads + head) * p.tq + i] = sum;
+  if (lane == 0) static_cast<W*>(p.working)[(static_cast<i64>(b) * p.heads + head) * p.tq + i] = sum;
 }
 
 // P and dS of a row of queries and a key, from their dot products.
@@ -30,7 +31,7 @@ QUERN_INLINE Slope<W> slopeOf(const AttentionParams& p, const Sequence& seq, W d
   W score = capped(p, dot), s = masked<T>(p, seq, score, b, head, i, j);
   if (s == -infinity<W>()) return {W(0), W(0)};
   W log = static_cast<const W*>(p.logs)[b * p.ls[0] + head * p.ls[1] + i * p.ls[2]];
-  W mean = static_cast<const W*>(p.delta)[(static_cast<i64>(b) * p.heads + head) * p.tq + i];
+  W mean = static_cast<const W*>(p.working)[(static_cast<i64>(b) * p.heads + head) * p.tq + i];
   W weight = exponential(s - log), t = p.cap == 0 ? W(0) : score / static_cast<W>(p.cap);
   return {weight, weight * (up - mean) * static_cast<W>(p.scale) * (W(1) - t * t)};
 }
@@ -38,8 +39,9 @@ QUERN_INLINE Slope<W> slopeOf(const AttentionParams& p, const Sequence& seq, W d
 template <typename T> QUERN_INLINE void queries(const AttentionParams& p) {
   typedef kept<T> W;
   __shared__ Space<W> space;
-  u32 spans = (p.d + SPAN<W> - 1) / SPAN<W>, c0 = blockIdx.x % spans * SPAN<W>, row0 = blockIdx.x / spans * OWN;
-  u32 kvHead = blockIdx.y, b = blockIdx.z, rows = p.tq * p.group, head0 = kvHead * p.group;
+  Place at = placeOf(p);
+  u32 spans = (p.d + SPAN<W> - 1) / SPAN<W>, c0 = at.block % spans * SPAN<W>, row0 = at.block / spans * OWN;
+  u32 kvHead = at.kvHead, b = at.b, rows = p.tq * p.group, head0 = kvHead * p.group;
   u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
   Sequence seq = sequence(p, b);
   if (!seq.good) return;
@@ -79,10 +81,11 @@ template <typename T> QUERN_INLINE void keys(const AttentionParams& p) {
   typedef kept<T> W;
   __shared__ Space<W> space;
   u32 valueSpans = (p.dv + SPAN<W> - 1) / SPAN<W>, spans = valueSpans + (p.d + SPAN<W> - 1) / SPAN<W>;
-  u32 span = blockIdx.x % spans, key0 = blockIdx.x / spans * OWN;
+  Place at = placeOf(p);
+  u32 span = at.block % spans, key0 = at.block / spans * OWN;
   bool values = span < valueSpans;
   u32 c0 = (values ? span : span - valueSpans) * SPAN<W>, width = values ? p.dv : p.d;
-  u32 kvHead = blockIdx.y, b = blockIdx.z, rows = p.tq * p.group, head0 = kvHead * p.group;
+  u32 kvHead = at.kvHead, b = at.b, rows = p.tq * p.group, head0 = kvHead * p.group;
   u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
   Sequence seq = sequence(p, b);
   if (!seq.good) return;

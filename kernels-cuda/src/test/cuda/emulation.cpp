@@ -1,4 +1,4 @@
-// The scheduler of emulation.hpp, and what the Java driver calls.
+// The scheduler of emulation.hpp, its late copies, and what the Java driver calls.
 #include "emulation.hpp"
 #include <sys/mman.h>
 #include <cstdio>
@@ -63,12 +63,20 @@ void begin(Context& c, unsigned char* stack, void (*run)()) {
 }
 #endif
 
+struct Copy {
+  void* to;
+  const void* from;
+  int bytes;
+  bool present;
+};
 struct Thread {
   State state;
   unsigned mask;    // of the lanes it waits for
   int turn;         // how many exchanges it had
   int stack;        // index of its stack
   Context context;
+  std::vector<Copy> copies;    // not made yet
+  std::vector<size_t> groups;  // where each group of them ends
 };
 struct Warp {
   unsigned arrived;
@@ -123,7 +131,12 @@ int takeStack() {
 bool runBlock(bool backwards) {
   alive = count;
   atBlock = 0;
-  for (int i = 0; i < count; i++) threads[i].state = NEW, threads[i].turn = 0;
+  for (int i = 0; i < count; i++) {
+    threads[i].state = NEW;
+    threads[i].turn = 0;
+    threads[i].copies.clear();
+    threads[i].groups.clear();
+  }
   for (int w = 0; w * WARP < count; w++) warps[w].arrived = 0;
   while (alive > 0) {
     bool moved = false;
@@ -190,6 +203,28 @@ const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const
   if ((w.arrived | 1u << (current % WARP)) == 0xffffffffu) together(w.slots[turn], w.combined[turn]);  // the last one
   syncWarp(0xffffffffu);
   return w.combined[turn];
+}
+
+void copyLater(void* to, const void* from, int bytes, bool present) { threads[current].copies.push_back({to, from, bytes, present}); }
+void commitCopies() {
+  Thread& t = threads[current];
+  t.groups.push_back(t.copies.size());
+}
+void waitForCopies(int left) {
+  Thread& t = threads[current];
+  if (t.groups.size() <= static_cast<size_t>(left)) return;
+  size_t waited = t.groups.size() - static_cast<size_t>(left), end = t.groups[waited - 1];
+  for (size_t i = 0; i < end; i++) {
+    const Copy& c = t.copies[i];
+    if (c.present) {
+      std::memcpy(c.to, c.from, static_cast<size_t>(c.bytes));
+    } else {
+      std::memset(c.to, 0, static_cast<size_t>(c.bytes));
+    }
+  }
+  t.copies.erase(t.copies.begin(), t.copies.begin() + static_cast<ptrdiff_t>(end));
+  t.groups.erase(t.groups.begin(), t.groups.begin() + static_cast<ptrdiff_t>(waited));
+  for (size_t& g : t.groups) g -= end;
 }
 
 static int fail(const char* what) {

@@ -60,6 +60,11 @@ const uint64_t (*exchange(unsigned mask, const uint64_t* mine, int words))[WORDS
 typedef uint64_t Slots[WARP][WORDS];
 const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const Slots& in, Slots& out)))[WORDS];
 
+// Copies that the running thread makes when it waits for the group they are in; zeros if nothing is present.
+void copyLater(void* to, const void* from, int bytes, bool present);
+void commitCopies();
+void waitForCopies(int left);
+
 template <typename T> uint64_t bits(T v) {
   uint64_t b = 0;
   std::memcpy(&b, &v, sizeof(T));

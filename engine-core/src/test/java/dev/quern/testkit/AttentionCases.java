@@ -26,6 +26,14 @@ final class AttentionCases {
           new Size(2, 5, 65, 6, 2, 64, 64),
           new Size(1, 33, 40, 4, 4, 31, 65));
 
+  /** More queries and keys than fit a tile, and the head sizes that kernels are made for. */
+  private static final List<Size> LARGE_SIZES =
+      List.of(
+          new Size(1, 70, 150, 4, 2, 80, 80),
+          new Size(2, 130, 130, 1, 1, 128, 128),
+          new Size(1, 67, 200, 2, 1, 96, 64),
+          new Size(1, 66, 70, 1, 1, 256, 256));
+
   private static final Size LONG = new Size(1, 1, 1025, 2, 1, 128, 128);
 
   /** For keys and values in blocks of 32, which heads must fill. */
@@ -50,6 +58,13 @@ final class AttentionCases {
     for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64, ScalarType.F16, ScalarType.BF16)) {
       attention(to, t, t, 1);
       rope(to, t);
+    }
+    for (ScalarType t : List.of(ScalarType.F16, ScalarType.BF16)) {
+      List<KernelCase> exact = new ArrayList<>();
+      attention(exact, t, t, 1);
+      large(exact, t, t);
+      large(exact, ScalarType.F32, t);
+      exact.forEach(c -> to.add(c.fast()));
     }
     for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
       List<KernelCase> exact = new ArrayList<>();
@@ -121,6 +136,21 @@ final class AttentionCases {
     Attention decode = new Attention(true, 0.2f, 0, 0, false, true, true);
     to.add(one(s, t, kv, deviation, LONG, decode, false));
     edges(to, t, kv, deviation);
+  }
+
+  private static void large(List<KernelCase> to, ScalarType t, ScalarType kv) {
+    Samples s = new Samples(61 * t.ordinal() + kv.ordinal());
+    for (Size z : LARGE_SIZES) {
+      Attention causal = new Attention(true, 0.1f, 0, 0, false, false, false);
+      to.add(one(s, t, kv, 1, z, causal, false).withResiduals());
+      Attention all = new Attention(false, 0.1f, 0, 0, false, false, true);
+      to.add(one(s, t, kv, 1, z, all, false));
+      Attention window = new Attention(true, 0.1f, 0, 40, false, true, true);
+      to.add(one(s, t, kv, 1, z, window, false));
+      Attention capped = new Attention(true, 0.1f, 4, 0, true, false, false);
+      to.add(one(s, t, kv, 1, z, capped, false).withResiduals());
+      to.add(one(s, t, kv, 1, z, capped, true));
+    }
   }
 
   /** No keys, all keys, and queries before the first key or far behind the last. */

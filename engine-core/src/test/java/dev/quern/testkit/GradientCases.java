@@ -38,6 +38,12 @@ final class GradientCases {
         Attention special = new Attention(causal, 0.25f, 2f, 3, true, false, true);
         attention(to, t, plain, 0.3);
         attention(to, t, special, 0.3);
+        if (t == ScalarType.F16 || t == ScalarType.BF16) {
+          List<KernelCase> exact = new ArrayList<>();
+          attention(exact, t, plain, 0.3);
+          attention(exact, t, special, 0.3);
+          exact.forEach(c -> to.add(c.fast()));
+        }
         if (t == ScalarType.F32) {
           List<KernelCase> small = new ArrayList<>();
           attention(small, t, plain, AttentionCases.SMALL);
@@ -159,10 +165,20 @@ final class GradientCases {
       Attention op = new Attention(causal, 0.25f, 0, 0, false, false, false);
       for (double deviation : new double[] {0.3, AttentionCases.SMALL}) {
         List<KernelCase> cases = new ArrayList<>();
-        cases.add(squareAttention(s, op, deviation, 1, 130, 2, 1, 40));
-        cases.add(squareAttention(s, op, deviation, 2, 70, 4, 2, 64));
-        cases.add(squareAttention(s, op, deviation, 1, 290, 3, 3, 32));
+        cases.add(squareAttention(s, op, t, deviation, 1, 130, 2, 1, 40));
+        cases.add(squareAttention(s, op, t, deviation, 2, 70, 4, 2, 64));
+        cases.add(squareAttention(s, op, t, deviation, 1, 290, 3, 3, 32));
         cases.forEach(c -> to.add(deviation < 0.3 ? c.rounded() : c));
+      }
+      Attention window = new Attention(causal, 0.25f, 0, 50, false, false, false);
+      Attention capped = new Attention(causal, 0.25f, 2, 0, false, false, false);
+      for (ScalarType half : List.of(ScalarType.F16, ScalarType.BF16)) {
+        to.add(squareAttention(s, op, half, 0.3, 1, 130, 2, 1, 40).fast());
+        to.add(squareAttention(s, op, half, 0.3, 2, 70, 4, 2, 64).fast());
+        to.add(squareAttention(s, op, half, 0.3, 1, 200, 3, 3, 128).fast());
+        to.add(squareAttention(s, window, half, 0.3, 1, 140, 6, 2, 96).fast());
+        to.add(squareAttention(s, window, half, 0.3, 1, 131, 2, 2, 35).fast());
+        to.add(squareAttention(s, capped, half, 0.3, 1, 65, 2, 2, 64).fast());
       }
     }
   }
@@ -171,13 +187,13 @@ final class GradientCases {
   private static KernelCase squareAttention(
       Samples s,
       Attention op,
+      ScalarType t,
       double deviation,
       long batch,
       long tokens,
       long heads,
       long kvHeads,
       long d) {
-    ScalarType t = ScalarType.F32;
     LayoutKind kind = LayoutKind.CONTIGUOUS;
     Operand q = s.of(t, kind, Mix.PLAIN, deviation, batch, tokens, heads, d);
     Operand k = s.of(t, kind, Mix.PLAIN, deviation, batch, tokens, kvHeads, d);

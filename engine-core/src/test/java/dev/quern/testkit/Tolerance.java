@@ -133,7 +133,11 @@ public record Tolerance(
       case ActivationGradOp _ -> of(16, 4, 16);
       case NormGradOp _ -> of(16, 64, 0);
       case AttentionGradOp _ ->
-          precision == Precision.BF16 ? of(8, 2 * ROUNDED_ATTENTION, 0) : of(8, 256, 0);
+          switch (precision) {
+            case AUTO, EXACT -> of(8, 256, 0);
+            case FAST -> of(8, 2 * FAST_ATTENTION, 0);
+            case BF16 -> of(8, 2 * ROUNDED_ATTENTION, 0);
+          };
       case ScatterOp _, CumSum _, AvgPool _ -> of(1, 16, 0);
       case ConvOp _ -> of(1, 64, 0);
       case BatchNormOp _ -> of(8, 64, 0);

@@ -1,5 +1,6 @@
 package dev.quern.core.spi;
 
+import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp;
 import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.MatMulOp;
@@ -40,7 +41,7 @@ public record KernelSignature(
    * @param outputs specs of its results, residuals included
    * @param residuals whether residuals are wanted
    * @param precision the engine's choice; what AUTO means follows from the weight of a product and
-   *     from the keys of attention
+   *     from the keys of attention, also in its gradients
    * @return the signature
    */
   public static KernelSignature of(
@@ -50,7 +51,10 @@ public record KernelSignature(
       boolean residuals,
       Precision precision) {
     boolean stored =
-        op instanceof MatMulOp || op instanceof FusedOp || op instanceof AttentionOp.Attention;
+        op instanceof MatMulOp
+            || op instanceof FusedOp
+            || op instanceof AttentionOp.Attention
+            || op instanceof AttentionGradOp;
     DType weight = stored && inputs.size() > 1 ? inputs.get(1).dtype() : ScalarType.F32;
     return new KernelSignature(
         op,

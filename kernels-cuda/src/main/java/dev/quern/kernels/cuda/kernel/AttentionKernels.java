@@ -3,23 +3,31 @@ package dev.quern.kernels.cuda.kernel;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionGradOp.AttentionGrad;
 import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
-import dev.quern.core.type.Layout;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
+import dev.quern.kernels.cuda.driver.Attribute;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.launch.CudaDevice;
-import dev.quern.kernels.cuda.launch.Params;
+import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
-/** Attention and its gradients: {@code attention.cu} and {@code attention_grad.cu}. */
+/**
+ * Attention: few queries in {@code attention_split.cu}, many in {@code attention_mma.cu} where the
+ * precision lets 16-bit keys meet tensor cores, all others in {@code attention.cu}. Its gradients:
+ * {@code attention_grad_mma.cu} under the same condition, else {@code attention_grad.cu}.
+ */
 final class AttentionKernels {
   private static final int THREADS = 256;
+  private static final int SPLIT_THREADS = 128;
+  private static final int MMA_THREADS = 128;
   private static final int WARP = 32;
   private static final int OWN = 16;
   private static final int SPAN_BYTES = 512;
-  private static final int AXES = 4;
 
   private final CudaDevice device;
 
@@ -27,53 +35,148 @@ final class AttentionKernels {
     this.device = device;
   }
 
-  Runnable attention(KernelArgs args) {
-    Attention op = (Attention) args.op();
+  /** The kernel for a signature. */
+  Kernel find(KernelSignature s) {
+    boolean tensorCores = tensorCores(s);
+    return new CudaKernel(
+        s.op().name() + (tensorCores ? " cuda mma" : " cuda"),
+        args -> attention(args, tensorCores),
+        (in, _) -> partialBytes(in, tensorCores));
+  }
+
+  /** The kernel for a gradient's signature. */
+  Kernel findGradient(KernelSignature s) {
+    boolean tensorCores = tensorCores(s);
+    return new CudaKernel(
+        s.op().name() + (tensorCores ? " cuda mma" : " cuda"),
+        args -> gradient(args, tensorCores),
+        (in, _) -> bytes(in));
+  }
+
+  /** Whether the precision allows what tensor cores round. */
+  private static boolean tensorCores(KernelSignature s) {
+    DType keys = s.inputs().get(1);
+    return (keys == ScalarType.F16 || keys == ScalarType.BF16) && s.precision() != Precision.EXACT;
+  }
+
+  private long partialBytes(List<TensorView> in, boolean tensorCores) {
+    AttentionSplit split = split(in);
+    return !inTiles(in, tensorCores) && fits(split, in) ? split.partialBytes() : 0;
+  }
+
+  private static AttentionTiles tiles(List<TensorView> in) {
+    TensorView q = in.get(0);
+    return AttentionTiles.of(q.shape(), in.get(1).shape(), in.get(2).shape(), q.dtype());
+  }
+
+  private boolean inTiles(List<TensorView> in, boolean tensorCores) {
+    return tensorCores
+        && !AttentionTiles.few(in.get(0).shape(), in.get(1).shape())
+        && tiles(in).fits(device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN));
+  }
+
+  private static AttentionSplit split(List<TensorView> in) {
+    TensorView q = in.get(0);
+    TensorView k = in.get(1);
+    return AttentionSplit.of(q.shape(), k.shape(), in.get(2).shape(), q.dtype(), k.dtype());
+  }
+
+  private boolean fits(AttentionSplit split, List<TensorView> in) {
+    int room = device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN);
+    return split.fits(in.get(2).shape().dim(3), in.get(1).dtype(), room);
+  }
+
+  private Runnable attention(KernelArgs args, boolean tensorCores) {
     TensorView q = args.input(0);
     TensorView k = args.input(1);
-    TensorView y = args.output();
-    if (y.shape().elements() == 0) {
+    Shape y = args.output().shape();
+    if (y.elements() == 0) {
       return Launches.NOTHING;
     }
-    TensorView lse = args.outputs().size() > 1 ? args.outputs().get(1) : null;
-    Params p = params(args, op, y, lse, false);
-    String kernel = "attention_" + Launches.name(q.dtype()) + "_" + Launches.name(k.dtype());
-    Grid grid = grid(rows(q, k), spans(q, y.shape().dim(3)), k);
-    return Launches.of(device, "attention", kernel, grid, p);
+    AttentionParams p = new AttentionParams(device, (Attention) args.op(), args);
+    String types = Launches.name(q.dtype()) + "_" + Launches.name(k.dtype());
+    if (inTiles(args.inputs(), tensorCores)) {
+      AttentionTiles t = tiles(args.inputs());
+      return inTiles(t, "attention_mma", "attention_mma" + t.depth() + "_" + types, p);
+    }
+    AttentionSplit split = split(args.inputs());
+    if (fits(split, args.inputs())) {
+      return split(split, p, types);
+    }
+    long blocks = tiles(rows(q, k)) * spans(q, y.dim(3));
+    return inRows(blocks, "attention", "attention_" + types, p);
+  }
+
+  private Runnable split(AttentionSplit s, AttentionParams p, String types) {
+    long heads = heads(p);
+    List<Runnable> calls = new ArrayList<>();
+    calls.add(
+        Launches.of(
+            device,
+            "attention_split",
+            "attention_split" + s.tileRows() + "_" + types,
+            Grid.of(s.blocks() * heads, SPLIT_THREADS).withShared(s.sharedBytes()),
+            p.of(s.blocks(), s.pieces(), s.tileRows())));
+    if (s.pieces() > 1) {
+      calls.add(
+          Launches.of(
+              device,
+              "attention_split",
+              "attention_join_" + Launches.name(p.args().input(0).dtype()),
+              Grid.of(s.rows() * heads, SPLIT_THREADS),
+              p.of(s.rows(), s.pieces(), s.tileRows())));
+    }
+    return Launches.inOrder(calls);
   }
 
   /** Working memory of the gradient: Σ g·y for each row. */
-  static long bytes(List<TensorView> inputs) {
+  private static long bytes(List<TensorView> inputs) {
     Shape q = inputs.getFirst().shape();
     return Math.max(1, q.dim(0) * q.dim(1) * q.dim(2)) * Double.BYTES;
   }
 
-  Runnable gradient(KernelArgs args) {
-    Attention op = ((AttentionGrad) args.op()).attention();
+  private Runnable gradient(KernelArgs args, boolean tensorCores) {
     TensorView q = args.input(0);
     TensorView k = args.input(1);
-    Params p = params(args, op, null, null, true);
-    String t = Launches.name(q.dtype());
-    long heads = q.shape().dim(1) * q.shape().dim(2);
     if (q.shape().dim(0) == 0) {
       return Launches.NOTHING;
     }
-    long d = q.shape().dim(3);
-    long dv = args.input(2).shape().dim(3);
-    Grid all =
-        new Grid(
-            (int) Math.ceilDiv(Math.max(1, heads), (long) THREADS / WARP),
-            (int) q.shape().dim(0),
-            1,
-            THREADS,
-            0);
-    Grid queries = grid(rows(q, k), spans(q, d), k);
-    Grid keys = grid(k.shape().dim(1), spans(q, dv) + spans(q, d), k);
+    AttentionParams p = new AttentionParams(device, ((AttentionGrad) args.op()).attention(), args);
+    String t = Launches.name(q.dtype());
+    long all = q.shape().dim(0) * q.shape().dim(1) * q.shape().dim(2);
+    Grid grid = Grid.of(Math.ceilDiv(Math.max(1, all), (long) THREADS / WARP), THREADS);
+    String module = "attention_grad";
+    Runnable deltas = Launches.of(device, module, "attention_delta_" + t, grid, p.of(1));
+    Shape values = args.input(2).shape();
+    AttentionTiles rows = AttentionTiles.ofGradient(rows(q, k), k.shape(), values);
+    AttentionTiles keys = AttentionTiles.ofGradient(k.shape().dim(1), k.shape(), values);
+    if (tensorCores && rows.fits(device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN))) {
+      String kernel = "attention_mma" + rows.depth();
+      return Launches.inOrder(
+          List.of(
+              deltas,
+              inTiles(rows, "attention_grad_mma", kernel + "_dq_" + t, p),
+              inTiles(keys, "attention_grad_mma", kernel + "_dkv_" + t, p)));
+    }
+    long spans = spans(q, q.shape().dim(3));
+    long queryBlocks = tiles(rows(q, k)) * spans;
+    long keyBlocks = tiles(k.shape().dim(1)) * (spans(q, values.dim(3)) + spans);
     return Launches.inOrder(
         List.of(
-            Launches.of(device, "attention_grad", "attention_delta_" + t, all, p),
-            Launches.of(device, "attention_grad", "attention_dq_" + t, queries, p),
-            Launches.of(device, "attention_grad", "attention_dkv_" + t, keys, p)));
+            deltas,
+            inRows(queryBlocks, module, "attention_dq_" + t, p),
+            inRows(keyBlocks, module, "attention_dkv_" + t, p)));
+  }
+
+  /** A kernel of {@code attention_tiles.cuh}. */
+  private Runnable inTiles(AttentionTiles t, String module, String kernel, AttentionParams p) {
+    Grid grid = Grid.of(t.blocks() * heads(p), MMA_THREADS).withShared(t.sharedBytes());
+    return Launches.of(device, module, kernel, grid, p.of(t.blocks()));
+  }
+
+  /** A kernel of {@code attention.cuh}. */
+  private Runnable inRows(long blocks, String module, String kernel, AttentionParams p) {
+    return Launches.of(device, module, kernel, Grid.of(blocks * heads(p), THREADS), p.of(blocks));
   }
 
   /** Rows of queries that share a key head. */
@@ -81,74 +184,18 @@ final class AttentionKernels {
     return q.shape().dim(1) * q.shape().dim(2) / k.shape().dim(2);
   }
 
+  private static long tiles(long rows) {
+    return Math.max(1, Math.ceilDiv(rows, (long) OWN));
+  }
+
   private static long spans(TensorView q, long columns) {
     int bytes = q.dtype() == ScalarType.F64 ? Double.BYTES : Float.BYTES;
-    return Math.ceilDiv(columns, (long) SPAN_BYTES / bytes);
+    return Math.max(1, Math.ceilDiv(columns, (long) SPAN_BYTES / bytes));
   }
 
-  private static Grid grid(long rows, long spans, TensorView k) {
-    return new Grid(
-        Math.toIntExact(Math.max(1, Math.ceilDiv(rows, (long) OWN) * spans)),
-        Math.toIntExact(k.shape().dim(2)),
-        Math.toIntExact(k.shape().dim(0)),
-        THREADS,
-        0);
-  }
-
-  private Params params(
-      KernelArgs args,
-      Attention op,
-      @Nullable TensorView y,
-      @Nullable TensorView lse,
-      boolean gradient) {
-    TensorView q = args.input(0);
-    TensorView k = args.input(1);
-    TensorView v = args.input(2);
-    TensorView mask = op.hasMask() ? args.input(op.maskIndex()) : null;
-    TensorView starts = op.hasStarts() ? args.input(op.startsIndex()) : null;
-    TensorView lengths = op.hasLengths() ? args.input(op.lengthsIndex()) : null;
-    int at = AttentionGrad.gradientIndex(args.inputs().size());
-    TensorView g = !gradient ? null : args.input(at);
-    TensorView result = !gradient ? null : args.input(at + 1);
-    TensorView logs = !gradient ? null : args.input(at + 2);
-    Params p = new Params();
-    p.address(start(q)).address(start(k)).address(start(v)).address(start(mask));
-    p.address(start(starts)).address(start(lengths)).address(start(y)).address(start(lse));
-    p.address(start(g)).address(start(result)).address(start(logs));
-    p.address(!gradient ? 0 : args.scratch().address());
-    for (int i = 0; i < 3; i++) {
-      p.address(!gradient ? 0 : Launches.start(args.outputs().get(i)));
-    }
-    Shape s = q.shape();
-    strides(p, q.layout());
-    strides(p, k.layout());
-    strides(p, v.layout());
-    strides(
-        p,
-        mask == null
-            ? null
-            : mask.layout().expand(Shape.of(s.dim(0), s.dim(2), s.dim(1), k.shape().dim(1))));
-    strides(p, g == null ? null : g.layout());
-    strides(p, result == null ? null : result.layout());
-    strides(p, logs == null ? null : logs.layout());
-    p.int64(starts == null ? 0 : starts.layout().stride(0));
-    p.int64(lengths == null ? 0 : lengths.layout().stride(0));
-    p.address(device.status()).int64(device.site("attention", "lengths"));
-    p.int32((int) s.dim(1)).int32((int) k.shape().dim(1)).int32((int) s.dim(2));
-    p.int32((int) (s.dim(2) / k.shape().dim(2)))
-        .int32((int) s.dim(3))
-        .int32((int) v.shape().dim(3));
-    p.float32(op.scale()).float32(op.softCap()).int32(op.causal() ? 1 : 0).int32(op.window());
-    return p.int32(mask == null ? 0 : mask.dtype() == ScalarType.BOOL ? 1 : 2);
-  }
-
-  private static long start(@Nullable TensorView x) {
-    return x == null ? 0 : Launches.start(x);
-  }
-
-  private static void strides(Params p, @Nullable Layout l) {
-    for (int a = 0; a < AXES; a++) {
-      p.int64(l != null && a < l.shape().rank() ? l.stride(a) : 0);
-    }
+  /** Key heads of all sequences. */
+  private static long heads(AttentionParams p) {
+    Shape k = p.args().input(1).shape();
+    return k.dim(0) * k.dim(2);
   }
 }

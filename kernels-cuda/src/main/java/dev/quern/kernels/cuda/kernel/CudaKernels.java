@@ -135,14 +135,12 @@ public final class CudaKernels implements KernelProvider {
   }
 
   private @Nullable Kernel attention(KernelSignature s) {
-    return rows(s, 1) && rows(s, 2) ? kernel(s, attentions::attention) : null;
+    return rows(s, 1) && rows(s, 2) ? attentions.find(s) : null;
   }
 
   private @Nullable Kernel attentionGradient(KernelSignature s) {
     DType q = s.inputs().getFirst();
-    return q == s.inputs().get(1)
-        ? new CudaKernel(name(s), attentions::gradient, (in, _) -> AttentionKernels.bytes(in))
-        : null;
+    return q == s.inputs().get(1) ? attentions.findGradient(s) : null;
   }
 
   private @Nullable Kernel cacheWrite(KernelSignature s) {

@@ -28,6 +28,8 @@ import dev.quern.testkit.KernelConformance;
 
 /** The CUDA kernels, emulated, against the reference; and the list of what there is none for. */
 class CudaConformanceTest extends KernelConformance {
+  private static final int TILE = 64; // queries of a block of the tensor cores' kernel
+
   private final EmulatedProvider provider = new EmulatedProvider();
 
   @Override
@@ -47,8 +49,8 @@ class CudaConformanceTest extends KernelConformance {
 
   /**
    * Products and attention have thousands of cases, which take minutes on the processor: of those
-   * in F32 without residuals every second one runs, of the others every eighth. {@code
-   * -Dquern.emulation=all} runs all.
+   * in F32 without residuals every second one runs, of the others every eighth; of attention's all
+   * with more queries than a tile has. {@code -Dquern.emulation=all} runs all.
    */
   @Override
   protected boolean covers(KernelCase c) {
@@ -56,7 +58,10 @@ class CudaConformanceTest extends KernelConformance {
         c.op() instanceof MatMulOp
             || c.op() instanceof Attention
             || c.op() instanceof AttentionGradOp;
-    if (!slow || "all".equals(System.getProperty("quern.emulation"))) {
+    boolean tiled =
+        (c.op() instanceof Attention || c.op() instanceof AttentionGradOp)
+            && c.inputs().getFirst().view().shape().dim(1) > TILE;
+    if (!slow || tiled || "all".equals(System.getProperty("quern.emulation"))) {
       return true;
     }
     boolean plain =
