@@ -72,7 +72,8 @@ final class ElementKernels {
         device, "binary", "binary_" + Launches.name(t), two(args), p -> p.int32(number(op)));
   }
 
-  private static int number(BinaryOp op) {
+  /** The number that sources have for an operation. */
+  static int number(BinaryOp op) {
     return switch (op) {
       case BinaryOp.Add _ -> 0;
       case BinaryOp.Sub _ -> 1;
