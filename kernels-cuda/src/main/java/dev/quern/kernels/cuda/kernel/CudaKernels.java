@@ -130,6 +130,14 @@ public final class CudaKernels implements KernelProvider {
       case AttentionOp.Rope _ -> kernel(s, ropes::rope);
       case MatMulOp _ when s.inputs().get(1).isBlock() -> blockProducts.find(s);
       case MatMulOp _ -> products.find(s);
+      case FusedOp.NormGradAdd _ ->
+          s.layouts().getLast() == LayoutClass.CONTIGUOUS
+              ? new CudaKernel(name(s), norms::gradientAdd, NormKernels::gradientBytes)
+              : null;
+      case FusedOp.SquareSum _ ->
+          s.allContiguous() && Launches.FLOATS.contains(s.inputs().getFirst())
+              ? new CudaKernel(name(s), reductions::squares, ReduceKernels::squaresBytes)
+              : null;
       case FusedOp _ -> blockProducts.find(s);
       case AttentionOp.Attention _ -> attention(s);
       case AttentionGradOp _ -> attentionGradient(s);
