@@ -3,7 +3,7 @@
 // Every format is x = scale · q (+ offset) with a signed byte q: levels that the format centres are centred, indices of a codebook are
 // looked up. So a run is 16 bytes, a scale and, where the format has a minimum, an offset, whatever the format: products of integers,
 // products of floats, casts and look-ups are written once. scale and offset are exact; scale · q is too, except with a codebook, so an
-// element is rounded once, as by the processors' kernels.
+// element is rounded once, as by the processors' kernels. Formats with a minimum have levels from 0 to TOP.
 #pragma once
 #include "quern.cuh"
 
@@ -75,6 +75,7 @@ QUERN_INLINE void nibbles(u32 (&q)[4], const u8* p, u32 r) {
 
 template <u32 BITS, bool WITH_MINIMUM> struct Block32 {
   static constexpr bool MINIMUM = WITH_MINIMUM;
+  static constexpr u32 TOP = (1 << BITS) - 1;
   static constexpr u32 LENGTH = 32, UPPER = MINIMUM ? 4 : 2, LEVELS = UPPER + (BITS == 5 ? 4 : 0), BYTES = LEVELS + 16;
   static QUERN_INLINE void unpack(Run& x, const u8* b, u32 r) {
     nibbles(x.q, b + LEVELS, r);
@@ -106,7 +107,7 @@ struct IQ4_NL {
 
 // ---- blocks of 256 ---------------------------------------------------------------------------------------------------------------
 struct Q2_K {
-  static constexpr u32 LENGTH = 256, BYTES = 84;
+  static constexpr u32 LENGTH = 256, BYTES = 84, TOP = 3;
   static constexpr bool MINIMUM = true;
   static QUERN_INLINE void unpack(Run& x, const u8* b, u32 r) {
     words(x.q, b + 16 + r / 8 * 32 + r % 2 * 16);
@@ -143,6 +144,7 @@ QUERN_INLINE void scaleAndMinimum(const u8* p, u32 s, u32& scale, u32& minimum) 
 }
 template <u32 BITS> struct OffsetK {
   static constexpr u32 LENGTH = 256, UPPER = 16, LEVELS = BITS == 5 ? 48 : 16, BYTES = LEVELS + 128;
+  static constexpr u32 TOP = (1 << BITS) - 1;
   static constexpr bool MINIMUM = true;
   static QUERN_INLINE void unpack(Run& x, const u8* b, u32 r) {
     u32 s = r / 2, scale, minimum, upper[4] = {};

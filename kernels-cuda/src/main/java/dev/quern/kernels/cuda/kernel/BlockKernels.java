@@ -107,7 +107,7 @@ final class BlockKernels {
             .int64(extent)
             .int64(extent == 0 ? 0 : x.strideBytes(0))
             .int32(wide ? 1 : 0)
-            .int32(number(y.dtype()));
+            .int32(ElementKernels.number((ScalarType) y.dtype()));
     long warps = lines.count() * Math.ceilDiv(runs, (long) RUNS);
     Grid grid = Grid.over(warps * WARP, THREADS);
     return Launches.of(device, "dequantize", "dequantize_" + Launches.name(x.dtype()), grid, p);
@@ -125,7 +125,11 @@ final class BlockKernels {
             y.shape().dim(-1),
             new Lines.Operand(Launches.start(y), 1, rowStrides(y), 0),
             Lines.Operand.along(x, -1));
-    Params p = lines.write(new Params()).int32(number(x.dtype())).int32(y.dtype().blockBytes());
+    Params p =
+        lines
+            .write(new Params())
+            .int32(ElementKernels.number((ScalarType) x.dtype()))
+            .int32(y.dtype().blockBytes());
     String kernel = "quantize_" + Launches.name(y.dtype());
     return Launches.of(device, "quantize", kernel, lines.grid(), p);
   }
@@ -137,9 +141,5 @@ final class BlockKernels {
       strides[a] = x.strideBytes(a);
     }
     return strides;
-  }
-
-  private static int number(DType type) {
-    return ((ScalarType) type).ordinal() - ScalarType.F64.ordinal();
   }
 }

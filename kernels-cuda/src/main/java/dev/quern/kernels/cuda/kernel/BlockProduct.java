@@ -115,7 +115,7 @@ record BlockProduct(
   private Tiling dots() {
     int rows = shape.m() == 1 ? 1 : shape.m() <= FEW / 2 ? FEW / 2 : FEW;
     int chunk = rows == 1 ? 2048 : 1024;
-    int converted = chunk + Float.BYTES * (chunk / PER_SCALE + chunk / RUN);
+    int converted = chunk + Float.BYTES * (chunk / PER_SCALE + 2 * chunk / RUN);
     return streaming("block_dot", rows, chunk, converted);
   }
 

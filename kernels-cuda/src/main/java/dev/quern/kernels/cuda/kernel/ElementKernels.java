@@ -142,7 +142,8 @@ final class ElementKernels {
         device, "cast", "cast_" + Launches.name(x.dtype()), walks, p -> p.int32(to));
   }
 
-  private static int number(ScalarType t) {
+  /** The number that sources have for a type. */
+  static int number(ScalarType t) {
     return switch (t) {
       case F64 -> 0;
       case F32 -> 1;
