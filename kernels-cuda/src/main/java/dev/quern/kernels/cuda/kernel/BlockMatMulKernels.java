@@ -101,8 +101,11 @@ final class BlockMatMulKernels {
     }
     boolean adds = op instanceof FusedOp.LinearAdd;
     boolean biased =
-        op instanceof MatMulOp.Linear(boolean l) && l
-            || op instanceof FusedOp.LinearAdd(boolean b) && b;
+        switch (op) {
+          case MatMulOp.Linear(boolean bias) -> bias;
+          case FusedOp.LinearAdd(boolean bias) -> bias;
+          default -> false;
+        };
     TensorView bias = biased ? args.input(2) : null;
     TensorView residual = adds ? args.inputs().getLast() : null;
     Part part = new Part(w, bias, c, shape.n(), w.dtype().bytes(shape.wColumn()));
