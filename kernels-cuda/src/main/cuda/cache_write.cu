@@ -2,8 +2,9 @@
 // rows: (B, T, H, D); starts: (B) I32. If any sequence lacks room, it is reported, and nothing is written.
 //
 // Loop nest: a warp for a token's head, 16 bytes at a time; each warp looks at all starts first, which are few and in the cache. For Q8_0
-// a warp makes a block: d = max|x| / 127 as F16, then round(x / d), ties away from zero.
+// a warp makes a block (quantize.cuh).
 #include "lines.cuh"
+#include "quantize.cuh"
 
 struct CacheWriteParams {
   Lines<2> lines;  // cache (at token 0), rows; a line for each (b, t, h), without merging
@@ -47,29 +48,14 @@ template <typename T> QUERN_INLINE void copy(const CacheWriteParams& p) {
 QUERN_KERNEL(cache_write_2, CacheWriteParams, LINE_THREADS) { copy<u16>(p); }
 QUERN_KERNEL(cache_write_4, CacheWriteParams, LINE_THREADS) { copy<u32>(p); }
 
-struct block_q8_0 {
-  u16 d;
-  i8 q[WARP];
-};
-
 QUERN_KERNEL(cache_write_f32_q8_0, CacheWriteParams, LINE_THREADS) {
+  constexpr u32 BLOCK_BYTES = 34;
   Member m = member(p.lines);
   if (m.line >= p.lines.lines || !fits(p)) return;
   const float* x = p.lines.first<const float>(1, m.line);
   i64 block0 = p.lines.at(0, m.line) + p.starts[m.line / p.perSequence * p.startsStep] * p.tokenStride;
-  u8* y = static_cast<u8*>(p.lines.base[0]) + block0 * static_cast<i64>(sizeof(block_q8_0));
+  u8* y = static_cast<u8*>(p.lines.base[0]) + block0 * BLOCK_BYTES;
   for (u32 i = m.lane; i < p.lines.n; i += WARP) {
-    float v = x[i * p.lines.step[1]];
-    float d = warpReduce(fabsf(v), Largest()) / 127.0f;
-    float inverse = d == 0 ? 0.0f : 1.0f / d;
-    double scaled = static_cast<double>(v * inverse);
-    double rounded = copysign(floor(fabs(scaled) + 0.5), scaled);
-    u8* block = y + i / WARP * sizeof(block_q8_0);
-    if (m.lane == 0) {
-      u16 half = floatToHalf(d);
-      block[0] = static_cast<u8>(half);
-      block[1] = static_cast<u8>(half >> 8);
-    }
-    block[2 + m.lane] = static_cast<u8>(clampTo(saturate(rounded), -128, 127));
+    quantizeQ8_0(x[i * p.lines.step[1]], y + i / WARP * BLOCK_BYTES, m.lane);
   }
 }

@@ -1,5 +1,5 @@
 // NormGradOp: with x̂ = (x − mean) · r and s = g · weight, dx = r · (s − [Σ s / c] − x̂ · Σ s·x̂ / c), [] for layer norms only;
-// dWeight = Σ_rows g · x̂, dBias = Σ_rows g. g, x: (..., C), any strides; weight: (C); mean, r: (..., 1); dx: (..., C) without gaps.
+// dWeight = Σ_rows g · x̂, dBias = Σ_rows g. FusedOp.NormGradAdd: dx, rounded, + residual. g, x: (..., C), any strides; weight: (C); mean, r: (..., 1); dx: (..., C) without gaps.
 //
 // Loop nest: norm_grad takes a team of threads for a row (lines.cuh), twice over it. norm_grad_columns takes a block of 32 columns times
 // 8 rows for a slice of rows, so that a warp reads a run; what slices leave is summed in their order by norm_grad_sums. The number of
@@ -10,8 +10,9 @@ struct NormGradParams {
   Lines<5> lines;  // dx, x, g, mean, r
   const void* weight;
   i64 weightStep;
-  void* partial;  // (slices, 2, C), of the wide type
-  u32 perSlice;   // rows
+  void* partial;         // (slices, 2, C), of the wide type
+  const void* residual;  // as dx, or null
+  u32 perSlice;          // rows
   int centred;
 };
 
@@ -24,6 +25,7 @@ template <typename T> QUERN_INLINE void rows(const NormGradParams& p) {
   const T* x = p.lines.template first<const T>(1, m.line);
   const T* g = p.lines.template first<const T>(2, m.line);
   const T* weight = static_cast<const T*>(p.weight);
+  const T* residual = p.residual == nullptr ? nullptr : static_cast<const T*>(p.residual) + p.lines.at(0, m.line);
   W mean = p.centred ? *p.lines.template first<const W>(3, m.line) : W(0);
   W r = *p.lines.template first<const W>(4, m.line);
   W sum = 0, dot = 0, n = static_cast<W>(p.lines.n);
@@ -37,7 +39,8 @@ template <typename T> QUERN_INLINE void rows(const NormGradParams& p) {
   W shift = p.centred ? sum / n : W(0);
   mapLine<T>(p.lines, x, 1, dx, 0, m, [&](u32 i, W v) {
     W s = widen(g[i * p.lines.step[2]]) * widen(weight[i * p.weightStep]);
-    return r * (s - shift - (v - mean) * r * dot);
+    W y = r * (s - shift - (v - mean) * r * dot);
+    return residual == nullptr ? y : widen(narrow<T>(y)) + widen(residual[i]);
   });
 }
 

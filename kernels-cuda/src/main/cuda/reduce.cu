@@ -1,4 +1,4 @@
-// ReduceOp: Σ, Π, mean, max, min, variance, log Σ e^x and argmax over some axes. x: any strides; y: without gaps.
+// ReduceOp: Σ, Π, mean, max, min, variance, log Σ e^x and argmax over some axes; FusedOp.SquareSum, Σ x² with each square rounded. x: any strides; y: without gaps.
 //
 // Results are lines, the reduced elements run along them. reduce_T lets a team of threads take a line's slice (lines.cuh's teams):
 // blockIdx = (lines, slice); reduce_columns_T takes a block of 32 results times 8 threads, for axes beside which neighbours are
@@ -8,7 +8,7 @@
 #include "lines.cuh"
 
 // The order is that of Java's ReduceKernel.
-enum { SUM, PROD, MEAN, MAX, MIN, VAR, LOG_SUM_EXP, ARG_MAX };
+enum { SUM, PROD, MEAN, MAX, MIN, VAR, LOG_SUM_EXP, ARG_MAX, SQUARES };
 
 struct ReduceParams {
   Lines<1> lines;            // of x: a line for each result; n: its elements if there is one reduced axis
@@ -49,6 +49,14 @@ template <typename W> struct SumState {
   QUERN_INLINE void add(W x, u64) { v = plus(v, x); }
   QUERN_INLINE SumState merged(const SumState& o) const { return {plus(v, o.v)}; }
   QUERN_INLINE W result(const ReduceParams& p) const { return p.op == MEAN ? v / static_cast<W>(p.count) : v; }
+};
+template <typename T> struct SquaresState {
+  typedef wide<T> W;
+  W v;
+  static QUERN_INLINE SquaresState none() { return {W(0)}; }
+  QUERN_INLINE void add(W x, u64) { v = v + widen(narrow<T>(x * x)); }
+  QUERN_INLINE SquaresState merged(const SquaresState& o) const { return {v + o.v}; }
+  QUERN_INLINE W result(const ReduceParams&) const { return v; }
 };
 template <typename W> struct ProdState {
   W v;
@@ -198,6 +206,7 @@ template <typename T, typename S> QUERN_INLINE void finish(const ReduceParams& p
     case MEAN: return FUNCTION<T, SumState<wide<T>>>(p);                             \
     case VAR: return FUNCTION<T, VarState<wide<T>>>(p);                              \
     case LOG_SUM_EXP: return FUNCTION<T, LogSumExpState<wide<T>>>(p);                \
+    case SQUARES: return FUNCTION<T, SquaresState<T>>(p);                            \
   }
 #define FLOATING(NAME, T)                                                                               \
   QUERN_KERNEL(reduce_##NAME, ReduceParams, LINE_THREADS) { SWITCH_FLOATS(lines, T) }                   \

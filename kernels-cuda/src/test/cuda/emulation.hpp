@@ -116,6 +116,17 @@ inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask,
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
+inline int __dp4a(int a, int b, int c) {
+  for (int i = 0; i < 4; i++) c += static_cast<int8_t>(a >> 8 * i) * static_cast<int8_t>(b >> 8 * i);
+  return c;
+}
+inline unsigned __byte_perm(unsigned a, unsigned b, unsigned choice) {
+  uint64_t both = static_cast<uint64_t>(b) << 32 | a;
+  unsigned r = 0;
+  for (int i = 0; i < 4; i++) r |= static_cast<unsigned>(both >> 8 * (choice >> 4 * i & 7) & 0xff) << 8 * i;
+  return r;
+}
+inline int __float2int_rn(float x) { return x != x ? 0 : static_cast<int>(std::nearbyint(x)); }
 inline int atomicCAS(int* at, int expected, int desired) {
   int old = *at;
   if (old == expected) *at = desired;

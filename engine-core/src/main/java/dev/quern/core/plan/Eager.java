@@ -202,6 +202,9 @@ public record Eager(Executor executor, Backends backends, Precision precision, T
               + op.name()
               + "] no kernel for "
               + signature
+              + (signature.inputs().containsAll(signature.outputs())
+                  ? ""
+                  : " that gives " + signature.outputs())
               + (isHost(backend)
                   ? "; " + backend.kernels().absence(signature)
                   : " on "

@@ -5,6 +5,7 @@ import dev.quern.core.op.DataOp;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
+import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.kernel.Walk.Operand;
@@ -108,9 +109,14 @@ final class CopyKernels {
    * of bytes. The blocks must run along the last axis.
    */
   private static Operand units(TensorView view) {
+    return Operand.of(moved(view));
+  }
+
+  /** The same as a view of integers of such units. */
+  static TensorView moved(TensorView view) {
     DType t = view.dtype();
     if (!t.isBlock()) {
-      return Operand.of(view);
+      return view;
     }
     Layout l = view.layout();
     int unit = Math.min(Long.BYTES, Integer.lowestOneBit(t.blockBytes()));
@@ -121,12 +127,21 @@ final class CopyKernels {
     }
     Shape shape = l.shape();
     strides[strides.length - 1] = 1;
-    return new Operand(
-        view.segment(),
-        unit,
+    return new TensorView(
+        integers(unit),
         Layout.of(
             shape.with(-1, shape.dim(-1) / t.blockLength() * each),
             strides,
-            l.offset() / t.blockLength() * each));
+            l.offset() / t.blockLength() * each),
+        view.segment());
+  }
+
+  private static ScalarType integers(int bytes) {
+    return switch (bytes) {
+      case 1 -> ScalarType.U8;
+      case 2 -> ScalarType.I16;
+      case 4 -> ScalarType.I32;
+      default -> ScalarType.I64;
+    };
   }
 }

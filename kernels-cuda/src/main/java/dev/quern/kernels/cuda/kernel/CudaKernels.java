@@ -9,6 +9,7 @@ import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.DropoutOp;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
@@ -25,6 +26,7 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +37,7 @@ public final class CudaKernels implements KernelProvider {
 
   private final ElementKernels elements;
   private final CopyKernels copies;
+  private final BlockKernels blocks;
   private final ReduceKernels reductions;
   private final NormKernels norms;
   private final LossKernels losses;
@@ -43,6 +46,7 @@ public final class CudaKernels implements KernelProvider {
   private final StateKernels states;
   private final RopeKernels ropes;
   private final MatMulKernels products;
+  private final BlockMatMulKernels blockProducts;
   private final AttentionKernels attentions;
 
   /**
@@ -53,6 +57,7 @@ public final class CudaKernels implements KernelProvider {
   public CudaKernels(CudaDevice device) {
     elements = new ElementKernels(device);
     copies = new CopyKernels(device);
+    blocks = new BlockKernels(device);
     reductions = new ReduceKernels(device);
     norms = new NormKernels(device);
     losses = new LossKernels(device);
@@ -61,6 +66,7 @@ public final class CudaKernels implements KernelProvider {
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
     products = new MatMulKernels(device);
+    blockProducts = new BlockMatMulKernels(device, elements);
     attentions = new AttentionKernels(device);
   }
 
@@ -103,9 +109,9 @@ public final class CudaKernels implements KernelProvider {
       case NormGradOp _ -> new CudaKernel(name(s), norms::gradient, NormKernels::gradientBytes);
       case ActivationGradOp.SiluGrad _, ActivationGradOp.GeluGrad _ -> kernel(s, elements::slope);
       case ActivationGradOp _ -> kernel(s, elements::gate);
-      case DataOp.IndexSelect _ -> plain(s, 0, kernel(s, indices::indexSelect));
+      case DataOp.IndexSelect _ -> rows(s, 0) ? kernel(s, indices::indexSelect) : null;
       case DataOp.Gather _ -> kernel(s, indices::gather);
-      case DataOp.Embedding _ -> plain(s, 0, kernel(s, indices::embedding));
+      case DataOp.Embedding _ -> embedding(s);
       case ScatterOp.IndexAdd _ -> kernel(s, indices::indexAdd);
       case ScatterOp.ScatterAdd _ -> kernel(s, indices::scatterAdd);
       case ScatterOp.Fold _ -> kernel(s, indices::fold);
@@ -122,16 +128,21 @@ public final class CudaKernels implements KernelProvider {
       case LossOp.CrossEntropyGrad _ ->
           new CudaKernel(name(s), losses::gradient, (in, _) -> LossKernels.bytes(in));
       case AttentionOp.Rope _ -> kernel(s, ropes::rope);
+      case MatMulOp _ when s.inputs().get(1).isBlock() -> blockProducts.find(s);
       case MatMulOp _ -> products.find(s);
+      case FusedOp.NormGradAdd _ ->
+          s.layouts().getLast() == LayoutClass.CONTIGUOUS
+              ? new CudaKernel(name(s), norms::gradientAdd, NormKernels::gradientBytes)
+              : null;
+      case FusedOp.SquareSum _ ->
+          s.allContiguous() && Launches.FLOATS.contains(s.inputs().getFirst())
+              ? new CudaKernel(name(s), reductions::squares, ReduceKernels::squaresBytes)
+              : null;
+      case FusedOp _ -> blockProducts.find(s);
       case AttentionOp.Attention _ -> attention(s);
       case AttentionGradOp _ -> attentionGradient(s);
       default -> null;
     };
-  }
-
-  /** The kernel, if an input is of a scalar type. */
-  private static @Nullable Kernel plain(KernelSignature s, int i, Kernel kernel) {
-    return s.inputs().get(i).isBlock() ? null : kernel;
   }
 
   private @Nullable Kernel attention(KernelSignature s) {
@@ -152,7 +163,20 @@ public final class CudaKernels implements KernelProvider {
     if (from == to) {
       return rows(s, 0) ? kernel(s, copies::contiguous) : null;
     }
-    return from.isBlock() || to.isBlock() ? null : kernel(s, elements::cast);
+    if (!from.isBlock() && !to.isBlock()) {
+      return kernel(s, elements::cast);
+    }
+    return BlockKernels.casts(from, to) && rows(s, 0) ? kernel(s, blocks::cast) : null;
+  }
+
+  private @Nullable Kernel embedding(KernelSignature s) {
+    DType table = s.inputs().getFirst();
+    if (!table.isBlock()) {
+      return kernel(s, indices::embedding);
+    }
+    boolean taken =
+        BlockKernels.reads(table) && rows(s, 0) && s.outputs().getFirst() == ScalarType.F32;
+    return taken ? kernel(s, blocks::embedding) : null;
   }
 
   /** Whether an input's blocks run along its last axis, if it has blocks. */

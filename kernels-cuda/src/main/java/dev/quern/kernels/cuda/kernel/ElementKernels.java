@@ -72,7 +72,8 @@ final class ElementKernels {
         device, "binary", "binary_" + Launches.name(t), two(args), p -> p.int32(number(op)));
   }
 
-  private static int number(BinaryOp op) {
+  /** The number that sources have for an operation. */
+  static int number(BinaryOp op) {
     return switch (op) {
       case BinaryOp.Add _ -> 0;
       case BinaryOp.Sub _ -> 1;
@@ -141,7 +142,8 @@ final class ElementKernels {
         device, "cast", "cast_" + Launches.name(x.dtype()), walks, p -> p.int32(to));
   }
 
-  private static int number(ScalarType t) {
+  /** The number that sources have for a type. */
+  static int number(ScalarType t) {
     return switch (t) {
       case F64 -> 0;
       case F32 -> 1;

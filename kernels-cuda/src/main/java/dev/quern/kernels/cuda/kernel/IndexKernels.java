@@ -32,7 +32,23 @@ final class IndexKernels {
     this.copies = copies;
   }
 
+  /** Slices as they are: elements, or the pieces of blocks. */
   Runnable indexSelect(KernelArgs args) {
+    TensorView x = args.input(0);
+    if (!x.dtype().isBlock()) {
+      return select(args);
+    }
+    return select(
+        new KernelArgs(
+            args.op(),
+            List.of(CopyKernels.moved(x), args.input(1)),
+            List.of(CopyKernels.moved(args.output())),
+            args.precision(),
+            args.pool(),
+            args.scratch()));
+  }
+
+  private Runnable select(KernelArgs args) {
     TensorView x = args.input(0);
     int a = x.shape().axis(((DataOp.IndexSelect) args.op()).axis());
     int bytes = x.dtype().blockBytes();

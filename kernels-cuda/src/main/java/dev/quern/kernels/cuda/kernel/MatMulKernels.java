@@ -55,7 +55,7 @@ final class MatMulKernels {
   }
 
   /** A product as the kernels take it: rows, columns, and a batch beside them. */
-  private record Product(
+  record Product(
       long m, long n, long k, long aRow, long aStep, long wColumn, long wStep, Axes batch) {
 
     static Product matMul(TensorView a, TensorView b, Shape c) {

@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.spi.KernelArgs;
@@ -10,6 +11,7 @@ import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Softmax and the layer norms: {@code softmax.cu}, {@code norm.cu}, {@code norm_grad.cu}. */
 final class NormKernels {
@@ -89,11 +91,22 @@ final class NormKernels {
   }
 
   Runnable gradient(KernelArgs args) {
-    boolean centred = args.op() instanceof NormGradOp.LayerNormGrad;
+    return gradient(args, (NormGradOp) args.op(), args.inputs().getLast(), null);
+  }
+
+  /** A gradient and what is added to it, which is the last input. */
+  Runnable gradientAdd(KernelArgs args) {
+    List<TensorView> in = args.inputs();
+    NormGradOp op = ((FusedOp.NormGradAdd) args.op()).gradient();
+    return gradient(args, op, in.get(in.size() - 2), in.getLast());
+  }
+
+  private Runnable gradient(
+      KernelArgs args, NormGradOp op, TensorView r, @Nullable TensorView residual) {
+    boolean centred = op instanceof NormGradOp.LayerNormGrad;
     TensorView x = args.input(1);
     TensorView weight = args.input(2);
     TensorView mean = args.input(3);
-    TensorView r = args.inputs().getLast();
     List<TensorView> out = args.outputs();
     Shape shape = x.shape().remove(-1);
     long c = x.shape().dim(-1);
@@ -117,6 +130,7 @@ final class NormKernels {
               .address(Launches.start(weight))
               .int64(weight.layout().stride(0))
               .address(out.size() > 1 ? args.scratch().address() : 0)
+              .address(residual == null ? 0 : Launches.start(residual))
               .int32((int) perSlice)
               .int32(centred ? 1 : 0);
       calls.add(Launches.of(device, "norm_grad", "norm_grad_" + name(x), lines.grid(), p));

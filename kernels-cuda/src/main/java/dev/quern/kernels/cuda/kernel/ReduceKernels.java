@@ -11,6 +11,7 @@ import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Reductions: {@code reduce.cu}. */
 final class ReduceKernels {
@@ -27,6 +28,9 @@ final class ReduceKernels {
   ReduceKernels(CudaDevice device) {
     this.device = device;
   }
+
+  /** The number of {@link dev.quern.core.op.FusedOp.SquareSum} in the source. */
+  private static final int SQUARES = 8;
 
   /** How a reduction is cut: what is reduced, and what is beside it. */
   private record Plan(Layout kept, Axes reduced, long count, boolean columns, long perSlice) {
@@ -83,8 +87,28 @@ final class ReduceKernels {
     return plan.slices() == 1 ? 0 : plan.slices() * plan.kept().shape().elements() * STATE_BYTES;
   }
 
+  /** Working memory of {@link #squares}. */
+  static long squaresBytes(List<TensorView> inputs, List<TensorView> outputs) {
+    return bytes(sum(inputs.getFirst()), inputs);
+  }
+
   Runnable reduce(KernelArgs args) {
     ReduceOp op = (ReduceOp) args.op();
+    int correction = op instanceof ReduceOp.Var v ? v.correction() : 0;
+    return reduce(args, op, number(op), correction);
+  }
+
+  /** Σ x² over all elements, cut as their sum would be. */
+  Runnable squares(KernelArgs args) {
+    return reduce(args, sum(args.input(0)), SQUARES, 0);
+  }
+
+  private static ReduceOp sum(TensorView x) {
+    List<Integer> all = IntStream.range(0, x.shape().rank()).boxed().toList();
+    return new ReduceOp.Sum(all, false);
+  }
+
+  private Runnable reduce(KernelArgs args, ReduceOp op, int number, int correction) {
     TensorView x = args.input(0);
     Plan plan = Plan.of(op, x);
     if (plan.kept().shape().elements() == 0) {
@@ -105,8 +129,8 @@ final class ReduceKernels {
     plan.reduced().writeStrides(p, 0, plan.reduced().rank());
     p.address(Launches.start(args.output()))
         .address(slices > 1 ? args.scratch().address() : 0)
-        .int32(number(op))
-        .int32(op instanceof ReduceOp.Var v ? v.correction() : 0);
+        .int32(number)
+        .int32(correction);
     String name = Launches.name(x.dtype());
     long results = plan.kept().shape().elements();
     Grid grid =
