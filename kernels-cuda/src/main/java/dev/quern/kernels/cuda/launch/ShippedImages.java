@@ -20,11 +20,13 @@ import org.jspecify.annotations.Nullable;
  * The kernels that are in the jar, as resources of {@code /dev/quern/kernels/cuda}: compiled ones
  * ({@code NAME.fatbin}, by the CUDA version that {@code fatbin.version} names, such as {@code
  * 13.0}) for drivers of that major version or a newer one, and sources ({@code NAME.cu} and
- * headers), which NVRTC compiles for older drivers.
+ * headers), which NVRTC compiles for older drivers. What is called {@code NAME_hopper} runs on
+ * compute capability 9.0 alone, whose own instructions it has.
  */
 public final class ShippedImages implements ModuleImages {
   private static final String FOLDER = "/dev/quern/kernels/cuda/";
   private static final Pattern INCLUDE = Pattern.compile("(?m)^#include \"([\\w.]+)\"");
+  private static final String HOPPER = "_hopper"; // ends the names of modules for sm_90a
   private static final int MAJOR = 1000;
   private static final int MINOR = 10;
 
@@ -113,7 +115,8 @@ public final class ShippedImages implements ModuleImages {
               .formatted(module));
     }
     RuntimeCompiler nvrtc = compiler.get().orElseThrow(this::exception);
-    return nvrtc.compile(module + ".cu", source, headers(source), architecture);
+    String exactly = module.endsWith(HOPPER) ? architecture + "a" : architecture;
+    return nvrtc.compile(module + ".cu", source, headers(source), exactly);
   }
 
   /** All that a source includes, and what that includes. */
