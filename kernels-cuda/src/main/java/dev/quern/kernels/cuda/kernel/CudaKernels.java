@@ -9,6 +9,8 @@ import dev.quern.core.op.CompareOp;
 import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.DropoutOp;
+import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.FusedProduct;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
@@ -43,6 +45,7 @@ public final class CudaKernels implements KernelProvider {
   private final StateKernels states;
   private final RopeKernels ropes;
   private final MatMulKernels products;
+  private final FusedProducts fused;
   private final AttentionKernels attentions;
 
   /**
@@ -61,6 +64,7 @@ public final class CudaKernels implements KernelProvider {
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
     products = new MatMulKernels(device);
+    fused = new FusedProducts(products);
     attentions = new AttentionKernels(device);
   }
 
@@ -123,6 +127,8 @@ public final class CudaKernels implements KernelProvider {
           new CudaKernel(name(s), losses::gradient, (in, _) -> LossKernels.bytes(in));
       case AttentionOp.Rope _ -> kernel(s, ropes::rope);
       case MatMulOp _ -> products.find(s);
+      case FusedOp.NormGradAdd _, FusedOp.SquareSum _, FusedProduct.MatMulSum _ -> null;
+      case FusedOp _ -> fused.find(s);
       case AttentionOp.Attention _ -> attention(s);
       case AttentionGradOp _ -> attentionGradient(s);
       default -> null;

@@ -56,7 +56,8 @@ final class PortableMatMul {
     return Launches.inOrder(calls);
   }
 
-  private static Params params(Product p, long first) {
+  /** {@code MatMulParams} from a product of the batch on. */
+  static Params params(Product p, long first) {
     Params s =
         new Params()
             .address(p.a().address())

@@ -100,9 +100,4 @@ record Product(
   long results() {
     return batches() * m * n;
   }
-
-  /** The same without an epilogue, to another place. */
-  Product plainTo(long target) {
-    return new Product(a, w, bias, biasStep, target, m, n, k, batch, Epilogue.NONE);
-  }
 }
