@@ -27,13 +27,17 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.DType;
+import dev.quern.kernels.cuda.driver.CublasLt;
 import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The kernels of one device: an operation's signature in, a binding of its source out. */
 public final class CudaKernels implements KernelProvider {
   private static final int PRIORITY = 100;
+  private static final int MAJOR = 1000; // of the driver's version
 
   private final ElementKernels elements;
   private final CopyKernels copies;
@@ -54,6 +58,11 @@ public final class CudaKernels implements KernelProvider {
    * @param device where they run
    */
   public CudaKernels(CudaDevice device) {
+    this(device, MatMulChoice.read(), () -> CublasLt.find(device.driver().version() / MAJOR));
+  }
+
+  /** With whose products, and how cuBLASLt is loaded. */
+  CudaKernels(CudaDevice device, MatMulChoice choice, Supplier<Optional<CublasLt>> cublasLt) {
     elements = new ElementKernels(device);
     copies = new CopyKernels(device);
     reductions = new ReduceKernels(device);
@@ -63,7 +72,7 @@ public final class CudaKernels implements KernelProvider {
     scans = new ScanKernels(device);
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
-    products = new MatMulKernels(device);
+    products = new MatMulKernels(device, choice, cublasLt);
     fused = new FusedProducts(products);
     attentions = new AttentionKernels(device);
   }

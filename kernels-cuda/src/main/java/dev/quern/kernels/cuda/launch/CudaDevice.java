@@ -154,6 +154,15 @@ public final class CudaDevice {
     return other == null ? context.stream() : other;
   }
 
+  /**
+   * Whether this thread's launches are recorded, not run.
+   *
+   * @return true during a capture
+   */
+  public boolean isCapturing() {
+    return captured.get() != null;
+  }
+
   /** Runs launches into another stream than the device's. */
   void launchInto(long stream, Runnable launches) {
     captured.set(stream);

@@ -199,6 +199,11 @@ public final class FakeDriver implements CudaDriver {
   }
 
   @Override
+  public long rawStream(long stream) {
+    return stream;
+  }
+
+  @Override
   public synchronized void streamSynchronize(long stream) {
     callInContext("cuStreamSynchronize");
     Queue<Runnable> work = streams.get(stream);

@@ -21,7 +21,7 @@ class HopperMatMulTest {
   })
   void linear(int m, int n, int k) {
     matmul.product(
-        "cuda wgmma 128x", ScalarType.BF16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
+        "wgmma 128x", ScalarType.BF16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
   }
 
   @ParameterizedTest
@@ -65,25 +65,14 @@ class HopperMatMulTest {
   /** What the copy engine can't read goes to the kernel of all devices. */
   @Test
   void unalignedRows() {
+    matmul.product("mma", ScalarType.BF16, new long[] {5, 33}, new long[] {16, 33}, Tensor::linear);
+    matmul.product("mma", ScalarType.BF16, new long[] {5, 32}, new long[] {17, 32}, Tensor::linear);
     matmul.product(
-        "linear cuda mma",
-        ScalarType.BF16,
-        new long[] {5, 33},
-        new long[] {16, 33},
-        Tensor::linear);
-    matmul.product(
-        "linear cuda mma",
-        ScalarType.BF16,
-        new long[] {5, 32},
-        new long[] {17, 32},
-        Tensor::linear);
-    matmul.product(
-        "linear cuda mma",
+        "mma",
         ScalarType.BF16,
         new long[] {5, 40},
         new long[] {16, 32},
         (a, b) -> a.slice(1, 3, 32).linear(b));
-    matmul.product(
-        "linear cuda mma", ScalarType.BF16, new long[] {5, 0}, new long[] {16, 0}, Tensor::linear);
+    matmul.product("mma", ScalarType.BF16, new long[] {5, 0}, new long[] {16, 0}, Tensor::linear);
   }
 }

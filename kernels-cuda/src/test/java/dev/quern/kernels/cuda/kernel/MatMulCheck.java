@@ -13,8 +13,11 @@ import dev.quern.core.type.Device;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.kernels.cuda.TestProviders;
+import dev.quern.kernels.cuda.driver.CublasLt;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.BinaryOperator;
+import java.util.function.Supplier;
 
 /**
  * Products on an emulated device against the reference. Factors are small integers, so that sums
@@ -26,14 +29,17 @@ final class MatMulCheck {
   private final Engine cpu = Engine.builder().kernels(new ReferenceProvider()).build();
   private final Engine cuda;
 
-  /** Over a device of a compute capability's first number. */
+  /** Over a device of a compute capability's first number, without cuBLASLt. */
   MatMulCheck(int major) {
+    this(new EmulatedDriver(Emulation.library(), major), MatMulChoice.OWN, Optional::empty);
+  }
+
+  /** Over a device, with the products that are chosen. */
+  MatMulCheck(EmulatedDriver driver, MatMulChoice choice, Supplier<Optional<CublasLt>> cublasLt) {
     cuda =
         Engine.builder()
             .kernels(new ReferenceProvider())
-            .devices(
-                TestProviders.over(
-                    new EmulatedDriver(Emulation.library(), major), CudaKernels::new))
+            .devices(TestProviders.over(driver, d -> new CudaKernels(d, choice, cublasLt)))
             .device(Device.cuda(0))
             .build();
   }
@@ -68,7 +74,7 @@ final class MatMulCheck {
         try (Plan plan =
             cuda.record(
                 "product", r -> r.output("y", product.apply(x.value(), w).cast(ScalarType.F32)))) {
-          assertTrue(plan.explain().contains(ran), plan::explain);
+          assertTrue(plan.explain().contains(" cuda " + ran), plan::explain);
           for (int i = 0; i < RUNS; i++) {
             plan.run();
             assertArrayEquals(here, plan.output("y").toFloats(), "run " + i);

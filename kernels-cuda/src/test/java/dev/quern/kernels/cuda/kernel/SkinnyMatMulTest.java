@@ -21,7 +21,7 @@ class SkinnyMatMulTest {
     "13, 128, 1024, 16x16"
   })
   void linear(int m, int n, int k, String tile) {
-    String ran = "linear cuda mma " + tile;
+    String ran = "mma " + tile;
     matmul.product(ran, ScalarType.BF16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
     matmul.product(ran, ScalarType.F16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
   }
@@ -29,7 +29,7 @@ class SkinnyMatMulTest {
   @Test
   void batches() {
     matmul.product(
-        "matmul cuda mma 8x8",
+        "mma 8x8",
         ScalarType.BF16,
         new long[] {2, 3, 4, 24},
         new long[] {3, 10, 24},
