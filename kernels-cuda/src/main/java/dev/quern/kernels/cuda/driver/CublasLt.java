@@ -125,13 +125,20 @@ public final class CublasLt {
    */
   public static Optional<CublasLt> find(int driverMajor) {
     for (int major = Math.min(driverMajor, NEWEST); major >= OLDEST; major--) {
-      try {
-        return Optional.of(new CublasLt(SymbolLookup.libraryLookup(NAME + major, Arena.global())));
-      } catch (IllegalArgumentException e) {
-        continue; // libraryLookup's way to say that there is no such library
+      Optional<SymbolLookup> library = lookup(NAME + major);
+      if (library.isPresent()) {
+        return Optional.of(new CublasLt(library.get()));
       }
     }
     return Optional.empty();
+  }
+
+  private static Optional<SymbolLookup> lookup(String name) {
+    try {
+      return Optional.of(SymbolLookup.libraryLookup(name, Arena.global()));
+    } catch (IllegalArgumentException e) {
+      return Optional.empty(); // libraryLookup's way to say that there is no such library
+    }
   }
 
   private static MethodHandle find(SymbolLookup library, String name, MemoryLayout... parameters) {

@@ -152,8 +152,7 @@ final class HopperMatMul {
         .int32(rightBatch == 0 ? 1 : 0)
         .int32(0);
     long tiles = Math.multiplyExact(Math.multiplyExact(tilesM, tilesN), p.batches());
-    int blocks =
-        (int) Math.min(Math.toIntExact(tiles), device.attribute(Attribute.MULTIPROCESSORS));
+    int blocks = Math.min(Math.toIntExact(tiles), device.attribute(Attribute.MULTIPROCESSORS));
     String orders = isKMajor(left) ? "k" : "n";
     orders += isKMajor(right) ? "k" : "n";
     String kernel =
