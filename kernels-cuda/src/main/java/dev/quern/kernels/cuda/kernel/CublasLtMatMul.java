@@ -4,7 +4,6 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.CublasLt;
 import dev.quern.kernels.cuda.driver.CublasLtProduct;
-import dev.quern.kernels.cuda.driver.CublasLtProduct.Key;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.kernel.Product.Factor;
 import dev.quern.kernels.cuda.launch.CudaDevice;
@@ -32,10 +31,11 @@ final class CublasLtMatMul {
   private long workspace;
   private long workspaceBytes;
 
-  private final Map<Key, CublasLtProduct> products =
+  private final Map<CublasLtProduct.Key, CublasLtProduct> products =
       new LinkedHashMap<>(16, 0.75f, true) {
         @Override
-        protected boolean removeEldestEntry(Map.Entry<Key, CublasLtProduct> eldest) {
+        protected boolean removeEldestEntry(
+            Map.Entry<CublasLtProduct.Key, CublasLtProduct> eldest) {
           return size() > MOST_PRODUCTS;
         }
       };
@@ -51,8 +51,8 @@ final class CublasLtMatMul {
     if (lt == null) {
       return List.of();
     }
-    Key key =
-        new Key(
+    CublasLtProduct.Key key =
+        new CublasLtProduct.Key(
             p.a().type() == ScalarType.BF16,
             p.m(),
             p.n(),

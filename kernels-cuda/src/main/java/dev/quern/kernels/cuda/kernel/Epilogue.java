@@ -15,26 +15,32 @@ record Epilogue(Kind kind, long other, long second) {
   /** Nothing: a product as it is. */
   static final Epilogue NONE = new Epilogue(Kind.PLAIN, 0, 0);
 
-  /** In the order of {@code epilogue.cuh}; h is the product with its bias, rounded. */
+  /** By the numbers of {@code epilogue.cuh}; h is the product with its bias, rounded. */
   enum Kind {
     /** h. */
-    PLAIN,
+    PLAIN(0),
     /** h + other. */
-    ADD,
+    ADD(1),
     /** h · other. */
-    TIMES,
+    TIMES(2),
     /** silu(other) · h. */
-    SILU_GATE,
+    SILU_GATE(3),
     /** gelu(other) · h. */
-    GELU_GATE,
+    GELU_GATE(4),
     /** The same by the tanh formula. */
-    GELU_TANH_GATE,
+    GELU_TANH_GATE(5),
     /** silu'(h), and silu(h) as the second result. */
-    SILU_SLOPE,
+    SILU_SLOPE(6),
     /** gelu'(h), and gelu(h) as the second result. */
-    GELU_SLOPE,
+    GELU_SLOPE(7),
     /** The same by the tanh formula. */
-    GELU_TANH_SLOPE
+    GELU_TANH_SLOPE(8);
+
+    private final int number;
+
+    Kind(int number) {
+      this.number = number;
+    }
   }
 
   boolean isNone() {
@@ -42,6 +48,6 @@ record Epilogue(Kind kind, long other, long second) {
   }
 
   void write(Params p) {
-    p.address(other).address(second).int32(kind.ordinal()).int32(0);
+    p.address(other).address(second).int32(kind.number).int32(0);
   }
 }

@@ -13,7 +13,6 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.kernel.CudaKernel.Space;
-import dev.quern.kernels.cuda.kernel.Epilogue.Kind;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,7 +72,7 @@ final class FusedProducts {
                   linear(
                       args,
                       bias,
-                      new Epilogue(Kind.ADD, Launches.start(args.inputs().getLast()), 0)));
+                      new Epilogue(Epilogue.Kind.ADD, Launches.start(args.inputs().getLast()), 0)));
           case FusedProduct.LinearActivation(_, ActivationGradOp gradient, boolean bias) ->
               List.of(
                   linear(
@@ -87,7 +86,7 @@ final class FusedProducts {
                           args.input(0),
                           args.input(1),
                           args.output(),
-                          new Epilogue(Kind.TIMES, Launches.start(args.input(2)), 0)),
+                          new Epilogue(Epilogue.Kind.TIMES, Launches.start(args.input(2)), 0)),
                       args.precision()));
           case FusedOp.GatedFeedForward(BinaryOp gate, boolean residual) ->
               feedForward(args, gate, residual);
@@ -136,7 +135,9 @@ final class FusedProducts {
     TensorView u = scratch(args, x.dtype(), hidden, bytes);
     Epilogue gated = new Epilogue(gate(gate), Launches.start(g), 0);
     Epilogue added =
-        residual ? new Epilogue(Kind.ADD, Launches.start(args.input(4)), 0) : Epilogue.NONE;
+        residual
+            ? new Epilogue(Epilogue.Kind.ADD, Launches.start(args.input(4)), 0)
+            : Epilogue.NONE;
     List<NamedRunnable> calls = new ArrayList<>();
     if (hidden.elements() > 0) {
       calls.add(
@@ -169,18 +170,20 @@ final class FusedProducts {
     return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
   }
 
-  private static Kind gate(BinaryOp op) {
+  private static Epilogue.Kind gate(BinaryOp op) {
     return switch (op) {
-      case BinaryOp.SwiGlu _ -> Kind.SILU_GATE;
-      case BinaryOp.GeGlu(boolean tanh) -> tanh ? Kind.GELU_TANH_GATE : Kind.GELU_GATE;
+      case BinaryOp.SwiGlu _ -> Epilogue.Kind.SILU_GATE;
+      case BinaryOp.GeGlu(boolean tanh) ->
+          tanh ? Epilogue.Kind.GELU_TANH_GATE : Epilogue.Kind.GELU_GATE;
       default -> throw new IllegalStateException(op.name() + " is no gate");
     };
   }
 
-  private static Kind slope(ActivationGradOp op) {
+  private static Epilogue.Kind slope(ActivationGradOp op) {
     return switch (op) {
-      case ActivationGradOp.SiluGrad _ -> Kind.SILU_SLOPE;
-      case ActivationGradOp.GeluGrad(boolean tanh) -> tanh ? Kind.GELU_TANH_SLOPE : Kind.GELU_SLOPE;
+      case ActivationGradOp.SiluGrad _ -> Epilogue.Kind.SILU_SLOPE;
+      case ActivationGradOp.GeluGrad(boolean tanh) ->
+          tanh ? Epilogue.Kind.GELU_TANH_SLOPE : Epilogue.Kind.GELU_SLOPE;
       default -> throw new IllegalStateException(op.name() + " is no activation's slope");
     };
   }
