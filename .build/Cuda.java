@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
 
 /*
  * Compiles kernels-cuda/src/main/cuda with nvcc: each NAME.cu to a resource NAME.fatbin with machine code for compute capability
- * 8.0 (which 8.6 and 8.9 run too) and 9.0, and PTX for what comes after. The sources go into the jar as well, by Maven's own
+ * 8.0 (which 8.6 and 8.9 run too) and 9.0, and PTX for what comes after; NAME_hopper.cu with machine code for 9.0 alone, with
+ * the instructions that no other generation has (sm_90a). The sources go into the jar as well, by Maven's own
  * resources. What ptxas says of registers and spills stays in target/cuda/NAME.log, where a test reads it.
  *
  * Without nvcc one line says so and the build goes on: drivers then compile the sources where there is NVRTC. NVCC names another.
@@ -26,9 +27,13 @@ static final List<String> FLAGS =
         "-O3",
         "--fmad=false", // the sources say where a multiplication and an addition are one
         "-fatbin",
-        "-gencode=arch=compute_80,code=sm_80",
-        "-gencode=arch=compute_90,code=[sm_90,compute_90]",
         "-Xptxas=-v");
+
+static final List<String> ARCHITECTURES =
+    List.of(
+        "-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=[sm_90,compute_90]");
+
+static final List<String> HOPPER = List.of("-gencode=arch=compute_90a,code=sm_90a");
 
 /**
  * What older compilers do not know: images of a fifth of the size, which drivers of that version
@@ -63,7 +68,7 @@ void main(String[] arguments) throws Exception {
     flags.addAll(FLAGS_FROM_13);
   }
   Path stamp = logs.resolve("nvcc.txt");
-  String signature = version.get() + " " + String.join(" ", flags);
+  String signature = version.get() + " " + flags + " " + ARCHITECTURES + " " + HOPPER;
   boolean same = Files.exists(stamp) && Files.readString(stamp).equals(signature);
   FileTime headers = newest(files(sources, ".cuh"));
   List<Future<?>> jobs = new ArrayList<>();
@@ -99,6 +104,7 @@ void main(String[] arguments) throws Exception {
 Void compile(String nvcc, List<String> flags, Path source, Path image, Path logs) throws Exception {
   List<String> command = new ArrayList<>(List.of(nvcc));
   command.addAll(flags);
+  command.addAll(name(source).endsWith("_hopper") ? HOPPER : ARCHITECTURES);
   command.addAll(List.of("-o", image.toString(), source.toString()));
   Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
   process.getOutputStream().close();

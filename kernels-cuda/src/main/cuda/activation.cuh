@@ -17,3 +17,23 @@ template <typename W> QUERN_INLINE W gelu(W x) { return W(0.5) * x * complementa
 template <typename W> QUERN_INLINE W geluTanh(W x) {
   return x * sigmoid(W(2 * 0.79788456080286535588) * (x + W(0.044715) * x * x * x));
 }
+
+// Activations that have a gradient of their own, in the order of Java's ElementKernels.
+enum class Activation : int { SILU, GELU, GELU_TANH };
+
+template <typename W> QUERN_INLINE W value(Activation f, W x) {
+  return f == Activation::SILU ? silu(x) : f == Activation::GELU ? gelu(x) : geluTanh(x);
+}
+template <typename W> QUERN_INLINE W slope(Activation f, W x) {
+  if (f == Activation::SILU) {
+    W s = sigmoid(x);
+    return s * (W(1) + x * (W(1) - s));
+  }
+  if (f == Activation::GELU) {
+    W density = W(0.39894228040143267794) * exponential(W(-0.5) * x * x);
+    return W(0.5) * complementaryError(-x * W(0.70710678118654752440)) + x * density;
+  }
+  constexpr double SCALE = 2 * 0.79788456080286535588;
+  W s = sigmoid(W(SCALE) * (x + W(0.044715) * x * x * x));
+  return s + x * s * (W(1) - s) * W(SCALE) * (W(1) + W(3 * 0.044715) * x * x);
+}

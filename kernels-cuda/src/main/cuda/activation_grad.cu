@@ -5,27 +5,9 @@
 #include "activation.cuh"
 #include "strided.cuh"
 
-// The order is that of Java's ElementKernels.
-enum { SILU, GELU, GELU_TANH };
-
-template <typename W> QUERN_INLINE W value(int f, W x) { return f == SILU ? silu(x) : f == GELU ? gelu(x) : geluTanh(x); }
-template <typename W> QUERN_INLINE W slope(int f, W x) {
-  if (f == SILU) {
-    W s = sigmoid(x);
-    return s * (W(1) + x * (W(1) - s));
-  }
-  if (f == GELU) {
-    W density = W(0.39894228040143267794) * exponential(W(-0.5) * x * x);
-    return W(0.5) * complementaryError(-x * W(0.70710678118654752440)) + x * density;
-  }
-  constexpr double SCALE = 2 * 0.79788456080286535588;
-  W s = sigmoid(W(SCALE) * (x + W(0.044715) * x * x * x));
-  return s + x * s * (W(1) - s) * W(SCALE) * (W(1) + W(3 * 0.044715) * x * x);
-}
-
 struct SlopeParams {
   Walk<3> walk;  // dx, g, x
-  int function;
+  Activation function;
 };
 template <typename T> QUERN_INLINE void slopes(const SlopeParams& p) {
   constexpr int V = GROUP<T>;
@@ -41,7 +23,7 @@ template <typename T> QUERN_INLINE void slopes(const SlopeParams& p) {
 
 struct GateParams {
   Walk<5> walk;  // dGate, dUp, g, gate, up
-  int function;
+  Activation function;
 };
 template <typename T> QUERN_INLINE void gates(const GateParams& p) {
   constexpr int V = GROUP<T>;

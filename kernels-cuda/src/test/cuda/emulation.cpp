@@ -14,8 +14,9 @@ unsigned char* dynamicShared;
 namespace {
 constexpr size_t STACK_BYTES = 128 * 1024;
 constexpr size_t SHARED_BYTES = 228 * 1024;
+constexpr size_t SHARED_START = 128;  // no kernel may count on more alignment than it asks for
 
-enum State { NEW, READY, AT_BLOCK, AT_WARP, DONE };
+enum State { NEW, READY, AT_BLOCK, AT_WARP, WAITING, DONE };
 
 #if defined(__x86_64__)
 // Saves what a call must keep, and its place, and goes on where another context was saved.
@@ -74,6 +75,9 @@ struct Thread {
   unsigned mask;    // of the lanes it waits for
   int turn;         // how many exchanges it had
   int stack;        // index of its stack
+  bool (*ready)(const void*, uint32_t);  // what it waits for, if WAITING
+  const void* readyAt;
+  uint32_t readyValue;
   Context context;
   std::vector<Copy> copies;    // not made yet
   std::vector<size_t> groups;  // where each group of them ends
@@ -94,7 +98,8 @@ const Entry* kernel;
 const void* arguments;
 int count, current, atBlock, alive;
 char message[512];
-alignas(128) unsigned char shared[SHARED_BYTES];
+const char* complaint;
+alignas(1024) unsigned char shared[SHARED_BYTES];
 
 void leave() { swapTo(threads[current].context, scheduler); }
 
@@ -109,6 +114,7 @@ void releaseBlock() {
 void runThread() {
   kernel->body(arguments);
   Thread& t = threads[current];
+  asyncLeave(current);
   t.state = DONE;
   alive--;
   freeStacks.push_back(t.stack);
@@ -143,6 +149,7 @@ bool runBlock(bool backwards) {
     for (int k = 0; k < count; k++) {
       int i = backwards ? count - 1 - k : k;
       Thread& t = threads[i];
+      if (t.state == WAITING && t.ready(t.readyAt, t.readyValue)) t.state = READY;
       if (t.state != NEW && t.state != READY) continue;
       current = i;
       threadIndex = {static_cast<unsigned>(i), 0, 0};
@@ -153,8 +160,9 @@ bool runBlock(bool backwards) {
       t.state = READY;
       moved = true;
       swapTo(scheduler, t.context);
+      if (complaint != nullptr) return false;
     }
-    if (!moved) return false;
+    if (!moved && !asyncStep()) return false;
   }
   return true;
 }
@@ -171,6 +179,22 @@ void syncBlock() {
   releaseBlock();
   if (threads[current].state == AT_BLOCK) leave();
 }
+
+void waitUntil(bool (*ready)(const void*, uint32_t), const void* at, uint32_t value) {
+  Thread& t = threads[current];
+  if (complaint == nullptr && ready(at, value)) return;
+  t.ready = ready;
+  t.readyAt = at;
+  t.readyValue = value;
+  t.state = WAITING;
+  leave();
+}
+
+void complain(const char* what) {
+  if (complaint == nullptr) complaint = what;
+}
+
+unsigned char* sharedBase() { return shared; }
 
 void syncWarp(unsigned mask) {
   int me = current;
@@ -248,7 +272,7 @@ const char* quern_emulation_message() { return message; }
 
 // Runs a grid; not 0 if something was wrong, which the message says.
 int quern_emulation_launch(const void* found, int x, int y, int z, int threadCount, int sharedBytes, const void* params) {
-  static bool backwards = false;
+  static unsigned turn = 0;
   kernel = static_cast<const Entry*>(found);
   arguments = params;
   count = threadCount;
@@ -257,16 +281,22 @@ int quern_emulation_launch(const void* found, int x, int y, int z, int threadCou
   if (x < 1 || y < 1 || z < 1 || y > 65535 || z > 65535) return fail("a grid that no device takes");
   blockExtent = {static_cast<unsigned>(threadCount), 1, 1};
   gridExtent = {static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z)};
-  backwards = !backwards;
+  turn++;
+  bool backwards = turn % 2 == 1, eager = turn / 2 % 2 == 1;
+  complaint = nullptr;
   int64_t blocks = int64_t{x} * y * z;
   for (int64_t i = 0; i < blocks; i++) {
     int64_t b = backwards ? blocks - 1 - i : i;
     blockIndex = {static_cast<unsigned>(b % x), static_cast<unsigned>(b / x % y), static_cast<unsigned>(b / x / y)};
-    dynamicShared = shared;
-    std::memset(shared, 0xff, static_cast<size_t>(sharedBytes) + 256);
-    if (!runBlock(backwards)) return fail("threads wait at a barrier or shuffle that others never reach");
+    dynamicShared = shared + SHARED_START;
+    std::memset(dynamicShared, 0xff, static_cast<size_t>(sharedBytes) + 256);
+    asyncBegin(eager);
+    bool ended = runBlock(backwards);
+    if (complaint != nullptr) return fail(complaint);
+    if (!ended) return fail("threads wait at a barrier or shuffle that others never reach");
+    if (const char* left = asyncEnd()) return fail(left);
     for (int g = 0; g < 256; g++) {
-      if (shared[sharedBytes + g] != 0xff) return fail("wrote behind its dynamic shared memory");
+      if (dynamicShared[sharedBytes + g] != 0xff) return fail("wrote behind its dynamic shared memory");
     }
   }
   return 0;

@@ -6,6 +6,8 @@
 // the next, which shows in other bits where a barrier is missing. Dynamic shared memory is poisoned before each block, declared arrays
 // keep what the last block left; a barrier that not everybody reaches is an error instead of a hang.
 //
+// What compute capability 9.0 does beside its threads is in async.hpp.
+//
 // What it does not show: timing, memory models, alignment of shared accesses, and what nvcc makes of the code.
 #pragma once
 #include <cmath>
@@ -64,6 +66,12 @@ const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const
 void copyLater(void* to, const void* from, int bytes, bool present);
 void commitCopies();
 void waitForCopies(int left);
+// Lets the others run until something is so.
+void waitUntil(bool (*ready)(const void* at, uint32_t value), const void* at, uint32_t value);
+// Ends the launch with a message, at the running thread's next wait.
+void complain(const char* what);
+// Address 0 of the block's shared memory.
+unsigned char* sharedBase();
 
 template <typename T> uint64_t bits(T v) {
   uint64_t b = 0;
@@ -163,3 +171,4 @@ using std::isnan;
 #define QUERN_KERNEL_BLOCKS(NAME, PARAMS, THREADS, BLOCKS) QUERN_KERNEL(NAME, PARAMS, THREADS)
 // Shared memory whose size the launch says.
 #define QUERN_DYNAMIC_SHARED(NAME) unsigned char* NAME = emulation::dynamicShared
+#include "async.hpp"

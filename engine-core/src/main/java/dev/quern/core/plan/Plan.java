@@ -226,8 +226,8 @@ public final class Plan implements AutoCloseable {
     StringBuilder s = new StringBuilder();
     s.append("plan '").append(name).append("': ").append(size()).append(" calls, ");
     s.append(workspaceBytes()).append(" bytes of workspace");
-    for (Recorder.Step step : bound.steps()) {
-      s.append('\n').append(PlanBinder.describe(step));
+    for (int i = 0; i < bound.steps().size(); i++) {
+      s.append('\n').append(PlanBinder.describe(bound.steps().get(i), bound.calls().get(i)));
     }
     return s.toString();
   }

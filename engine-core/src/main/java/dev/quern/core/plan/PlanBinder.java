@@ -7,6 +7,7 @@ import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.spi.Backend;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.NamedCall;
 import dev.quern.core.spi.ReadAhead;
 import dev.quern.core.spi.Replay;
 import dev.quern.core.spi.StreamingCall;
@@ -153,13 +154,13 @@ final class PlanBinder {
   }
 
   /** What {@code explain} prints of a step. */
-  static String describe(Recorder.Step s) {
+  static String describe(Recorder.Step s, Runnable call) {
     return "%s %s -> %s: %s %s"
         .formatted(
             s.op().name(),
             KernelEvent.specs(s.in()),
             s.choice().provider(),
-            s.choice().kernel().name(),
+            call instanceof NamedCall named ? named.name() : s.choice().kernel().name(),
             s.signature().precision());
   }
 }

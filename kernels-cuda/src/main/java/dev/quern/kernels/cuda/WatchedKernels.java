@@ -5,6 +5,7 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.NamedCall;
 import dev.quern.core.spi.Probe;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import java.util.List;
@@ -45,6 +46,13 @@ record WatchedKernels(KernelProvider kernels, CudaDevice cuda, Faults faults)
     return kernel == null ? null : new Watched(kernel, cuda, faults);
   }
 
+  private record NamedWatched(String name, Runnable call) implements NamedCall {
+    @Override
+    public void run() {
+      call.run();
+    }
+  }
+
   private record Watched(Kernel kernel, CudaDevice device, Faults faults) implements Kernel {
     @Override
     public String name() {
@@ -59,7 +67,8 @@ record WatchedKernels(KernelProvider kernels, CudaDevice cuda, Faults faults)
     @Override
     public Runnable bind(KernelArgs args) {
       Runnable call = faults.guard(() -> kernel.bind(args));
-      return () -> run(args, call);
+      Runnable watched = () -> run(args, call);
+      return call instanceof NamedCall named ? new NamedWatched(named.name(), watched) : watched;
     }
 
     @Override

@@ -128,6 +128,14 @@ public interface CudaDriver {
   long streamCreate();
 
   /**
+   * A stream as NVIDIA's other libraries take it.
+   *
+   * @param stream which
+   * @return a {@code CUstream}
+   */
+  long rawStream(long stream);
+
+  /**
    * Waits until all that was put into a stream is done.
    *
    * @param stream which

@@ -156,6 +156,11 @@ final class JCudaDriverCalls implements CudaDriver {
   }
 
   @Override
+  public long rawStream(long stream) {
+    return handles.streams.get(stream).raw();
+  }
+
+  @Override
   public void streamSynchronize(long stream) {
     check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(handles.streams.get(stream)));
   }

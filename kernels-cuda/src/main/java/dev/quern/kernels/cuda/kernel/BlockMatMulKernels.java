@@ -15,7 +15,6 @@ import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.kernel.BlockProduct.Part;
-import dev.quern.kernels.cuda.kernel.MatMulKernels.Product;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -93,7 +92,7 @@ final class BlockMatMulKernels {
     TensorView w = args.input(1);
     TensorView c = args.output();
     boolean matMul = op instanceof MatMulOp.MatMul;
-    Product shape = matMul ? Product.matMul(a, w, c.shape()) : Product.linear(a, w);
+    Extents shape = matMul ? Extents.matMul(a, w, c.shape()) : Extents.linear(a, w);
     if (shape.wStep() != 1) {
       throw new NotSupportedException(
           "[%s] blocks of a %s right operand %s must run along k; store it as [n, k] and transpose it"
@@ -134,7 +133,7 @@ final class BlockMatMulKernels {
     }
     TensorView hidden = hidden(args, 0);
     List<Runnable> calls = new ArrayList<>();
-    if (exact(args) || Product.linear(x, gate).m() <= BlockProduct.FEW) {
+    if (exact(args) || Extents.linear(x, gate).m() <= BlockProduct.FEW) {
       List<Part> both = List.of(part(gate, null, hidden), part(up, null, hidden));
       calls.add(products(args, x, both, null, op.gate()));
     } else {
@@ -165,7 +164,7 @@ final class BlockMatMulKernels {
       List<Part> parts,
       @Nullable TensorView residual,
       @Nullable BinaryOp gate) {
-    Product shape = Product.linear(x, parts.getFirst().w());
+    Extents shape = Extents.linear(x, parts.getFirst().w());
     return new BlockProduct(x, shape, parts, residual, gate).bind(device, exact(args));
   }
 

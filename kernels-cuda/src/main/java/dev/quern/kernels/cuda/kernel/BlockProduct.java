@@ -5,7 +5,6 @@ import dev.quern.core.op.BinaryOp;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.Grid;
-import dev.quern.kernels.cuda.kernel.MatMulKernels.Product;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
 import java.util.ArrayList;
@@ -24,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 record BlockProduct(
     TensorView a,
-    Product shape,
+    Extents shape,
     List<Part> parts,
     @Nullable TensorView residual,
     @Nullable BinaryOp gate) {

@@ -10,6 +10,7 @@ import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.FusedProduct;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
@@ -27,13 +28,17 @@ import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.spi.Probe;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
+import dev.quern.kernels.cuda.driver.CublasLt;
 import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The kernels of one device: an operation's signature in, a binding of its source out. */
 public final class CudaKernels implements KernelProvider {
   private static final int PRIORITY = 100;
+  private static final int MAJOR = 1000; // of the driver's version
 
   private final ElementKernels elements;
   private final CopyKernels copies;
@@ -47,6 +52,7 @@ public final class CudaKernels implements KernelProvider {
   private final RopeKernels ropes;
   private final MatMulKernels products;
   private final BlockMatMulKernels blockProducts;
+  private final FusedProducts fused;
   private final AttentionKernels attentions;
 
   /**
@@ -55,6 +61,11 @@ public final class CudaKernels implements KernelProvider {
    * @param device where they run
    */
   public CudaKernels(CudaDevice device) {
+    this(device, MatMulChoice.read(), () -> CublasLt.find(device.driver().version() / MAJOR));
+  }
+
+  /** With whose products, and how cuBLASLt is loaded. */
+  CudaKernels(CudaDevice device, MatMulChoice choice, Supplier<Optional<CublasLt>> cublasLt) {
     elements = new ElementKernels(device);
     copies = new CopyKernels(device);
     blocks = new BlockKernels(device);
@@ -65,8 +76,9 @@ public final class CudaKernels implements KernelProvider {
     scans = new ScanKernels(device);
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
-    products = new MatMulKernels(device);
+    products = new MatMulKernels(device, choice, cublasLt);
     blockProducts = new BlockMatMulKernels(device, elements);
+    fused = new FusedProducts(products);
     attentions = new AttentionKernels(device);
   }
 
@@ -138,7 +150,11 @@ public final class CudaKernels implements KernelProvider {
           s.allContiguous() && Launches.FLOATS.contains(s.inputs().getFirst())
               ? new CudaKernel(name(s), reductions::squares, ReduceKernels::squaresBytes)
               : null;
-      case FusedOp _ -> blockProducts.find(s);
+      case FusedProduct.MatMulSum _ -> null;
+      case FusedOp _ -> {
+        Kernel ofBlocks = blockProducts.find(s);
+        yield ofBlocks != null ? ofBlocks : fused.find(s);
+      }
       case AttentionOp.Attention _ -> attention(s);
       case AttentionGradOp _ -> attentionGradient(s);
       default -> null;

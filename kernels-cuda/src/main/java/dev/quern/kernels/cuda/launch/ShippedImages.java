@@ -25,10 +25,14 @@ import org.jspecify.annotations.Nullable;
  * major version all of it; those of the same one, whatever the minor version, machine code of the
  * device's architecture ({@code fatbin.targets} lists it, such as {@code sm_80 sm_90}), and PTX,
  * the rest of it, if the minor version is not older; older major versions nothing.
+ *
+ * <p>What is called {@code NAME_hopper} runs on compute capability 9.0 alone, whose own
+ * instructions it has.
  */
 public final class ShippedImages implements ModuleImages {
   private static final String FOLDER = "/dev/quern/kernels/cuda/";
   private static final Pattern INCLUDE = Pattern.compile("(?m)^#include \"([\\w.]+)\"");
+  private static final String HOPPER = "_hopper"; // ends the names of modules for sm_90a
   private static final int MAJOR = 1000;
   private static final int MINOR = 10;
 
@@ -140,7 +144,8 @@ public final class ShippedImages implements ModuleImages {
               .formatted(module));
     }
     RuntimeCompiler nvrtc = compiler.get().orElseThrow(this::exception);
-    return nvrtc.compile(module + ".cu", source, headers(source), architecture);
+    String exactly = module.endsWith(HOPPER) ? architecture + "a" : architecture;
+    return nvrtc.compile(module + ".cu", source, headers(source), exactly);
   }
 
   /** All that a source includes, and what that includes. */

@@ -218,6 +218,11 @@ public final class FakeDriver implements CudaDriver {
   }
 
   @Override
+  public long rawStream(long stream) {
+    return stream;
+  }
+
+  @Override
   public synchronized void streamSynchronize(long stream) {
     if (!afterWaiting) {
       callInContext("cuStreamSynchronize");

@@ -17,12 +17,16 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +44,9 @@ final class EmulatedDriver implements CudaDriver {
 
   private record Block(Arena arena, MemorySegment all, long bytes) {}
 
+  /** What the next measurements say; afterwards everything takes no time. */
+  final Queue<Float> times = new ConcurrentLinkedQueue<>();
+
   private final MethodHandle find;
   private final MethodHandle params;
   private final MethodHandle launch;
@@ -51,8 +58,16 @@ final class EmulatedDriver implements CudaDriver {
   private long handles;
   private long taken;
 
-  /** A driver over the library of a path. */
+  private final int major;
+
+  /** A driver over the library of a path, of compute capability 8.0. */
   EmulatedDriver(Path library) {
+    this(library, 8);
+  }
+
+  /** A driver over the library of a path, of a compute capability's first number. */
+  EmulatedDriver(Path library, int major) {
+    this.major = major;
     SymbolLookup symbols = SymbolLookup.libraryLookup(library, Arena.global());
     find = handle(symbols, "find", FunctionDescriptor.of(ADDRESS, ADDRESS));
     params = handle(symbols, "params", FunctionDescriptor.of(JAVA_LONG, ADDRESS));
@@ -98,10 +113,10 @@ final class EmulatedDriver implements CudaDriver {
       case MULTIPROCESSORS -> 4; // few, so that kernels that stay resident take several turns
       case THREADS_PER_MULTIPROCESSOR -> 2_048;
       case UNIFIED_ADDRESSING -> 1;
-      case MAJOR -> 8;
+      case MAJOR -> major;
       case MINOR -> 0;
-      case SHARED_PER_MULTIPROCESSOR -> 164 << 10;
-      case SHARED_PER_BLOCK_OPTIN -> 163 << 10;
+      case SHARED_PER_MULTIPROCESSOR -> major == 8 ? 164 << 10 : 228 << 10;
+      case SHARED_PER_BLOCK_OPTIN -> major == 8 ? 163 << 10 : 227 << 10;
       default -> 1;
     };
   }
@@ -169,6 +184,11 @@ final class EmulatedDriver implements CudaDriver {
   }
 
   @Override
+  public long rawStream(long stream) {
+    return stream;
+  }
+
+  @Override
   public void streamSynchronize(long stream) {}
 
   @Override
@@ -190,7 +210,8 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public float eventElapsedMillis(long from, long to) {
-    return 0;
+    Float next = times.poll();
+    return next == null ? 0 : next;
   }
 
   @Override
@@ -337,8 +358,31 @@ final class EmulatedDriver implements CudaDriver {
     graphs.remove(executable);
   }
 
+  /** What {@code async.hpp} reads as a TensorMap, with what the driver checks. */
   @Override
   public byte[] encodeTensorMap(TensorMap map) {
-    throw new CudaDriverException("cuTensorMapEncodeTiled", "CUDA_ERROR_NOT_SUPPORTED");
+    int rank = map.extents().size();
+    int size = map.elementType() == 0 ? 1 : map.elementType() == 7 ? 4 : 2;
+    boolean right =
+        map.address() % 16 == 0
+            && map.stridesBytes().stream().allMatch(b -> b > 0 && b % 16 == 0 && b < 1L << 40)
+            && map.extents().stream().allMatch(e -> e > 0 && e <= 1L << 32)
+            && map.box().stream().allMatch(b -> b > 0 && b <= 256)
+            && map.box().getFirst() * size % 16 == 0
+            && (map.swizzle() != 3 || map.box().getFirst() * size <= 128);
+    if (!right) {
+      throw new CudaDriverException("cuTensorMapEncodeTiled", "CUDA_ERROR_INVALID_VALUE");
+    }
+    ByteBuffer b = ByteBuffer.allocate(TensorMap.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    b.putInt(0x70616d71).put((byte) map.elementType()).put((byte) rank).put((byte) map.swizzle());
+    b.putLong(8, map.address());
+    for (int i = 0; i < rank; i++) {
+      b.putLong(16 + 8 * i, map.extents().get(i));
+      b.putInt(88 + 4 * i, map.box().get(i));
+      if (i > 0) {
+        b.putLong(56 + 8 * (i - 1), map.stridesBytes().get(i - 1));
+      }
+    }
+    return b.array();
   }
 }

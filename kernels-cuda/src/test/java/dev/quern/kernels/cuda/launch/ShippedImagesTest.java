@@ -109,6 +109,20 @@ class ShippedImagesTest {
   }
 
   @Test
+  void kernelsOfOneGenerationAreCompiledForItAlone() {
+    files.put("add_hopper.cu", "// adds\n");
+    Compiler nvrtc = new Compiler();
+    ShippedImages hopper =
+        new ShippedImages(
+            n -> files.containsKey(n) ? bytes(files.get(n)) : null,
+            12_040,
+            "sm_90",
+            () -> Optional.of(nvrtc));
+    assertArrayEquals(bytes("compiled"), hopper.image("add_hopper"));
+    assertEquals("add_hopper.cu [] sm_90a", nvrtc.asked);
+  }
+
+  @Test
   void withoutACompilerBothVersionsAreNamed() {
     compiled();
     sources();

@@ -1,0 +1,207 @@
+// Matrix products of BF16 and F16 on compute capability 9.0: c[b, i, j] = Σ_k a[b, i, k] · w[b, j, k] (+ bias[j]), and what an epilogue makes of it;
+// sums in F32. Each factor may have k or its rows together in memory; the other stride, and the batch's, a multiple of 16 bytes.
+//
+// Loop nest: as many blocks as multiprocessors stay, each for every gridDim-th tile of 128 × BN results, k in steps of 64. A producer,
+// one thread, has the copy engine bring the steps of both factors into a ring of stages in shared memory, across tiles, so that a tile's
+// epilogue hides the next one's first loads; two consumers, warpgroups, multiply 64 rows each from there (wgmma), keeping one step's
+// products in flight while the next step is waited for. A stage has two barriers: full (the bytes are there) and empty (all eight warps
+// have read it). Results go through 8 KiB of shared memory for each consumer, twice, swizzled so that neither side meets the same bank
+// twice, from where the copy engine takes them: 128 bytes of a row at a time. The producer gives up registers that consumers take: 64 × 256 F32
+// sums are 128 a thread.
+//
+// Tiles are ordered in groups of `group` rows of tiles, along columns within a group, so that the tiles that run together share rows
+// and columns in the second-level cache.
+//
+// SWAPPED: a is the weight and w the activations, so that few rows of activations fill an instruction's 64 rows with columns of the result;
+// BN is then 32 or 64 rows of activations, and the epilogue transposes. To be measured: BN, stages, group; clusters that share loads.
+#include "epilogue.cuh"
+#include "wgmma.cuh"
+
+constexpr int BM = 128;
+constexpr int CONSUMERS = 2;
+constexpr int THREADS = (1 + CONSUMERS) * WARPGROUP;
+constexpr int LINE = 128;  // bytes of a row that the copy engine takes at once
+constexpr int STAGING = 64 * LINE;
+constexpr int STAGINGS = 2;  // of each consumer
+
+struct HopperParams {
+  TensorMap a, w, c;
+  const void* bias;
+  Epilogue epilogue;
+  i64 biasStep;
+  u32 m, n, k, batches;          // of the product as it is computed: SWAPPED exchanges m and n
+  u32 tilesM, tilesN, group;
+  u32 aShared, wShared, unused;  // whether all of the batch have the same factor
+};
+
+// The ring's place: a stage, and the parity of its current phase.
+template <int STAGES> struct Place {
+  u32 stage = 0, parity = 0;
+  QUERN_INLINE void advance() {
+    if (++stage == STAGES) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
+};
+
+struct Tile { u32 row, column, batch; };
+QUERN_INLINE Tile tileAt(const HopperParams& p, u32 t) {
+  u32 each = p.tilesM * p.tilesN, batch = t / each, rest = t - batch * each;
+  u32 width = p.group * p.tilesN, first = rest / width * p.group, within = rest % width;
+  u32 rows = p.tilesM - first < p.group ? p.tilesM - first : p.group;
+  return {first + within % rows, within / rows, batch};
+}
+
+// ROWS rows of a factor by 64 of k.
+template <bool MN, int ROWS> QUERN_INLINE void bring(u8* to, const TensorMap& map, u32 row, u32 k, u32 batch, Barrier* full) {
+  if constexpr (MN) {
+#pragma unroll
+    for (int i = 0; i < ROWS / 64; i++) {
+      copyIn(to + i * PIECE_BYTES, map, static_cast<int>(row + i * 64), static_cast<int>(k), static_cast<int>(batch), full);
+    }
+  } else {
+    copyIn(to, map, static_cast<int>(k), static_cast<int>(row), static_cast<int>(batch), full);
+  }
+}
+
+// A consumer's results, as it holds them in registers, through its staging memory to c. row: of its first result.
+template <typename T, int BN, bool SWAPPED>
+QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* staging, int consumer, u32 row, u32 column, u32 batch) {
+  constexpr int ACROSS = LINE / static_cast<int>(sizeof(T));  // results of a line
+  constexpr int CHUNK = SWAPPED ? BN : ACROSS;                // columns of the tile that are staged together
+  constexpr int LINES = SWAPPED ? BN : 64, V = 16 / static_cast<int>(sizeof(T));
+  u32 thread = threadIdx.x % WARPGROUP, lane = thread % WARP, g = lane / 4, t = lane % 4, warp = thread / WARP;
+  u32 rows = SWAPPED ? p.n : p.m, columns = SWAPPED ? p.m : p.n;  // of c
+  const T* bias = static_cast<const T*>(p.bias);
+#pragma unroll
+  for (int c = 0; c < BN / CHUNK; c++) {
+    u8* to = staging + c % STAGINGS * STAGING;
+    u32 top = SWAPPED ? column : row, left = SWAPPED ? row : column + c * CHUNK;  // of what is staged, in c
+    if (thread == 0) copyOutWait<(BN > CHUNK ? STAGINGS - 1 : 0)>();
+    syncNamed(1 + consumer, WARPGROUP);
+#pragma unroll
+    for (int j = 0; j < CHUNK / 8; j++) {
+#pragma unroll
+      for (int r = 0; r < 2; r++) {
+        u32 i = warp * 16 + g + r * 8, at = j * 8 + t * 2;
+        Pack<T, 2> h;
+#pragma unroll
+        for (u32 e = 0; e < 2; e++) {
+          u32 out = left + (SWAPPED ? i : at + e);
+          float v = sum[(c * CHUNK / 8 + j) * 4 + r * 2 + e];
+          if (bias != nullptr && out < columns) v += widen(bias[out * p.biasStep]);
+          h.v[e] = narrow<T>(v);
+        }
+        if constexpr (SWAPPED) {
+#pragma unroll
+          for (u32 e = 0; e < 2; e++) memcpy(to + swizzled((at + e) * LINE + i * sizeof(T)), &h.v[e], sizeof(T));
+        } else {
+          storeAligned<2 * sizeof(T)>(to + swizzled(i * LINE + at * sizeof(T)), &h);
+        }
+      }
+    }
+    if (p.epilogue.kind != PLAIN) {
+      syncNamed(1 + consumer, WARPGROUP);
+#pragma unroll 1
+      for (u32 piece = thread; piece < LINES * (LINE / 16); piece += WARPGROUP) {
+        u32 line = piece / (LINE / 16), at = piece % (LINE / 16) * V;
+        if (top + line >= rows || left + at >= columns) continue;
+        Pack<T, V> h;
+        u8* staged = to + swizzled(piece * 16);
+        loadAligned<16>(&h, staged);
+        finish(h, (static_cast<i64>(batch) * rows + top + line) * columns + left + at, p.epilogue);
+        storeAligned<16>(staged, &h);
+      }
+    }
+    fenceForCopies();
+    syncNamed(1 + consumer, WARPGROUP);
+    if (thread == 0) copyOut(p.c, to, static_cast<int>(left), static_cast<int>(top), static_cast<int>(batch));
+  }
+}
+
+template <typename H, typename T, int BN, int STAGES, bool A_MN, bool B_MN, bool SWAPPED>
+QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
+  constexpr u32 A_BYTES = BM * LINE, STAGE_BYTES = A_BYTES + BN * LINE;
+  u8* stages = dynamic + (SWIZZLE_BYTES - sharedAddress(dynamic) % SWIZZLE_BYTES) % SWIZZLE_BYTES;
+  u8* staging = stages + STAGES * STAGE_BYTES;
+  Barrier* full = reinterpret_cast<Barrier*>(staging + CONSUMERS * STAGINGS * STAGING);
+  Barrier* empty = full + STAGES;
+  if (threadIdx.x == 0) {
+    for (int s = 0; s < STAGES; s++) {
+      barrierInit(full + s, 1);
+      barrierInit(empty + s, CONSUMERS * WARPGROUP / WARP);
+    }
+    barrierInitEnd();
+    prefetchMap(p.a);
+    prefetchMap(p.w);
+    prefetchMap(p.c);
+  }
+  __syncthreads();
+  u32 tiles = p.tilesM * p.tilesN * p.batches, steps = (p.k + TILE_K - 1) / TILE_K;
+  Place<STAGES> place;
+  if (threadIdx.x < WARPGROUP) {
+    if constexpr (BN >= 128) giveRegisters<40>();
+    if (threadIdx.x != 0) return;
+    place.parity = 1;  // all stages are empty
+    for (u32 t = blockIdx.x; t < tiles; t += gridDim.x) {
+      Tile tile = tileAt(p, t);
+      for (u32 step = 0; step < steps; step++) {
+        u8* stage = stages + place.stage * STAGE_BYTES;
+        barrierWait(empty + place.stage, place.parity);
+        barrierArriveExpecting(full + place.stage, STAGE_BYTES);
+        bring<A_MN, BM>(stage, p.a, tile.row * BM, step * TILE_K, p.aShared ? 0 : tile.batch, full + place.stage);
+        bring<B_MN, BN>(stage + A_BYTES, p.w, tile.column * BN, step * TILE_K, p.wShared ? 0 : tile.batch, full + place.stage);
+        place.advance();
+      }
+    }
+    return;
+  }
+  if constexpr (BN >= 128) takeRegisters<232>();
+  int consumer = static_cast<int>(threadIdx.x) / WARPGROUP - 1;
+  bool speaks = threadIdx.x % WARP == 0;
+  staging += consumer * STAGINGS * STAGING;
+  float sum[BN / 2];
+  for (u32 t = blockIdx.x; t < tiles; t += gridDim.x) {
+    Tile tile = tileAt(p, t);
+    u32 before = 0;
+    for (u32 step = 0; step < steps; step++) {
+      const u8* stage = stages + place.stage * STAGE_BYTES;
+      barrierWait(full + place.stage, place.parity);
+      u64 a = describe<A_MN>(stage, 64 * consumer), b = describe<B_MN>(stage + A_BYTES, 0);
+      multiplyFence();
+#pragma unroll
+      for (int k = 0; k < TILE_K / PRODUCT_K; k++) {
+        multiply<H, BN, A_MN, B_MN>(sum, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), step > 0 || k > 0);
+      }
+      multiplyCommit();
+      multiplyWait<1>();
+      if (step > 0 && speaks) barrierArrive(empty + before);
+      before = place.stage;
+      place.advance();
+    }
+    multiplyWait<0>();
+    if (speaks) barrierArrive(empty + before);
+    write<T, BN, SWAPPED>(p, sum, staging, consumer, tile.row * BM + 64 * consumer, tile.column * BN, tile.batch);
+  }
+  if (threadIdx.x % WARPGROUP == 0) copyOutWait<0>();
+}
+
+#define KERNEL(NAME, H, T, BN, STAGES, A_MN, B_MN, SWAPPED)        \
+  QUERN_KERNEL(matmul_hopper_##NAME, HopperParams, THREADS) {      \
+    QUERN_DYNAMIC_SHARED(shared);                                  \
+    product<H, T, BN, STAGES, A_MN, B_MN, SWAPPED>(p, shared);     \
+  }
+// kk, kn, nk, nn: which of k and rows lies together in a and in w.
+#define ORDERS(NAME, H, T, BN, STAGES)                       \
+  KERNEL(NAME##_kk, H, T, BN, STAGES, false, false, false)   \
+  KERNEL(NAME##_kn, H, T, BN, STAGES, false, true, false)    \
+  KERNEL(NAME##_nk, H, T, BN, STAGES, true, false, false)    \
+  KERNEL(NAME##_nn, H, T, BN, STAGES, true, true, false)
+#define KERNELS(NAME, H)                                     \
+  ORDERS(256_##NAME, H, H, 256, 4)                           \
+  ORDERS(128_##NAME, H, H, 128, 6)                           \
+  KERNEL(swapped_64_##NAME, H, H, 64, 8, false, false, true) \
+  KERNEL(swapped_32_##NAME, H, H, 32, 8, false, false, true)
+KERNELS(bf16, bf16_t)
+KERNELS(f16, half_t)

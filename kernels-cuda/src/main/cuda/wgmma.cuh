@@ -1,0 +1,91 @@
+// The product of a warpgroup on compute capability 9.0: d (64, N) = a (64, 16) · b (N, 16)ᵀ (+ d), BF16 or F16 in, F32 out, both factors in
+// shared memory (wgmma.mma_async). With g = lane / 4 and t = lane % 4, thread (warp, lane) holds in d[4j + 2r + e] row 16 · warp + g + 8r,
+// column 8j + 2t + e.
+//
+// A factor lies there as the copy engine leaves it with 128-byte swizzle, at a multiple of 1024: K-major as rows of 64 elements of k; or
+// MN-major, one piece of 64 rows after the other, each as 64 lines, one for an element of k, of 64 rows. (PTX ISA, matrix descriptors: bits
+// 0-13 address, 16-29 leading byte offset, 32-45 stride byte offset, all without their last four bits; 62-63 swizzle, 1 for 128 bytes. The
+// stride is between groups of 8 rows, or of 8 elements of k if MN-major; the leading offset is between pieces of 64 rows, and unused if
+// K-major.)
+#pragma once
+#include "hopper.cuh"
+
+constexpr int TILE_K = 64;                     // elements of k in a line of 128 bytes
+constexpr int PRODUCT_K = 16;                  // of one instruction
+constexpr u32 PIECE_BYTES = TILE_K * 64 * 2;   // 64 rows by 64 elements of k, in either order
+
+// The descriptor of a factor at the tile's first k; row: a multiple of 64.
+template <bool MN> QUERN_INLINE u64 describe(const void* tile, u32 row) {
+  u32 at = sharedAddress(tile) + row / 64 * PIECE_BYTES;
+  return (at & 0x3ffffu) >> 4 | static_cast<u64>((MN ? PIECE_BYTES : 16) >> 4) << 16 | static_cast<u64>(SWIZZLE_BYTES >> 4) << 32 | 1ull << 62;
+}
+// What is added to a descriptor for each PRODUCT_K of k.
+template <bool MN> QUERN_INLINE constexpr u64 descriptorStep() { return (MN ? PRODUCT_K * 128 : PRODUCT_K * 2) >> 4; }
+
+#ifdef QUERN_EMULATED
+template <typename H, int N, bool A_MN, bool B_MN> inline void multiply(float (&d)[N / 2], u64 a, u64 b, bool accumulate) {
+  auto value = [](const unsigned char* at) {
+    H h;
+    memcpy(&h, at, sizeof h);
+    return widen(h);
+  };
+  emulation::multiply(d, {a, b, N, PRODUCT_K, sizeof(H), accumulate, A_MN, B_MN, value});
+}
+inline void multiplyFence() { emulation::multiplyFence(); }
+inline void multiplyCommit() { emulation::multiplyCommit(); }
+template <int PENDING> inline void multiplyWait() { emulation::multiplyWait(PENDING); }
+#else
+// Before the first product, and after registers of d were in other use.
+QUERN_INLINE void multiplyFence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+QUERN_INLINE void multiplyCommit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+// Until at most PENDING of the groups that were committed are under way.
+template <int PENDING> QUERN_INLINE void multiplyWait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory"); }
+
+template <typename H, int N, bool A_MN, bool B_MN> struct Product;
+template <typename H, int N, bool A_MN, bool B_MN> QUERN_INLINE void multiply(float (&d)[N / 2], u64 a, u64 b, bool accumulate) {
+  Product<H, N, A_MN, B_MN>::run(d, a, b, accumulate);
+}
+
+#define QUERN_D4(I) "+f"(d[I]), "+f"(d[I + 1]), "+f"(d[I + 2]), "+f"(d[I + 3])
+#define QUERN_D16(I) QUERN_D4(I), QUERN_D4(I + 4), QUERN_D4(I + 8), QUERN_D4(I + 12)
+#define QUERN_D32(I) QUERN_D16(I), QUERN_D16(I + 16)
+#define QUERN_D64(I) QUERN_D32(I), QUERN_D32(I + 32)
+#define QUERN_D128(I) QUERN_D64(I), QUERN_D64(I + 64)
+#define QUERN_REGISTERS_16 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+#define QUERN_REGISTERS_32 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define QUERN_REGISTERS_64 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
+  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
+  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define QUERN_REGISTERS_128 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
+  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
+  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, " \
+  "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, " \
+  "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, " \
+  "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, " \
+  "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+
+// One instruction shape and type; A, B, P, T, U: numbers of the operands after N / 2 registers.
+#define QUERN_WGMMA(TYPE, NAME, N, D, REGISTERS, A, B, P, T, U)                                                              \
+  template <bool A_MN, bool B_MN> struct Product<TYPE, N, A_MN, B_MN> {                                                       \
+    static QUERN_INLINE void run(float (&d)[N / 2], u64 a, u64 b, bool accumulate) {                                           \
+      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" P ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N "k16.f32." NAME "." NAME \
+                   " {" REGISTERS "}, %" A ", %" B ", p, 1, 1, %" T ", %" U ";\n}"                                            \
+                   : D                                                                                                        \
+                   : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)), "n"(A_MN ? 1 : 0), "n"(B_MN ? 1 : 0));                \
+    }                                                                                                                         \
+  };
+#define QUERN_WGMMAS(TYPE, NAME) \
+  QUERN_WGMMA(TYPE, NAME, 32, QUERN_D16(0), QUERN_REGISTERS_16, "16", "17", "18", "19", "20") \
+  QUERN_WGMMA(TYPE, NAME, 64, QUERN_D32(0), QUERN_REGISTERS_32, "32", "33", "34", "35", "36") \
+  QUERN_WGMMA(TYPE, NAME, 128, QUERN_D64(0), QUERN_REGISTERS_64, "64", "65", "66", "67", "68") \
+  QUERN_WGMMA(TYPE, NAME, 256, QUERN_D128(0), QUERN_REGISTERS_128, "128", "129", "130", "131", "132")
+QUERN_WGMMAS(bf16_t, "bf16")
+QUERN_WGMMAS(half_t, "f16")
+#endif

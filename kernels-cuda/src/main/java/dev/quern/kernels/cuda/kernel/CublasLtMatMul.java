@@ -1,0 +1,150 @@
+package dev.quern.kernels.cuda.kernel;
+
+import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
+import dev.quern.kernels.cuda.driver.CublasLt;
+import dev.quern.kernels.cuda.driver.CublasLtProduct;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
+import dev.quern.kernels.cuda.kernel.Product.Factor;
+import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Products of BF16 and F16 by cuBLASLt, where it is installed. It is loaded when the first product
+ * comes that it could compute; without it there are no candidates.
+ */
+final class CublasLtMatMul {
+  private static final long WORKSPACE_BYTES = 32L << 20;
+  private static final int MOST_PRODUCTS = 1024;
+  private static final int ALIGNMENT = 16;
+
+  private final CudaDevice device;
+  private final Supplier<Optional<CublasLt>> loader;
+  private boolean asked;
+  private @Nullable CublasLt library;
+  private long workspace;
+  private long workspaceBytes;
+
+  private final Map<CublasLtProduct.Key, CublasLtProduct> products =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(
+            Map.Entry<CublasLtProduct.Key, CublasLtProduct> eldest) {
+          return size() > MOST_PRODUCTS;
+        }
+      };
+
+  CublasLtMatMul(CudaDevice device, Supplier<Optional<CublasLt>> loader) {
+    this.device = device;
+    this.loader = loader;
+  }
+
+  /** The product without its epilogue, by each algorithm; empty if there is none. */
+  synchronized List<NamedRunnable> bind(Product p) {
+    CublasLt lt = takes(p) ? library() : null;
+    if (lt == null) {
+      return List.of();
+    }
+    CublasLtProduct.Key key =
+        new CublasLtProduct.Key(
+            p.a().type() == ScalarType.BF16,
+            p.m(),
+            p.n(),
+            p.k(),
+            p.batches(),
+            factor(p, p.a(), p.m(), 0),
+            factor(p, p.w(), p.n(), 1),
+            p.bias() != 0);
+    CublasLtProduct product =
+        products.computeIfAbsent(key, k -> new CublasLtProduct(lt, k, workspaceBytes));
+    List<NamedRunnable> calls = new ArrayList<>();
+    for (int i = 0; i < product.algorithms(); i++) {
+      int algorithm = i;
+      calls.add(new NamedRunnable("cublasLt #" + (i + 1), () -> run(product, algorithm, p)));
+    }
+    return calls;
+  }
+
+  private void run(CublasLtProduct product, int algorithm, Product p) {
+    device.makeCurrent();
+    product.run(
+        algorithm,
+        p.a().address(),
+        p.w().address(),
+        p.bias(),
+        p.c(),
+        workspace,
+        workspaceBytes,
+        device.driver().rawStream(device.stream()));
+  }
+
+  private static boolean takes(Product p) {
+    DType t = p.a().type();
+    return (t == ScalarType.BF16 || t == ScalarType.F16)
+        && t == p.w().type()
+        && p.k() > 0
+        && p.batch().rank() == 1
+        && p.batches() < Integer.MAX_VALUE
+        && (p.bias() == 0 || p.biasStep() == 1)
+        && p.c() % ALIGNMENT == 0
+        && p.bias() % ALIGNMENT == 0
+        && p.n() * Short.BYTES % ALIGNMENT == 0
+        && isReadable(p, p.a(), p.m(), 0)
+        && isReadable(p, p.w(), p.n(), 1);
+  }
+
+  /** Whether the library can read an operand, whose rows are aligned. */
+  private static boolean isReadable(Product p, Factor f, long rows, int operand) {
+    boolean kMajor = f.step() == 1;
+    long inner = kMajor ? p.k() : rows;
+    long between = between(p, f, rows);
+    return (kMajor || f.row() == 1)
+        && f.address() % ALIGNMENT == 0
+        && between >= inner
+        && between * Short.BYTES % ALIGNMENT == 0
+        && p.batch().strides()[operand][0] * Short.BYTES % ALIGNMENT == 0;
+  }
+
+  /** From one row, or one k, to the next; what is there once has no next. */
+  private static long between(Product p, Factor f, long rows) {
+    boolean kMajor = f.step() == 1;
+    boolean single = (kMajor ? rows : p.k()) == 1;
+    return single ? (kMajor ? p.k() : rows) : kMajor ? f.row() : f.step();
+  }
+
+  private static CublasLtProduct.Factor factor(Product p, Factor f, long rows, int operand) {
+    return new CublasLtProduct.Factor(
+        f.step() == 1, between(p, f, rows), p.batch().strides()[operand][0]);
+  }
+
+  /** The library, with its working memory, which all calls share: they run one after another. */
+  private @Nullable CublasLt library() {
+    if (!asked) {
+      asked = true;
+      device.makeCurrent();
+      library = loader.get().orElse(null);
+      if (library != null) {
+        takeWorkspace();
+      }
+    }
+    return library;
+  }
+
+  /** Without it there are fewer algorithms. */
+  private void takeWorkspace() {
+    try {
+      workspace = device.driver().memAlloc(WORKSPACE_BYTES);
+      workspaceBytes = WORKSPACE_BYTES;
+    } catch (CudaDriverException e) {
+      if (!e.isOutOfMemory()) {
+        throw e;
+      }
+    }
+  }
+}

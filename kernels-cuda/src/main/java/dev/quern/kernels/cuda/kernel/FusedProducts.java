@@ -1,0 +1,190 @@
+package dev.quern.kernels.cuda.kernel;
+
+import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.FusedOp;
+import dev.quern.core.op.FusedProduct;
+import dev.quern.core.spi.Kernel;
+import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.type.DType;
+import dev.quern.core.type.Layout;
+import dev.quern.core.type.Shape;
+import dev.quern.kernels.cuda.kernel.CudaKernel.Space;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/** Fused operations that are products with epilogues, or several products. */
+final class FusedProducts {
+  private static final long ALIGNMENT = 256;
+
+  private final MatMulKernels products;
+
+  FusedProducts(MatMulKernels products) {
+    this.products = products;
+  }
+
+  /** The kernel for a signature, or null if there is none. */
+  @Nullable Kernel find(KernelSignature s) {
+    int[] weights =
+        switch (s.op()) {
+          case FusedOp.Linears(int count, boolean _) -> IntStream.rangeClosed(1, count).toArray();
+          case FusedOp.GatedFeedForward _ -> new int[] {1, 2, 3};
+          case FusedOp.LinearAdd _, FusedProduct.LinearActivation _, FusedProduct.MatMulMul _ ->
+              new int[] {1};
+          default -> new int[0];
+        };
+    boolean scalars = IntStream.of(weights).noneMatch(i -> s.inputs().get(i).isBlock());
+    int other = other((FusedOp) s.op());
+    if (weights.length == 0
+        || !scalars
+        || (other > 0 && s.layouts().get(other) != LayoutClass.CONTIGUOUS)) {
+      return null;
+    }
+    Space space = s.op() instanceof FusedOp.GatedFeedForward ? (in, _) -> bytes(in) : Space.NONE;
+    return new CudaKernel(s.op().name() + " cuda", this::bind, space);
+  }
+
+  /** Which input an epilogue reads element by element; 0 for none. */
+  private static int other(FusedOp op) {
+    return switch (op) {
+      case FusedOp.LinearAdd(boolean bias) -> bias ? 3 : 2;
+      case FusedOp.GatedFeedForward(BinaryOp _, boolean residual) -> residual ? 4 : 0;
+      case FusedProduct.MatMulMul _ -> 2;
+      default -> 0;
+    };
+  }
+
+  private Runnable bind(KernelArgs args) {
+    if (args.output().shape().elements() == 0 && !(args.op() instanceof FusedOp.Linears)) {
+      return Launches.NOTHING;
+    }
+    List<NamedRunnable> calls =
+        switch ((FusedOp) args.op()) {
+          case FusedOp.Linears(int count, boolean bias) -> linears(args, count, bias);
+          case FusedOp.LinearAdd(boolean bias) ->
+              List.of(
+                  linear(
+                      args,
+                      bias,
+                      new Epilogue(Epilogue.Kind.ADD, Launches.start(args.inputs().getLast()), 0)));
+          case FusedProduct.LinearActivation(_, ActivationGradOp gradient, boolean bias) ->
+              List.of(
+                  linear(
+                      args,
+                      bias,
+                      new Epilogue(slope(gradient), 0, Launches.start(args.outputs().get(1)))));
+          case FusedProduct.MatMulMul _ ->
+              List.of(
+                  products.bind(
+                      Product.matMul(
+                          args.input(0),
+                          args.input(1),
+                          args.output(),
+                          new Epilogue(Epilogue.Kind.TIMES, Launches.start(args.input(2)), 0)),
+                      args.precision()));
+          case FusedOp.GatedFeedForward(BinaryOp gate, boolean residual) ->
+              feedForward(args, gate, residual);
+          default -> throw new IllegalStateException("find has refused " + args.op().name());
+        };
+    String name = args.op().name() + " cuda " + String.join(", ", names(calls));
+    return new NamedRunnable(name, Launches.inOrder(List.copyOf(calls)));
+  }
+
+  private static List<String> names(List<NamedRunnable> calls) {
+    return calls.stream().map(NamedRunnable::name).distinct().toList();
+  }
+
+  private NamedRunnable linear(KernelArgs args, boolean bias, Epilogue epilogue) {
+    return products.bind(
+        Product.linear(
+            args.input(0), args.input(1), bias ? args.input(2) : null, args.output(), epilogue),
+        args.precision());
+  }
+
+  private List<NamedRunnable> linears(KernelArgs args, int count, boolean bias) {
+    List<NamedRunnable> calls = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      TensorView y = args.outputs().get(i);
+      if (y.shape().elements() > 0) {
+        calls.add(
+            products.bind(
+                Product.linear(
+                    args.input(0),
+                    args.input(1 + i),
+                    bias ? args.input(1 + count + i) : null,
+                    y,
+                    Epilogue.NONE),
+                args.precision()));
+      }
+    }
+    return calls;
+  }
+
+  /** The gate's product, the other one times the gate's activation, and the product of that. */
+  private List<NamedRunnable> feedForward(KernelArgs args, BinaryOp gate, boolean residual) {
+    TensorView x = args.input(0);
+    Shape hidden = x.shape().with(-1, args.input(1).shape().dim(0));
+    long bytes = aligned(hidden.elements() * x.dtype().blockBytes());
+    TensorView g = scratch(args, x.dtype(), hidden, 0);
+    TensorView u = scratch(args, x.dtype(), hidden, bytes);
+    Epilogue gated = new Epilogue(gate(gate), Launches.start(g), 0);
+    Epilogue added =
+        residual
+            ? new Epilogue(Epilogue.Kind.ADD, Launches.start(args.input(4)), 0)
+            : Epilogue.NONE;
+    List<NamedRunnable> calls = new ArrayList<>();
+    if (hidden.elements() > 0) {
+      calls.add(
+          products.bind(
+              Product.linear(x, args.input(1), null, g, Epilogue.NONE), args.precision()));
+      calls.add(products.bind(Product.linear(x, args.input(2), null, u, gated), args.precision()));
+    }
+    calls.add(
+        products.bind(
+            Product.linear(u, args.input(3), null, args.output(), added), args.precision()));
+    return calls;
+  }
+
+  private static TensorView scratch(KernelArgs args, DType type, Shape shape, long at) {
+    MemorySegment memory = args.scratch().asSlice(at, shape.elements() * type.blockBytes());
+    return new TensorView(type, Layout.contiguous(shape), memory);
+  }
+
+  /** What a feed-forward layer keeps between its products. */
+  private static long bytes(List<TensorView> in) {
+    TensorView x = in.getFirst();
+    return 2 * aligned(rows(x) * in.get(1).shape().dim(0) * x.dtype().blockBytes());
+  }
+
+  private static long rows(TensorView x) {
+    return x.shape().with(-1, 1).elements();
+  }
+
+  private static long aligned(long bytes) {
+    return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+  }
+
+  private static Epilogue.Kind gate(BinaryOp op) {
+    return switch (op) {
+      case BinaryOp.SwiGlu _ -> Epilogue.Kind.SILU_GATE;
+      case BinaryOp.GeGlu(boolean tanh) ->
+          tanh ? Epilogue.Kind.GELU_TANH_GATE : Epilogue.Kind.GELU_GATE;
+      default -> throw new IllegalStateException(op.name() + " is no gate");
+    };
+  }
+
+  private static Epilogue.Kind slope(ActivationGradOp op) {
+    return switch (op) {
+      case ActivationGradOp.SiluGrad _ -> Epilogue.Kind.SILU_SLOPE;
+      case ActivationGradOp.GeluGrad(boolean tanh) ->
+          tanh ? Epilogue.Kind.GELU_TANH_SLOPE : Epilogue.Kind.GELU_SLOPE;
+      default -> throw new IllegalStateException(op.name() + " is no activation's slope");
+    };
+  }
+}

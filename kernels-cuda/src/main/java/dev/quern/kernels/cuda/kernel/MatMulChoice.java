@@ -1,0 +1,35 @@
+package dev.quern.kernels.cuda.kernel;
+
+import dev.quern.core.type.Setting;
+import dev.quern.core.type.SettingException;
+import java.util.Locale;
+
+/** Whose kernels compute matrix products: {@code -Dquern.cuda.matmul}. */
+enum MatMulChoice {
+  /** Quern's alone, the fastest of them by measurement. */
+  OWN,
+  /** cuBLASLt's where it has one, the fastest of them by measurement; else Quern's. */
+  CUBLASLT,
+  /** Whichever is the fastest by measurement. */
+  AUTO;
+
+  private static final String PROPERTY = "quern.cuda.matmul";
+
+  /**
+   * What the property says.
+   *
+   * @throws SettingException if it says anything but own, cublaslt or auto
+   */
+  static MatMulChoice read() {
+    String value = Setting.text(PROPERTY);
+    if (value == null) {
+      return AUTO;
+    }
+    for (MatMulChoice c : values()) {
+      if (c.name().toLowerCase(Locale.ROOT).equals(value)) {
+        return c;
+      }
+    }
+    throw new SettingException(Setting.refusal(PROPERTY, value, "own, cublaslt or auto"));
+  }
+}

@@ -1,0 +1,68 @@
+package dev.quern.kernels.cuda.kernel;
+
+import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
+import dev.quern.kernels.cuda.driver.Attribute;
+import dev.quern.kernels.cuda.driver.Grid;
+import dev.quern.kernels.cuda.kernel.Product.Factor;
+import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.util.stream.LongStream;
+
+/**
+ * Products of up to 16 rows of BF16 or F16 by {@code matmul_skinny.cu}, which reads the right
+ * operand as fast as memory gives it: both operands' k lies together, in rows aligned to 16 bytes.
+ */
+final class SkinnyMatMul {
+  private static final int MOST_ROWS = 16;
+  private static final int FEW_ROWS = 8;
+  private static final int RUN = 8; // elements that a thread reads at once
+  private static final int COLUMNS = 8; // of an mma
+  private static final int WIDEST = 4; // mma side by side
+  private static final int THREADS = 256;
+  private static final int MOST_BATCH = 65_535;
+
+  private final CudaDevice device;
+
+  SkinnyMatMul(CudaDevice device) {
+    this.device = device;
+  }
+
+  /** Whether it takes a product. */
+  static boolean takes(Product p) {
+    DType t = p.a().type();
+    return (t == ScalarType.BF16 || t == ScalarType.F16)
+        && t == p.w().type()
+        && p.m() <= MOST_ROWS
+        && p.k() % RUN == 0
+        && p.k() < Integer.MAX_VALUE / 2
+        && p.batches() <= MOST_BATCH
+        && isAligned(p.a(), p.m(), p.batch().strides()[0])
+        && isAligned(p.w(), p.n(), p.batch().strides()[1]);
+  }
+
+  private static boolean isAligned(Factor f, long rows, long... batch) {
+    return f.step() == 1
+        && f.address() % (RUN * Short.BYTES) == 0
+        && (rows == 1 || f.row() % RUN == 0)
+        && LongStream.of(batch).allMatch(b -> b % RUN == 0);
+  }
+
+  /** The product without its epilogue. */
+  NamedRunnable bind(Product p) {
+    int wide = WIDEST;
+    long busy = 2L * device.attribute(Attribute.MULTIPROCESSORS);
+    while (wide > 1 && blocks(p, wide) * p.batches() < busy) {
+      wide /= 2;
+    }
+    int rows = p.m() <= FEW_ROWS ? FEW_ROWS : MOST_ROWS;
+    String kernel = "matmul_skinny_%d_%d_%s".formatted(rows, wide, Launches.name(p.a().type()));
+    Grid grid = new Grid(Math.toIntExact(blocks(p, wide)), 1, (int) p.batches(), THREADS, 0);
+    return new NamedRunnable(
+        "mma %dx%d".formatted(rows, COLUMNS * wide),
+        Launches.of(device, "matmul_skinny", kernel, grid, PortableMatMul.params(p, 0)));
+  }
+
+  private static long blocks(Product p, int wide) {
+    return Math.ceilDiv(p.n(), (long) COLUMNS * wide);
+  }
+}

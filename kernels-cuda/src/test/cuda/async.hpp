@@ -1,0 +1,60 @@
+// What compute capability 9.0 does beside its threads, emulated: barriers in shared memory that count bytes, the copy engine (TMA), and
+// the products of warpgroups (wgmma).
+//
+// All of it is as late as a device may be: a copy into shared memory is made when no thread can go on without it, a copy out of it when
+// somebody waits for it, a product when its warp waits. In every second pair of launches copies into shared memory are made at once
+// instead, while products stay late: that shows a stage that is filled again while products read it. Copies swizzle and fill, products read
+// through their descriptors with the same swizzle, so a wrong box, address or descriptor gives wrong results. Misuse that a device answers
+// with a hang or with nonsense ends the launch with a message.
+#pragma once
+
+namespace emulation {
+// What EmulatedDriver writes in the place of a CUtensorMap.
+struct TensorMap {
+  uint32_t mark;
+  uint8_t type, rank, swizzle, unused;
+  uint64_t address, extents[5], strides[4];  // strides in bytes, of axes 1 to 4
+  uint32_t box[5];
+};
+constexpr uint32_t TENSOR_MAP = 0x70616d71;
+
+// An address in the block's shared memory, as instructions take it.
+uint32_t sharedAddress(const void* p);
+
+void barrierInit(uint64_t* barrier, uint32_t arrivals);
+void barrierArrive(uint64_t* barrier);
+// Arrives, and announces bytes that copies will bring.
+void barrierArriveExpecting(uint64_t* barrier, uint32_t bytes);
+// Waits until the phase of a parity is over.
+void barrierWait(const uint64_t* barrier, uint32_t parity);
+// bar.sync: waits for so many threads.
+void syncNamed(int id, int threads);
+
+void copyIn(void* to, const void* map, const int* at, int rank, uint64_t* barrier);
+void copyOut(const void* map, const void* from, const int* at, int rank);
+void copyOutCommit();
+// Until at most `pending` groups have still to read shared memory.
+void copyOutWait(int pending);
+// What this thread wrote to shared memory becomes visible to copies.
+void fenceProxy();
+
+// d (64, n) = a (64, k) · b (n, k)ᵀ (+ d) by the four warps of a warpgroup: elements of `bytes` bytes, whose values `widen` says.
+struct Product {
+  uint64_t a, b;
+  int n, k, bytes;
+  bool accumulate, aTransposed, bTransposed;
+  float (*widen)(const unsigned char*);
+};
+void multiply(float* d, const Product& p);
+void multiplyFence();
+void multiplyCommit();
+void multiplyWait(int pending);
+
+// For the scheduler.
+void asyncBegin(bool eager);
+// Completes the oldest copy that somebody may wait for; false if there is none.
+bool asyncStep();
+// Completes what a block's end waits for; null, or what was left undone.
+const char* asyncEnd();
+void asyncLeave(int thread);
+}  // namespace emulation

@@ -1,0 +1,78 @@
+package dev.quern.kernels.cuda.kernel;
+
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Products of compute capability 9.0, emulated, against the reference. */
+class HopperMatMulTest {
+  private final MatMulCheck matmul = new MatMulCheck(9);
+
+  @ParameterizedTest
+  @CsvSource({
+    "128, 256, 64",
+    "65, 8, 8",
+    "200, 264, 200",
+    "300, 520, 136",
+    "129, 1032, 72",
+    "700, 128, 320"
+  })
+  void linear(int m, int n, int k) {
+    matmul.product(
+        "wgmma 128x", ScalarType.BF16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "18, 8, 8, 32x128",
+    "17, 1288, 200, 32x128",
+    "33, 640, 72, 64x128",
+    "64, 136, 520, 64x128"
+  })
+  void fewRows(int m, int n, int k, String tile) {
+    matmul.product(
+        "wgmma " + tile, ScalarType.F16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
+  }
+
+  /** Operands whose rows, not k, lie together: what gradients multiply. */
+  @ParameterizedTest
+  @CsvSource({"128, 256, 64", "72, 136, 200", "200, 392, 72"})
+  void transposedOperands(int m, int n, int k) {
+    long[] mk = {m, k};
+    long[] km = {k, m};
+    long[] nk = {n, k};
+    long[] kn = {k, n};
+    matmul.product("wgmma", ScalarType.BF16, mk, kn, Tensor::matmul);
+    matmul.product("wgmma", ScalarType.F16, km, kn, (a, b) -> a.transpose().matmul(b));
+    matmul.product("wgmma", ScalarType.F16, km, nk, (a, b) -> a.transpose().matmul(b.transpose()));
+    matmul.product("wgmma", ScalarType.BF16, mk, nk, (a, b) -> a.matmul(b.transpose()));
+  }
+
+  @Test
+  void batches() {
+    matmul.product(
+        "wgmma", ScalarType.BF16, new long[] {3, 72, 136}, new long[] {3, 136, 24}, Tensor::matmul);
+    matmul.product(
+        "wgmma", ScalarType.BF16, new long[] {3, 72, 136}, new long[] {136, 24}, Tensor::matmul);
+    matmul.product(
+        "wgmma", ScalarType.F16, new long[] {72, 136}, new long[] {2, 136, 24}, Tensor::matmul);
+    matmul.product(
+        "wgmma", ScalarType.F16, new long[] {2, 72, 8}, new long[] {40, 8}, Tensor::linear);
+  }
+
+  /** What the copy engine can't read goes to the kernel of all devices. */
+  @Test
+  void unalignedRows() {
+    matmul.product("mma", ScalarType.BF16, new long[] {5, 33}, new long[] {16, 33}, Tensor::linear);
+    matmul.product("mma", ScalarType.BF16, new long[] {5, 32}, new long[] {17, 32}, Tensor::linear);
+    matmul.product(
+        "mma",
+        ScalarType.BF16,
+        new long[] {5, 40},
+        new long[] {16, 32},
+        (a, b) -> a.slice(1, 3, 32).linear(b));
+    matmul.product("mma", ScalarType.BF16, new long[] {5, 0}, new long[] {16, 0}, Tensor::linear);
+  }
+}

@@ -1,0 +1,132 @@
+package dev.quern.kernels.cuda.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quern.core.op.Tensor;
+import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.SettingException;
+import dev.quern.kernels.cuda.driver.CublasLt;
+import dev.quern.kernels.cuda.driver.StubLibrary;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Which kernel computes a product: by setting, by measurement, and cuBLASLt's by a stub of it. */
+class MatMulChoiceTest {
+  private static final String PROPERTY = "quern.cuda.matmul";
+  private static final Supplier<Optional<CublasLt>> STUB =
+      () -> Optional.of(new CublasLt(StubLibrary.symbols()));
+  private static final long[] LEFT = {128, 128};
+  private static final long[] RIGHT = {256, 128};
+
+  private final EmulatedDriver hopper = new EmulatedDriver(Emulation.library(), 9);
+
+  @AfterEach
+  void forget() {
+    System.clearProperty(PROPERTY);
+  }
+
+  @Test
+  void theSettingIsStrict() {
+    assertEquals(MatMulChoice.AUTO, MatMulChoice.read());
+    System.setProperty(PROPERTY, "cublaslt");
+    assertEquals(MatMulChoice.CUBLASLT, MatMulChoice.read());
+    System.setProperty(PROPERTY, "cublas");
+    SettingException e = assertThrows(SettingException.class, MatMulChoice::read);
+    assertEquals(
+        "-Dquern.cuda.matmul=cublas is not allowed; it takes own, cublaslt or auto",
+        e.getMessage());
+  }
+
+  @Test
+  void cublasLtComputesWhatItIsGiven() {
+    MatMulCheck lt = new MatMulCheck(hopper, MatMulChoice.CUBLASLT, STUB);
+    long[] mk = {20, 24};
+    long[] km = {24, 16};
+    long[] nk = {40, 24};
+    long[] kn = {24, 40};
+    lt.product("cublasLt #1", ScalarType.BF16, mk, nk, Tensor::linear);
+    lt.product("cublasLt #1", ScalarType.F16, mk, kn, Tensor::matmul);
+    lt.product("cublasLt #1", ScalarType.F16, new long[] {1, 24}, nk, Tensor::linear);
+    lt.product("cublasLt #1", ScalarType.F16, km, kn, (a, b) -> a.transpose().matmul(b));
+    lt.product(
+        "cublasLt #1", ScalarType.BF16, km, nk, (a, b) -> a.transpose().matmul(b.transpose()));
+    lt.product(
+        "cublasLt #1",
+        ScalarType.BF16,
+        mk,
+        nk,
+        (a, b) -> a.linear(b, b.slice(1, 0, 1).reshape(40).contiguous()));
+    lt.product(
+        "cublasLt #1",
+        ScalarType.BF16,
+        new long[] {3, 20, 24},
+        new long[] {3, 24, 8},
+        Tensor::matmul);
+    lt.product(
+        "cublasLt #1", ScalarType.BF16, new long[] {3, 20, 24}, new long[] {24, 8}, Tensor::matmul);
+  }
+
+  @Test
+  void whatCublasLtCantComputeIsComputedAllTheSame() {
+    MatMulCheck lt = new MatMulCheck(hopper, MatMulChoice.CUBLASLT, STUB);
+    lt.product("mma", ScalarType.BF16, new long[] {20, 33}, new long[] {13, 33}, Tensor::linear);
+    MatMulCheck without = new MatMulCheck(hopper, MatMulChoice.CUBLASLT, Optional::empty);
+    without.product("wgmma 128x128", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+  }
+
+  @Test
+  void theFastestIsTakenAndRemembered() {
+    MatMulCheck auto = new MatMulCheck(hopper, MatMulChoice.AUTO, STUB);
+    hopper.times.addAll(List.of(4f, 3f, 1f, 2f)); // two kernels of Quern's, two of cuBLASLt's
+    auto.product("cublasLt #1", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+    hopper.times.addAll(List.of(9f));
+    auto.product("cublasLt #1", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+    assertEquals(1, hopper.times.size(), "a shape is measured once");
+    hopper.times.clear();
+    hopper.times.addAll(List.of(4f, 1f, 3f, 2f));
+    auto.product("wgmma 128x256", ScalarType.F16, LEFT, RIGHT, Tensor::linear);
+  }
+
+  @Test
+  void ownKernelsAreMeasuredAmongThemselves() {
+    MatMulCheck own =
+        new MatMulCheck(
+            hopper,
+            MatMulChoice.OWN,
+            () -> {
+              throw new AssertionError("cuBLASLt is not loaded");
+            });
+    hopper.times.addAll(List.of(2f, 1f));
+    own.product("wgmma 128x256", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+  }
+
+  @Test
+  void nothingIsMeasuredWhereItCantRun() {
+    List<Runnable> measured = new ArrayList<>();
+    boolean[] can = {false};
+    Tuner tuner =
+        new Tuner(
+            work -> {
+              measured.add(work);
+              return -measured.size();
+            },
+            () -> can[0]);
+    NamedRunnable a = new NamedRunnable("a", () -> {});
+    NamedRunnable b = new NamedRunnable("b", () -> {});
+    assertEquals(a, tuner.choose("shape", List.of(a, b)));
+    assertEquals(a, tuner.choose("shape", List.of(a)));
+    assertTrue(measured.isEmpty());
+    can[0] = true;
+    assertEquals(b, tuner.choose("shape", List.of(a, b)));
+    can[0] = false;
+    assertEquals(b, tuner.choose("shape", List.of(a, b)), "known");
+    assertEquals(a, tuner.choose("shape", List.of(a)), "what was the fastest is not there");
+    assertEquals(List.of(a, b), measured);
+  }
+}
