@@ -2,6 +2,7 @@ package dev.quern.transformer.cli;
 
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Device;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.Model;
@@ -63,6 +64,14 @@ final class ModelMixin {
   private Precision precision = Precision.AUTO;
 
   @Option(
+      names = "--device",
+      paramLabel = "D",
+      description =
+          "Where weights, caches and computation are: cpu (default), or cuda:0, cuda:1... as"
+              + " 'quern devices' lists them.")
+  private @Nullable String device;
+
+  @Option(
       names = "--cache-type",
       paramLabel = "T",
       description =
@@ -122,6 +131,9 @@ final class ModelMixin {
 
   private ModelOptions described(ModelOptions options) {
     ModelOptions chosen = options.withPrecision(precision);
+    if (device != null) {
+      chosen = chosen.withDevice(Device.of(device));
+    }
     if (cacheType != null) {
       chosen = chosen.withCache(DType.of(cacheType.name()));
     }
