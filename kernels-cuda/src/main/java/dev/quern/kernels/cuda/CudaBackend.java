@@ -115,8 +115,8 @@ final class CudaBackend implements Backend {
     Replay replay = faults.guard(() -> cuda.capture(calls, slots, parameters));
     return new Replay() {
       @Override
-      public void run() {
-        faults.guard(replay::run);
+      public void run(int times) {
+        faults.guard(() -> replay.run(times));
       }
 
       @Override

@@ -3,6 +3,7 @@ package dev.quern.transformer.cli;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.Model;
@@ -129,10 +130,18 @@ final class ModelMixin {
     return Models.openCausal(path(), described(options));
   }
 
+  private Device device(String name) {
+    try {
+      return Device.of(name);
+    } catch (DeviceException e) {
+      throw new ParameterException(mixee.commandLine(), "--device: " + e.getMessage(), e);
+    }
+  }
+
   private ModelOptions described(ModelOptions options) {
     ModelOptions chosen = options.withPrecision(precision);
     if (device != null) {
-      chosen = chosen.withDevice(Device.of(device));
+      chosen = chosen.withDevice(device(device));
     }
     if (cacheType != null) {
       chosen = chosen.withCache(DType.of(cacheType.name()));

@@ -81,7 +81,7 @@ final class GraphReplay implements Replay {
   }
 
   @Override
-  public void run() {
+  public void run(int times) {
     device.makeCurrent();
     CudaDriver driver = device.driver();
     long stream = device.stream();
@@ -91,7 +91,9 @@ final class GraphReplay implements Replay {
       driver.copyToDevice(parameters, b.pinned(), slots.byteSize(), stream);
       staged.mark(b);
     }
-    driver.graphLaunch(executable, stream);
+    for (int i = 0; i < times; i++) {
+      driver.graphLaunch(executable, stream);
+    }
   }
 
   @Override
