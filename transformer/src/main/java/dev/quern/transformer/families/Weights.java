@@ -299,12 +299,15 @@ public final class Weights implements AutoCloseable {
     Backend home = engine.home();
     Storage storage = Storage.allocate(home.memory(), spec, lifetime, false);
     owned.add(storage);
-    if (packed.device().equals(home.device())) {
-      home.copy(bytes, storage.segment());
-    } else {
-      home.upload(bytes, storage.segment());
+    try {
+      if (packed.device().equals(home.device())) {
+        home.copy(bytes, storage.segment());
+      } else {
+        home.upload(bytes, storage.segment());
+      }
+    } finally {
+      Reference.reachabilityFence(packed);
     }
-    Reference.reachabilityFence(packed);
     return engine.wrap(storage, spec);
   }
 

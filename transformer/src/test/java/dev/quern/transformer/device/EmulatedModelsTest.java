@@ -8,20 +8,26 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.Precision;
 import dev.quern.kernels.cuda.kernel.EmulatedDevice;
+import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.decode.Generation;
 import dev.quern.transformer.decode.GenerationOptions;
 import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.export.GgufExport;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.EncoderModel;
 import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.model.Models;
 import dev.quern.transformer.tokenizer.EncodeOptions;
+import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,7 +35,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The committed golden models on an emulated CUDA device, eagerly and as graphs. */
 class EmulatedModelsTest {
   private static final double EXACT = 1e-4;
+  private static final double FAST_NMSE = 3e-4;
   private static final Device CUDA = Device.cuda(0);
+
+  @TempDir private Path folder;
 
   private static Engine engine() {
     return EmulatedDevice.engine(Engine.builder().precision(Precision.EXACT));
@@ -46,6 +55,7 @@ class EmulatedModelsTest {
     float[] golden = Golden.npy(Golden.of(logits));
     try (Engine engine = engine();
         var model = Models.openCausal(Golden.of(file), ModelOptions.of(engine))) {
+      assertEquals(CUDA, model.engine().device());
       check(eager(model, tokens), golden);
       check(replayed(model, tokens), golden);
       check(prefilled(model, tokens), golden);
@@ -61,7 +71,7 @@ class EmulatedModelsTest {
     try (TensorScope _ = TensorScope.open()) {
       Tensor input = model.engine().tensor(tokens, 1, tokens.length);
       Tensor logits = model.infer(Map.of("tokens", input)).get("logits");
-      assertEquals(CUDA, logits.device());
+      assertEquals(model.engine().device(), logits.device());
       return logits.toFloats();
     }
   }
@@ -74,7 +84,7 @@ class EmulatedModelsTest {
         System.arraycopy(session.step(tokens[i])[0], 0, all, i * vocabulary, vocabulary);
       }
       assertEquals(1, session.recordings());
-      assertTrue(session.plan().explain().contains("cuda: "), session.plan().explain());
+      assertEquals(Set.of("cuda"), session.plan().providers());
     }
     return all;
   }
@@ -109,6 +119,43 @@ class EmulatedModelsTest {
       assertArrayEquals(
           model.infer(Map.of("tokens", there)).get("logits").toFloats(),
           model.infer(Map.of("tokens", there.to(Device.CPU))).get("logits").toFloats());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"F16", "BF16"})
+  void weightsOf16BitsStayWhatTheyAre(String type) {
+    int[] tokens = Golden.ints(Golden.json(Golden.of("llama/tokens.json")));
+    Path file = folder.resolve(type + ".gguf");
+    try (Engine host = Engines.of("reference", Precision.AUTO);
+        Engine device = EmulatedDevice.engine(Engine.builder())) {
+      GgufExport.of(DType.of(type)).run(host, Golden.of("llama/hf"), file, _ -> {});
+      try (var here = Models.openCausal(file, ModelOptions.of(host));
+          var there = Models.openCausal(file, ModelOptions.of(device))) {
+        float[] expected = eager(here, tokens);
+        assertTrue(Golden.nmse(eager(there, tokens), expected) <= FAST_NMSE);
+        assertTrue(Golden.nmse(replayed(there, tokens), expected) <= FAST_NMSE);
+      }
+    }
+  }
+
+  @Test
+  void cachesAreForkedAndReorderedWhereTheyAre() {
+    int[] tokens = {1, 40, 41, 42};
+    try (Engine engine = engine();
+        var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session session = model.openSession(2, 8)) {
+      session.prefill(0, tokens);
+      session.prefill(1, 7, 8);
+      try (Session forked = session.fork(1, 0, 0)) {
+        float[][] before = forked.step(9, 9, Session.IDLE);
+        session.cache().reorder(1, 0);
+        float[][] after = session.step(9, 9);
+        assertArrayEquals(before[0], after[0]);
+        assertArrayEquals(before[1], after[1]);
+        assertEquals(3, forked.cache().length(0));
+        assertEquals(4, forked.cache().length(2));
+      }
     }
   }
 
