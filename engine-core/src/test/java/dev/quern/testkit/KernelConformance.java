@@ -27,8 +27,8 @@ import org.junit.jupiter.api.TestInstance.Lifecycle;
 /**
  * What every kernel of a backend must do: agree with the reference within {@link Tolerance}, on
  * awkward sizes, layouts and values; give the same bits with 1, 2, 3 and 8 threads, eagerly and as
- * a replayed plan; stay inside its results; refuse wrong values with a typed error; and be there,
- * or be declared missing.
+ * a replayed plan, on the device of an engine; stay inside its results; refuse wrong values with a
+ * typed error; and be there, or be declared missing.
  *
  * <p>A backend extends this class, supplies its provider, and declares what it has no kernels for.
  * Its kernels are called directly, so that nothing can hide a missing one.
@@ -78,12 +78,13 @@ public abstract class KernelConformance {
   }
 
   /**
-   * Whether cases also run through an engine over host memory, eagerly and as a plan.
+   * An engine with the backend's kernels, through which cases also run, eagerly and as a plan.
    *
-   * @return true if so
+   * @param builder with precision and threads as cases want them
+   * @return an engine over host memory, unless the backend has a device of its own
    */
-  protected boolean throughEngines() {
-    return true;
+  protected Engine engine(Engine.Builder builder) {
+    return builder.kernels(provider()).build();
   }
 
   @BeforeAll
@@ -93,7 +94,7 @@ public abstract class KernelConformance {
       pools.put(n, new TaskPool(n));
     }
     for (Precision p : new Precision[] {Precision.EXACT, Precision.FAST, Precision.BF16}) {
-      engines.put(p, Engine.builder().kernels(provider()).precision(p).threads(2).build());
+      engines.put(p, engine(Engine.builder().precision(p).threads(2)));
     }
   }
 
@@ -150,9 +151,6 @@ public abstract class KernelConformance {
         return complaint;
       }
     }
-    if (!throughEngines()) {
-      return null;
-    }
     Engine engine = engines.get(r.call().precision());
     String eager = r.complaint("eagerly", () -> KernelRunner.eager(engine, r.call()));
     return eager != null
@@ -206,7 +204,7 @@ public abstract class KernelConformance {
         return c + ": other bits with " + n + " threads";
       }
     }
-    if (!c.residuals() && throughEngines()) {
+    if (!c.residuals()) {
       Engine engine = engines.get(c.precision());
       if (differ(bytes, KernelRunner.eager(engine, c))) {
         return c + ": other bits through an engine";

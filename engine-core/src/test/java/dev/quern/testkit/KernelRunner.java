@@ -8,6 +8,7 @@ import dev.quern.core.plan.Plan;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.TaskPool;
+import dev.quern.core.type.Device;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.TensorSpec;
 import java.lang.foreign.Arena;
@@ -116,25 +117,23 @@ final class KernelRunner {
     }
   }
 
-  /** Through an engine, at once. */
+  /** Through an engine, at once, on its device. */
   static List<byte[]> eager(Engine engine, KernelCase c) {
     try (TensorScope _ = TensorScope.open()) {
-      List<Tensor> inputs = new ArrayList<>();
-      List<TensorView> written = tensors(engine, c, inputs);
+      List<Tensor> inputs = tensors(engine, c);
       List<byte[]> results = new ArrayList<>();
       for (Tensor t : engine.apply(c.op(), inputs)) {
-        results.add(bytes(t));
+        results.add(bytes(engine, t));
       }
-      written.forEach(v -> results.add(Bits.of(v.dtype(), v.segment())));
+      results.addAll(written(engine, c, inputs));
       return results;
     }
   }
 
-  /** Through an engine, recorded and replayed twice. */
+  /** Through an engine, recorded and replayed twice, on its device. */
   static List<byte[]> replayed(Engine engine, KernelCase c) {
     try (TensorScope _ = TensorScope.open()) {
-      List<Tensor> inputs = new ArrayList<>();
-      List<TensorView> written = tensors(engine, c, inputs);
+      List<Tensor> inputs = tensors(engine, c);
       int count = c.op().infer(c.specs()).size();
       try (Plan plan =
           engine.record(
@@ -146,32 +145,52 @@ final class KernelRunner {
                 }
               })) {
         plan.run();
-        restore(c, written);
+        for (int i : c.op().writes()) {
+          engine.home().upload(c.inputs().get(i).view().segment(), segment(inputs.get(i)));
+        }
         plan.run();
         List<byte[]> results = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-          results.add(bytes(plan.output("y" + i)));
+          results.add(bytes(engine, plan.output("y" + i)));
         }
-        written.forEach(v -> results.add(Bits.of(v.dtype(), v.segment())));
+        results.addAll(written(engine, c, inputs));
         return results;
       }
     }
   }
 
-  private static byte[] bytes(Tensor t) {
-    return t.shape().elements() == 0 ? new byte[0] : Bits.of(t.dtype(), t.segment());
+  /** A result's bytes; waits for the device, which may then say what it found wrong. */
+  private static byte[] bytes(Engine engine, Tensor t) {
+    engine.home().synchronize();
+    return t.shape().elements() == 0
+        ? new byte[0]
+        : Bits.of(t.dtype(), t.to(Device.CPU).contiguous().segment());
   }
 
-  private static List<TensorView> tensors(Engine engine, KernelCase c, List<Tensor> inputs) {
-    List<TensorView> written = new ArrayList<>();
-    for (int i = 0; i < c.inputs().size(); i++) {
-      boolean writes = c.op().writes().contains(i);
-      Operand o = writes ? c.inputs().get(i).duplicate() : c.inputs().get(i);
-      inputs.add(o.tensor(engine));
-      if (writes) {
-        written.add(o.view());
+  /** All bytes of the storages that were written, gaps included. */
+  private static List<byte[]> written(Engine engine, KernelCase c, List<Tensor> inputs) {
+    List<byte[]> all = new ArrayList<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      if (c.op().writes().contains(i)) {
+        MemorySegment there = segment(inputs.get(i));
+        MemorySegment host = Arena.ofAuto().allocate(there.byteSize(), 64);
+        engine.home().download(there, host);
+        all.add(Bits.of(inputs.get(i).dtype(), host));
       }
     }
-    return written;
+    return all;
+  }
+
+  private static MemorySegment segment(Tensor t) {
+    return t.storage().segment().asSlice(0, t.storage().spec().byteSize());
+  }
+
+  private static List<Tensor> tensors(Engine engine, KernelCase c) {
+    List<Tensor> inputs = new ArrayList<>();
+    for (int i = 0; i < c.inputs().size(); i++) {
+      boolean writes = c.op().writes().contains(i);
+      inputs.add((writes ? c.inputs().get(i).duplicate() : c.inputs().get(i)).tensor(engine));
+    }
+    return inputs;
   }
 }

@@ -1,9 +1,9 @@
 package dev.quern.testkit;
 
+import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.Lifetime;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorView;
-import dev.quern.core.op.Executor;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.reference.BlockCodec;
 import dev.quern.core.reference.BlockCodecs;
@@ -111,21 +111,24 @@ public record Operand(TensorView view) {
   }
 
   /**
-   * A tensor over the same memory that may be written, so that a recorder can't compute ahead.
+   * A tensor of the same contents that may be written, so that a recorder can't compute ahead: over
+   * the same memory if the engine's device is the host, else over a copy on the device.
    *
-   * @param executor the engine
+   * @param engine runs what is done with it
    * @return the tensor
    */
-  public Tensor tensor(Executor executor) {
+  public Tensor tensor(Engine engine) {
     DType d = view.dtype();
     long elements = view.segment().byteSize() / d.blockBytes() * d.blockLength();
-    Storage storage =
-        new Storage(
-            view.segment(),
-            new TensorSpec(d, Shape.of(elements)),
-            Device.CPU,
-            new Lifetime("a conformance case"),
-            true);
-    return new Tensor(executor, d, view.layout(), storage);
+    TensorSpec all = new TensorSpec(d, Shape.of(elements));
+    Lifetime owner = new Lifetime("a conformance case");
+    Storage storage;
+    if (engine.device().equals(Device.CPU)) {
+      storage = new Storage(view.segment(), all, Device.CPU, owner, true);
+    } else {
+      storage = engine.zeroed(all, owner, true);
+      engine.home().upload(view.segment(), storage.segment());
+    }
+    return new Tensor(engine, d, view.layout(), storage);
   }
 }

@@ -55,9 +55,11 @@ record CpuBackend(KernelRegistry kernels) implements Backend {
     List<Runnable> all = List.copyOf(calls);
     return new Replay() {
       @Override
-      public void run() {
+      public void run(int times) {
         copy(slots, parameters);
-        all.forEach(Runnable::run);
+        for (int i = 0; i < times; i++) {
+          all.forEach(Runnable::run);
+        }
       }
 
       @Override

@@ -136,6 +136,22 @@ public final class Plan implements AutoCloseable {
    * @throws QuernException if another thread is replaying it
    */
   public void run() {
+    run(1);
+  }
+
+  /**
+   * Replays it some times over, with the slots as they are now: for plans that go on from what they
+   * left in buffers. A device has one graph to launch for each replay, and nothing to copy.
+   *
+   * @param times how often, at least 1
+   * @throws ScopeClosedException if the plan, or something it reads, was closed
+   * @throws QuernException if another thread is replaying it, or {@code times} is not positive
+   */
+  public void run(int times) {
+    if (times < 1) {
+      throw new QuernException(
+          "plan '" + name + "' can't be replayed " + times + " times; at least once");
+    }
     if (!running.compareAndSet(false, true)) {
       throw new QuernException(
           "plan '" + name + "' is being replayed by another thread; record one per thread");
@@ -145,13 +161,12 @@ public final class Plan implements AutoCloseable {
       for (int i = 0; i < bound.uses().size(); i++) {
         uses.acquire(bound.uses().get(i));
       }
-      if (Eager.isObserved()) {
-        runObserved();
-      } else if (bound.replay() != null) {
-        bound.replay().run();
+      boolean observed = Eager.isObserved();
+      if (bound.replay() != null && !observed) {
+        bound.replay().run(times);
       } else {
-        for (int i = 0; i < bound.calls().size(); i++) {
-          bound.calls().get(i).run();
+        for (int i = 0; i < times; i++) {
+          runCalls(observed);
         }
       }
       for (int i = 0; i < bound.writes().size(); i++) {
@@ -161,6 +176,16 @@ public final class Plan implements AutoCloseable {
       uses.release();
       running.set(false);
       Reference.reachabilityFence(this);
+    }
+  }
+
+  private void runCalls(boolean observed) {
+    if (observed) {
+      runObserved();
+    } else {
+      for (int i = 0; i < bound.calls().size(); i++) {
+        bound.calls().get(i).run();
+      }
     }
   }
 

@@ -52,6 +52,17 @@ class DevicesTest {
   }
 
   @Test
+  void devicesAreReadAsTheyAreWritten() {
+    for (Device d : List.of(Device.CPU, Device.cuda(0), Device.cuda(12))) {
+      assertEquals(d, Device.of(d.toString()));
+    }
+    assertEquals(Device.cuda(0), Device.of("cuda"));
+    for (String name : List.of("", "GPU", "cuda:", "cuda:-1", "cuda:x", "cuda:1:2", "cuda:12345")) {
+      assertThrows(DeviceException.class, () -> Device.of(name), name);
+    }
+  }
+
+  @Test
   void theCpuIsThere() {
     assertEquals("cpu", cpu.kind());
     assertInstanceOf(Probe.Usable.class, cpu.probe());
@@ -78,7 +89,7 @@ class DevicesTest {
     try (Replay replay =
         opened.compile(
             "p", List.of(() -> b.setAtIndex(ValueLayout.JAVA_FLOAT, 1, 7)), a.asSlice(0, 4), b)) {
-      replay.run();
+      replay.run(1);
     }
     assertEquals(1, b.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
     assertEquals(7, b.getAtIndex(ValueLayout.JAVA_FLOAT, 1));

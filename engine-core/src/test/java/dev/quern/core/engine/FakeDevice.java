@@ -128,12 +128,14 @@ final class FakeDevice implements DeviceProvider, Backend {
     openReplays++;
     return new Replay() {
       @Override
-      public void run() {
+      public void run(int times) {
         replays++;
         if (slots.byteSize() > 0) {
           upload(slots, parameters);
         }
-        all.forEach(Runnable::run);
+        for (int i = 0; i < times; i++) {
+          all.forEach(Runnable::run);
+        }
       }
 
       @Override

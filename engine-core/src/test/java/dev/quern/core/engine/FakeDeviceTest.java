@@ -137,6 +137,20 @@ class FakeDeviceTest {
   }
 
   @Test
+  void replaysInARowAreOneCallOfTheDevice() {
+    TensorSpec two = TensorSpec.of(ScalarType.F32, 2);
+    try (Buffer sum = there.buffer("sum", two);
+        Plan plan =
+            there.record("count", r -> sum.assign(sum.value().mul(2).add(r.slot("step", two))))) {
+      plan.slot("step").set(1f, 3f);
+      int before = fake.replays;
+      plan.run(3);
+      assertEquals(before + 1, fake.replays);
+      assertArrayEquals(new float[] {7, 21}, sum.value().toFloats());
+    }
+  }
+
+  @Test
   void slotsMayChangeBeforeTheDeviceHasReadThem() {
     try (Buffer sum = there.buffer("sum", TensorSpec.of(ScalarType.F32, 2));
         Plan plan =

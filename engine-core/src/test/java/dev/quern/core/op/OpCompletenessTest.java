@@ -10,6 +10,7 @@ import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.TensorSpec;
+import dev.quern.testkit.GradientConformance;
 import dev.quern.testkit.KernelCases;
 import java.io.IOException;
 import java.util.Collections;
@@ -104,6 +105,6 @@ class OpCompletenessTest {
     }
     Set<String> without = difference(OpFamily.records().keySet(), gradients);
     assertEquals(new TreeSet<>(NOT_DIFFERENTIABLE), without, "an operation needs a gradient");
-    assertEquals(gradients, GradientTest.checked(), "each gradient needs a check");
+    assertEquals(gradients, GradientConformance.checked(), "each gradient needs a check");
   }
 }

@@ -84,6 +84,23 @@ class PlanTest {
   }
 
   @Test
+  void replaysInARowGoOnFromWhatTheyLeft() {
+    try (Buffer sum = engine.buffer("sum", TensorSpec.of(ScalarType.F32, 2));
+        Plan plan =
+            engine.record(
+                "count",
+                r -> {
+                  Tensor step = r.slot("step", TensorSpec.of(ScalarType.F32, 2));
+                  sum.assign(sum.value().mul(2).add(step));
+                })) {
+      plan.slot("step").set(1f, 3f);
+      plan.run(3);
+      assertArrayEquals(new float[] {7, 21}, sum.value().toFloats());
+      assertThrows(QuernException.class, () -> plan.run(0));
+    }
+  }
+
+  @Test
   void misuseIsNamed() {
     Tensor[] leaked = new Tensor[1];
     Plan plan =

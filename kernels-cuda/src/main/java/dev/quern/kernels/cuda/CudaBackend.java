@@ -141,16 +141,15 @@ final class CudaBackend implements Backend {
       return new CallByCall(this, List.copyOf(calls), slots, parameters);
     }
     Replay replay = faults.guard(() -> cuda.capture(calls, slots, parameters));
-    return new Graph(new Faults.Replayed(plan, calls.size()), replay::run, replay, faults);
+    return new Graph(new Faults.Replayed(plan, calls.size()), replay, faults);
   }
 
   /** One call of the driver: a fault within it is known to be the plan's, and no more. */
-  private record Graph(Faults.Replayed plan, Runnable launch, Replay replay, Faults faults)
-      implements Replay {
+  private record Graph(Faults.Replayed plan, Replay replay, Faults faults) implements Replay {
     @Override
-    public void run() {
+    public void run(int times) {
       faults.note(plan);
-      faults.guard(launch);
+      faults.guard(() -> replay.run(times));
     }
 
     @Override
@@ -164,11 +163,13 @@ final class CudaBackend implements Backend {
       CudaBackend backend, List<Runnable> calls, MemorySegment slots, MemorySegment parameters)
       implements Replay {
     @Override
-    public void run() {
+    public void run(int times) {
       if (slots.byteSize() > 0) {
         backend.upload(slots, parameters);
       }
-      calls.forEach(Runnable::run);
+      for (int i = 0; i < times; i++) {
+        calls.forEach(Runnable::run);
+      }
     }
 
     @Override

@@ -3,6 +3,8 @@ package dev.quern.transformer.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.spi.KernelRegistry;
+import dev.quern.core.type.Device;
+import dev.quern.transformer.decode.SamplingOptions;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.ModelOptions;
@@ -108,6 +110,11 @@ final class BenchCommand implements Callable<Integer> {
     }
     try (CausalLanguageModel open = model.openCausal(ModelOptions.DEFAULT.withoutTokenizer());
         Session session = open.openSession(1, capacity(open))) {
+      boolean onHost = open.engine().device().equals(Device.CPU);
+      if (ceilings && !onHost) {
+        throw new ParameterException(
+            spec.commandLine(), "--ceilings measures the processor; leave it or --device out");
+      }
       if (ceilings) {
         measureCeilings(open.engine().kernels(), open.engine().pool().threads(), model.path());
       }
@@ -128,7 +135,10 @@ final class BenchCommand implements Callable<Integer> {
       }
       if (generate > 0) {
         int[] tokens = random(generate, vocabulary);
-        Runnable run = () -> steps(session, tokens);
+        Runnable run =
+            onHost
+                ? () -> steps(session, tokens)
+                : () -> session.steps(new int[] {tokens[0]}, generate, SamplingOptions.GREEDY, 0);
         report.print("decode", 0, generate, measure(session, generate, run));
         profile(session, "decode", generate, run);
       }

@@ -2,6 +2,8 @@ package dev.quern.transformer.cli;
 
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Device;
+import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.Model;
@@ -63,6 +65,14 @@ final class ModelMixin {
   private Precision precision = Precision.AUTO;
 
   @Option(
+      names = "--device",
+      paramLabel = "D",
+      description =
+          "Where weights, caches and computation are: cpu (default), or cuda:0, cuda:1... as"
+              + " 'quern devices' lists them.")
+  private @Nullable String device;
+
+  @Option(
       names = "--cache-type",
       paramLabel = "T",
       description =
@@ -120,8 +130,19 @@ final class ModelMixin {
     return Models.openCausal(path(), described(options));
   }
 
+  private Device device(String name) {
+    try {
+      return Device.of(name);
+    } catch (DeviceException e) {
+      throw new ParameterException(mixee.commandLine(), "--device: " + e.getMessage(), e);
+    }
+  }
+
   private ModelOptions described(ModelOptions options) {
     ModelOptions chosen = options.withPrecision(precision);
+    if (device != null) {
+      chosen = chosen.withDevice(device(device));
+    }
     if (cacheType != null) {
       chosen = chosen.withCache(DType.of(cacheType.name()));
     }

@@ -4,10 +4,12 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.plan.Slot;
+import dev.quern.core.spi.Backend;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.layers.AttentionContext;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -20,7 +22,11 @@ final class DecodePlan implements AutoCloseable {
   private final Slot tokens;
   private final Slot positions;
   private final Slot starts;
+  private final Tensor result;
+  private final MemorySegment host;
   private final MemorySegment[] logits;
+  private final Backend device;
+  private boolean behind;
 
   /** Records it. */
   DecodePlan(Engine engine, Decoder model, KvCache cache) {
@@ -29,11 +35,16 @@ final class DecodePlan implements AutoCloseable {
     tokens = plan.slot("tokens");
     positions = plan.slot("positions");
     starts = plan.slot("starts");
-    MemorySegment all = plan.output("logits").view().base().asReadOnly();
+    device = engine.home();
+    result = plan.output("logits");
+    host =
+        device.memory().isHost()
+            ? result.view().base()
+            : Arena.ofAuto().allocate(result.spec().byteSize(), Float.BYTES);
     long row = (long) model.dimensions().vocabulary() * Float.BYTES;
     logits = new MemorySegment[cache.batch()];
     for (int i = 0; i < logits.length; i++) {
-      logits[i] = all.asSlice(i * row, row);
+      logits[i] = host.asReadOnly().asSlice(i * row, row);
     }
   }
 
@@ -66,10 +77,18 @@ final class DecodePlan implements AutoCloseable {
       starts.set((long) i, idle ? cache.idleRow() : cache.length(i));
     }
     plan.run();
+    behind = !device.memory().isHost();
   }
 
-  /** [vocabulary] F32, read-only: a sequence's logits after the latest step. */
+  /**
+   * [vocabulary] F32, read-only: a sequence's logits after the latest step. From another device all
+   * are copied when the first are asked for.
+   */
   MemorySegment logits(int sequence) {
+    if (behind) {
+      device.download(result.view().base().asSlice(0, host.byteSize()), host);
+      behind = false;
+    }
     return logits[sequence];
   }
 

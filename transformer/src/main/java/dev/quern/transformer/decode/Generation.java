@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * character is ever handed out.
  */
 public final class Generation implements Iterator<GeneratedToken> {
+  /** Tokens that a device chooses before they are looked at: those after an end are in vain. */
+  private static final int AHEAD = 8;
+
   private final Session session;
   private final Tokenizer tokenizer;
   private final GenerationOptions options;
@@ -28,6 +31,8 @@ public final class Generation implements Iterator<GeneratedToken> {
   private final StopStrings stops;
   private final StringBuilder text = new StringBuilder();
   private final TokenChooser chooser = this::choose;
+  private int[] ahead = {};
+  private int taken;
   private int latest;
   private @Nullable LogProbabilities report;
   private @Nullable FinishReason finish;
@@ -86,7 +91,7 @@ public final class Generation implements Iterator<GeneratedToken> {
     int id =
         history.generated() == 0
             ? choose(0, MemorySegment.ofArray(session.prefill(0, prompt)))
-            : session.step(latest, chooser);
+            : isAhead() ? fromDevice() : session.step(latest, chooser);
     latest = id;
     history.add(id);
     StringBuilder part = new StringBuilder();
@@ -105,6 +110,27 @@ public final class Generation implements Iterator<GeneratedToken> {
     }
     text.append(part);
     return new GeneratedToken(id, part.toString(), report);
+  }
+
+  /** Whether the device chooses: it goes on with its own choices while they are read here. */
+  private boolean isAhead() {
+    return options.topLogProbabilities() == 0 && session.choosesOnDevice(options.sampling());
+  }
+
+  /** Takes a token that was computed ahead; the sequence is as long as if it had not been. */
+  private int fromDevice() {
+    KvCache cache = session.cache();
+    if (taken == ahead.length) {
+      int start = cache.length(0);
+      int count =
+          Math.min(
+              AHEAD, Math.min(options.maxTokens() - history.generated(), cache.capacity() - start));
+      ahead = session.steps(new int[] {latest}, count, options.sampling(), history.generated())[0];
+      cache.truncate(0, start);
+      taken = 0;
+    }
+    cache.advance(0, 1); // its keys and values are there already
+    return ahead[taken++];
   }
 
   private int choose(int sequence, MemorySegment logits) {

@@ -3,7 +3,6 @@ package dev.quern.transformer.decode;
 import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.LeakReport;
 import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.BufferOp;
@@ -11,14 +10,12 @@ import dev.quern.core.op.Tensor;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
-import dev.quern.core.type.Device;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.layers.AttentionCache;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -65,7 +62,7 @@ public final class KvCache implements AutoCloseable {
   /**
    * An empty cache.
    *
-   * @param engine runs the operations on it
+   * @param engine runs the operations on it; on its device keys and values are
    * @param dimensions of the decoder
    * @param dtype F32|F16|BF16|Q8_0: how keys and values are stored
    * @param batch number of sequences
@@ -113,9 +110,7 @@ public final class KvCache implements AutoCloseable {
     TensorSpec spec =
         TensorSpec.of(
             dtype, lengths.length, dimensions.kvHeads(), capacity + 1L, dimensions.headDim());
-    MemorySegment segment = SegmentPool.shared().take(spec.byteSize());
-    segment.fill((byte) 0);
-    Storage storage = new Storage(segment, spec, Device.CPU, lifetime, true);
+    Storage storage = engine.zeroed(spec, lifetime, true);
     storages.add(storage);
     return engine.wrap(storage, spec).permute(0, 2, 1, 3);
   }

@@ -125,6 +125,26 @@ public record SamplingOptions(
         seed);
   }
 
+  /**
+   * The same with another seed.
+   *
+   * @param other of the chance
+   * @return new options
+   */
+  public SamplingOptions withSeed(long other) {
+    return new SamplingOptions(
+        repetitionPenalty,
+        repetitionWindow,
+        frequencyPenalty,
+        presencePenalty,
+        temperature,
+        topK,
+        topP,
+        minP,
+        logitBias,
+        other);
+  }
+
   private static void require(boolean ok, String name, double value, String wanted) {
     if (!ok) {
       throw new IllegalArgumentException(

@@ -39,6 +39,7 @@ public final class Session implements AutoCloseable {
   private int steps;
   private final KvCache cache;
   private final PrefillPlans prefills;
+  private final DecodeLoops loops;
   private final AtomicBoolean busy = new AtomicBoolean();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final int[] single = new int[1];
@@ -55,6 +56,7 @@ public final class Session implements AutoCloseable {
     this.file = file;
     this.cache = cache;
     this.prefills = new PrefillPlans(engine, model, cache);
+    this.loops = new DecodeLoops(engine, model, cache);
   }
 
   /**
@@ -332,21 +334,37 @@ public final class Session implements AutoCloseable {
     }
   }
 
+  /**
+   * Appends a token to each sequence, then the ones that follow it, each chosen on the engine's
+   * device: one replay for each step, and the host waits for the last alone.
+   *
+   * @param tokens [batch]: one per sequence; {@link #IDLE} for a sequence that sits the steps out
+   * @param count how many steps, at least 1
+   * @param sampling temperature, top-k, top-p, min-p and seed: sequence i draws as a {@link
+   *     Sampler} of seed + i does
+   * @param draws how often these samplers have drawn before
+   * @return [batch][count]: the tokens that were chosen, the last not yet appended; meaningless for
+   *     idle sequences
+   * @throws ContextLengthException if a sequence has no room for as many
+   * @throws dev.quern.core.type.NotSupportedException if the chain has penalties or a bias
+   */
+  public int[][] steps(int[] tokens, int count, SamplingOptions sampling, long draws) {
+    return exclusively(
+        () -> {
+          checkStep(tokens, count);
+          checkFile();
+          return loops.run(tokens, count, sampling, draws);
+        });
+  }
+
+  /** Whether tokens are better chosen where the logits are than on the host. */
+  boolean choosesOnDevice(SamplingOptions sampling) {
+    return !engine.home().memory().isHost() && TensorSampling.supports(sampling);
+  }
+
   /** Appends tokens; the plan has their logits. */
   private DecodePlan next(int[] tokens) {
-    if (tokens.length != cache.batch()) {
-      throw new ShapeException(
-          "[session] step takes one token per sequence ("
-              + cache.batch()
-              + "), got "
-              + tokens.length);
-    }
-    for (int i = 0; i < tokens.length; i++) {
-      if (tokens[i] != IDLE) {
-        checkToken(tokens[i]);
-        cache.requireRoom(i, 1);
-      }
-    }
+    checkStep(tokens, 1);
     checkFileAgain();
     DecodePlan p = recorded();
     p.run(tokens);
@@ -360,6 +378,22 @@ public final class Session implements AutoCloseable {
       file.isReadOften();
     }
     return p;
+  }
+
+  private void checkStep(int[] tokens, int count) {
+    if (tokens.length != cache.batch()) {
+      throw new ShapeException(
+          "[session] step takes one token per sequence ("
+              + cache.batch()
+              + "), got "
+              + tokens.length);
+    }
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] != IDLE) {
+        checkToken(tokens[i]);
+        cache.requireRoom(i, count);
+      }
+    }
   }
 
   /**
@@ -440,7 +474,8 @@ public final class Session implements AutoCloseable {
 
   private void free() {
     try (KvCache _ = cache;
-        PrefillPlans _ = prefills) {
+        PrefillPlans _ = prefills;
+        DecodeLoops _ = loops) {
       if (plan != null) {
         plan.close();
       }

@@ -84,7 +84,7 @@ public final class NewClassifier {
     try (TensorScope _ = TensorScope.open("new classifier")) {
       Fresh fresh =
           new Fresh(
-              engine,
+              NewModel.onHost(engine),
               writer,
               WeightInitializer.normal(
                   encoder.settings().number("initializer_range", USUAL_DEVIATION), 1),

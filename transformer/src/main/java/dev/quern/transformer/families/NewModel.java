@@ -9,6 +9,7 @@ import dev.quern.core.io.safetensors.SafetensorsFolder;
 import dev.quern.core.io.safetensors.SafetensorsWriter;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.Device;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
 import java.io.IOException;
@@ -38,7 +39,7 @@ public final class NewModel {
   /**
    * Writes a new model.
    *
-   * @param engine makes the weights
+   * @param engine makes the weights; if its device is not the host, another one does
    * @param folder is created; files of the same names are replaced
    * @param family one of {@link Families#trainable()}
    * @param shape its size
@@ -55,6 +56,7 @@ public final class NewModel {
       WeightInitializer initializer,
       long seed) {
     Map<String, Object> config = Families.settings(family, shape);
+    Engine maker = onHost(engine);
     try (TensorScope _ = TensorScope.open("new model")) {
       FreshTensors tensors =
           new FreshTensors(
@@ -62,8 +64,8 @@ public final class NewModel {
               shape.head() == ModelShape.Head.CLASSES
                   ? List.of("classifier.", "bert.pooler.")
                   : List.of("cls."),
-              (name, s) -> initializer.values(engine, name, s, seedOf(seed, name)));
-      try (Weights weights = new Weights(engine, Checkpoint.fresh(folder, config, tensors))) {
+              (name, s) -> initializer.values(maker, name, s, seedOf(seed, name)));
+      try (Weights weights = new Weights(maker, Checkpoint.fresh(folder, config, tensors))) {
         Families.load(weights);
       }
       Files.createDirectories(folder);
@@ -82,6 +84,11 @@ public final class NewModel {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + folder + ": " + e.getMessage(), e);
     }
+  }
+
+  /** First values are made on the host: the same bytes, wherever they are trained. */
+  static Engine onHost(Engine engine) {
+    return engine.device().equals(Device.CPU) ? engine : Engine.create();
   }
 
   static MemorySegment bytes(Tensor t) {

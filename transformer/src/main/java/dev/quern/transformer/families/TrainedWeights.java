@@ -39,7 +39,7 @@ final class TrainedWeights implements AutoCloseable {
       try (TensorScope _ = TensorScope.open("train")) {
         Tensor values = transposed ? stored.transpose() : stored;
         Buffer buffer = engine.buffer(name, new TensorSpec(ScalarType.F32, values.shape()));
-        buffer.assign(values.cast(ScalarType.F32));
+        buffer.assign(values.cast(ScalarType.F32).to(engine.device()));
         weight = new TrainedWeight(name, buffer, transposed);
       }
       weights.put(name, weight);

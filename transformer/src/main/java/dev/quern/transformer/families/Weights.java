@@ -4,12 +4,11 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.io.TensorFile;
 import dev.quern.core.memory.LeakReport;
 import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.SegmentPool;
 import dev.quern.core.memory.Storage;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Tensor;
-import dev.quern.core.type.Device;
+import dev.quern.core.spi.Backend;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
@@ -19,6 +18,7 @@ import dev.quern.transformer.layers.LayerNorm;
 import dev.quern.transformer.layers.Linear;
 import dev.quern.transformer.layers.RmsNorm;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -30,8 +30,10 @@ import java.util.function.Predicate;
 /**
  * A checkpoint's tensors as layers want them, checked by name and shape.
  *
- * <p>Big weights are views of the mapped file. What had to be converted (norms and biases to F32,
- * transposed maps) lives in memory of its own until {@link #close}.
+ * <p>On the host, big weights are views of the mapped file. What had to be converted (norms and
+ * biases to F32, transposed maps) lives in memory of its own until {@link #close}, and for an
+ * engine with another device all weights do: each is copied there from the mapped file when it is
+ * first asked for.
  */
 public final class Weights implements AutoCloseable {
   private static final int SHOWN = 5;
@@ -43,6 +45,7 @@ public final class Weights implements AutoCloseable {
   private final Lifetime lifetime;
   private final List<Storage> owned = new ArrayList<>();
   private final Map<String, Tensor> converted = new HashMap<>();
+  private final Map<String, Tensor> moved = new HashMap<>();
   private final TrainedWeights trained;
   private final LeakReport leak;
 
@@ -146,17 +149,22 @@ public final class Weights implements AutoCloseable {
    *
    * @param name as the checkpoint spells it
    * @param dims the extents it must have
-   * @return a view of the file, F32|F16|BF16|F64|block type
+   * @return on the engine's device, F32|F16|BF16|F64|block type; on the host a view of the file
    * @throws FormatException if it is missing, of another shape, or not floating point; names file,
    *     tensor, expected and found shape
    * @throws dev.quern.core.type.NotSupportedException if its element type is not supported
    */
   public Tensor stored(String name, long... dims) {
-    Tensor t = view(name, dims);
-    return trained.wants(name) ? trained.of(name, t, false) : t;
+    Tensor t = mapped(name, dims);
+    return trained.wants(name) ? trained.of(name, t, false) : home(name, t);
   }
 
-  private Tensor view(String name, long... dims) {
+  /** A tensor of the file on the engine's device; converted it may be there once more. */
+  private Tensor home(String name, Tensor t) {
+    return t.device().equals(engine.device()) ? t : moved.computeIfAbsent(name, _ -> keep(t));
+  }
+
+  private Tensor mapped(String name, long... dims) {
     Shape wanted = Shape.of(dims);
     if (file instanceof FreshTensors fresh) {
       fresh.want(name, wanted);
@@ -197,9 +205,12 @@ public final class Weights implements AutoCloseable {
    * @throws FormatException as {@link #stored}
    */
   public Tensor f32(String name, long... dims) {
-    Tensor t = stored(name, dims);
+    Tensor t = mapped(name, dims);
+    if (trained.wants(name)) {
+      return trained.of(name, t, false);
+    }
     if (t.dtype() == ScalarType.F32) {
-      return t;
+      return home(name, t);
     }
     return converted.computeIfAbsent(
         name,
@@ -220,7 +231,7 @@ public final class Weights implements AutoCloseable {
    * @throws FormatException as {@link #stored}
    */
   public Tensor transposed(String name, long out, long in) {
-    Tensor t = view(name, in, out);
+    Tensor t = mapped(name, in, out);
     if (trained.wants(name)) {
       return trained.of(name, t, true);
     }
@@ -275,18 +286,28 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * Keeps values beyond their scope, until {@link #close}.
+   * Keeps values beyond their scope, until {@link #close}, on the engine's device.
    *
-   * @param values a tensor without gaps
-   * @return a copy
+   * @param values on the host or on that device
+   * @return a copy there, without gaps
    */
   public Tensor keep(Tensor values) {
     TensorSpec spec = values.spec();
-    TensorView view = values.contiguous().view();
-    MemorySegment copy = SegmentPool.shared().take(spec.byteSize());
-    MemorySegment.copy(view.segment(), view.offsetBytes(), copy, 0, spec.byteSize());
-    Storage storage = new Storage(copy, spec, Device.CPU, lifetime, false);
+    Tensor packed = values.contiguous();
+    TensorView view = packed.view();
+    MemorySegment bytes = view.segment().asSlice(view.offsetBytes(), spec.byteSize());
+    Backend home = engine.home();
+    Storage storage = Storage.allocate(home.memory(), spec, lifetime, false);
     owned.add(storage);
+    try {
+      if (packed.device().equals(home.device())) {
+        home.copy(bytes, storage.segment());
+      } else {
+        home.upload(bytes, storage.segment());
+      }
+    } finally {
+      Reference.reachabilityFence(packed);
+    }
     return engine.wrap(storage, spec);
   }
 

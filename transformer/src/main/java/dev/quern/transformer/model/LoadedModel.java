@@ -107,7 +107,9 @@ abstract sealed class LoadedModel implements Model
           ParameterValues settings = signature().resolve(parameters);
           checkpoint().tensors().checkLength();
           try (TensorScope scope = TensorScope.open("infer " + card.name())) {
-            Map<String, Tensor> outputs = compute(inputs, settings);
+            Map<String, Tensor> here = new LinkedHashMap<>();
+            inputs.forEach((name, t) -> here.put(name, t.to(engine().device())));
+            Map<String, Tensor> outputs = compute(here, settings);
             signature().checkOutputs(outputs, extents);
             Map<String, Tensor> kept = new LinkedHashMap<>();
             outputs.forEach((name, t) -> kept.put(name, scope.promote(t.contiguous())));

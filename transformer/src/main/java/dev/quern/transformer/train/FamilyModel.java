@@ -12,6 +12,7 @@ import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.Buffer;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Device;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
@@ -312,8 +313,9 @@ public final class FamilyModel implements TrainableModel {
     return all;
   }
 
+  /** The bytes of a tensor without gaps, copied to the host if they are elsewhere. */
   static MemorySegment bytes(Tensor t) {
-    TensorView view = t.view();
+    TensorView view = t.to(Device.CPU).view();
     return view.segment().asSlice(view.offsetBytes(), t.spec().byteSize());
   }
 

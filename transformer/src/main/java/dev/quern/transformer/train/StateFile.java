@@ -43,7 +43,7 @@ final class StateFile {
                   "%s: '%s' is %s, and the run has %s"
                       .formatted(file, name, tensors.spec(name), b.spec()));
             }
-            b.assign(engine.wrap(tensors.storage(name), b.spec()));
+            b.assign(engine.wrap(tensors.storage(name), b.spec()).to(engine.device()));
           });
     }
   }

@@ -80,6 +80,17 @@ class BadInputTest {
   }
 
   @Test
+  void devicesThatAreNotThereAreNamed() {
+    String none = "there is no device cuda:99; there are: cpu";
+    refused(1, none, "generate", "-m", llama, "-p", "x", "--device", "cuda:99");
+    refused(1, none, "logits", "-m", llama, "--tokens", "1", "-o", "x.npy", "--device", "cuda:99");
+    refused(1, none, "bench", "-m", llama, "--device", "cuda:99");
+    refused(1, none, "perplexity", "-m", llama, "-f", Golden.of("corpus.txt"), "--device=cuda:99");
+    String wrong = "--device: 'GPU' is not the name of a device; write cpu, cuda";
+    refused(2, wrong, "generate", "-m", llama, "-p", "x", "--device", "GPU");
+  }
+
+  @Test
   void tokensThatAreNoneAreWrongInputAndWordsAreWrongUsage() {
     String none = "token id 320 is not in the vocabulary; take 0 to 319";
     refused(1, none, "logits", "-m", llama, "--tokens", "1,320", "-o", "x.npy");

@@ -82,7 +82,7 @@ final class GraphReplay implements Replay {
   }
 
   @Override
-  public void run() {
+  public void run(int times) {
     device.makeCurrent();
     CudaDriver driver = device.driver();
     long stream = device.stream();
@@ -92,6 +92,12 @@ final class GraphReplay implements Replay {
       driver.copyToDevice(parameters, b.pinned(), slots.byteSize(), stream);
       staged.mark(b);
     }
+    for (int i = 0; i < times; i++) {
+      launch(driver, stream);
+    }
+  }
+
+  private void launch(CudaDriver driver, long stream) {
     try {
       driver.graphLaunch(executable, stream);
     } catch (CudaDriverException e) {

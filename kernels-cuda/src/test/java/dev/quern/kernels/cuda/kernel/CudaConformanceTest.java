@@ -1,5 +1,6 @@
 package dev.quern.kernels.cuda.kernel;
 
+import dev.quern.core.engine.Engine;
 import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp.Attention;
@@ -28,7 +29,10 @@ import dev.quern.testkit.KernelCase;
 import dev.quern.testkit.KernelConformance;
 import java.util.Set;
 
-/** The CUDA kernels, emulated, against the reference; and the list of what there is none for. */
+/**
+ * The CUDA kernels, emulated, against the reference, by themselves and through engines on a device;
+ * and the list of what there is none for.
+ */
 class CudaConformanceTest extends KernelConformance {
   private static final int TILE = 64; // queries of a block of the tensor cores' kernel
 
@@ -49,8 +53,8 @@ class CudaConformanceTest extends KernelConformance {
   }
 
   @Override
-  protected boolean throughEngines() {
-    return false; // what engines do with devices has tests of its own
+  protected Engine engine(Engine.Builder builder) {
+    return EmulatedDevice.engine(builder);
   }
 
   /**

@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,8 @@ final class EmulatedDriver implements CudaDriver {
   private final Map<Long, List<Runnable>> graphs = new HashMap<>();
   private final Map<Long, Long> parameterBytes = new HashMap<>();
   private @Nullable List<Runnable> captured;
+  private final AtomicLong waits = new AtomicLong();
+  private final AtomicLong graphLaunches = new AtomicLong();
   private long handles;
   private long taken;
 
@@ -78,6 +81,16 @@ final class EmulatedDriver implements CudaDriver {
             "launch",
             FunctionDescriptor.of(
                 JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
+  }
+
+  /** How often the host waited for the device. */
+  long waits() {
+    return waits.get();
+  }
+
+  /** How many graphs were launched. */
+  long graphLaunches() {
+    return graphLaunches.get();
   }
 
   private static MethodHandle handle(SymbolLookup symbols, String name, FunctionDescriptor type) {
@@ -189,7 +202,9 @@ final class EmulatedDriver implements CudaDriver {
   }
 
   @Override
-  public void streamSynchronize(long stream) {}
+  public void streamSynchronize(long stream) {
+    waits.incrementAndGet();
+  }
 
   @Override
   public void streamWait(long stream, long event) {}
@@ -206,7 +221,9 @@ final class EmulatedDriver implements CudaDriver {
   public void eventRecord(long event, long stream) {}
 
   @Override
-  public void eventSynchronize(long event) {}
+  public void eventSynchronize(long event) {
+    waits.incrementAndGet();
+  }
 
   @Override
   public float eventElapsedMillis(long from, long to) {
@@ -350,6 +367,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized void graphLaunch(long executable, long stream) {
+    graphLaunches.incrementAndGet();
     graphs.get(executable).forEach(Runnable::run);
   }
 

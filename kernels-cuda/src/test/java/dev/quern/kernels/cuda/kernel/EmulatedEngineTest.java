@@ -13,7 +13,6 @@ import dev.quern.core.reference.ReferenceProvider;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
-import dev.quern.kernels.cuda.TestProviders;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -25,12 +24,7 @@ class EmulatedEngineTest {
   private static final TensorSpec X = TensorSpec.of(ScalarType.F32, 6, 40);
 
   private final Engine cpu = Engine.builder().kernels(new ReferenceProvider()).build();
-  private final Engine cuda =
-      Engine.builder()
-          .kernels(new ReferenceProvider())
-          .devices(TestProviders.over(new EmulatedDriver(Emulation.library()), CudaKernels::new))
-          .device(CUDA)
-          .build();
+  private final Engine cuda = EmulatedDevice.engine(Engine.builder());
 
   private static Tensor network(Tensor x, Tensor weight) {
     Tensor h = x.rmsNorm(weight, 1e-5f).silu().mul(x.cast(ScalarType.F16).cast(ScalarType.F32));

@@ -20,9 +20,15 @@ import java.util.stream.Stream;
  * emulation.hpp} in CUDA's place, anew when it or a header has changed.
  */
 final class Emulation {
-  private static final Path DEVICE = Path.of("src", "main", "cuda");
-  private static final Path HOST = Path.of("src", "test", "cuda");
-  private static final Path TARGET = Path.of("target", "emulated");
+  /** The module's folder; another module's tests run in a folder beside it. */
+  private static final Path MODULE =
+      Files.isDirectory(Path.of("src", "main", "cuda"))
+          ? Path.of("")
+          : Path.of("..", "kernels-cuda");
+
+  private static final Path DEVICE = MODULE.resolve("src/main/cuda");
+  private static final Path HOST = MODULE.resolve("src/test/cuda");
+  private static final Path TARGET = MODULE.resolve("target/emulated");
   private static final int COMPILERS = 2;
   private static final List<String> FLAGS =
       List.of(

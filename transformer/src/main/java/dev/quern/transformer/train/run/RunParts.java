@@ -2,6 +2,7 @@ package dev.quern.transformer.train.run;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.op.Buffer;
+import dev.quern.core.type.Device;
 import dev.quern.core.type.Precision;
 import dev.quern.transformer.data.Batch;
 import dev.quern.transformer.tokenizer.DecodeOptions;
@@ -40,6 +41,7 @@ record RunParts(Config config) {
   Engine engine() {
     Engine.Builder builder =
         Engine.builder()
+            .device(Device.of(config.text("device")))
             .precision(Precision.valueOf(config.text("precision").toUpperCase(Locale.ROOT)));
     int threads = config.int32("threads");
     return (threads == 0 ? builder : builder.threads(threads)).build();

@@ -125,6 +125,11 @@ public final class TrainingKeys {
             ConfigType.text().oneOf("auto", "exact", "fast", "bf16"),
             "auto",
             "Of products: auto and exact are F32, bf16 rounds their operands (weights stay F32).")
+        .key(
+            "device",
+            ConfigType.text(),
+            "cpu",
+            "Where weights, gradients and the optimiser's state are: cpu, or cuda:0, cuda:1...")
         .key("threads", countOrNone(), 0, "Threads; 0 for one per core.");
   }
 

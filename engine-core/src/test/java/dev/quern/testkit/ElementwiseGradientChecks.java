@@ -1,13 +1,18 @@
-package dev.quern.core.op;
+package dev.quern.testkit;
 
-import static dev.quern.core.op.GradientCheck.between;
-import static dev.quern.core.op.GradientCheck.booleans;
-import static dev.quern.core.op.GradientCheck.once;
-import static dev.quern.core.op.GradientCheck.real;
-import static dev.quern.core.op.GradientCheck.twice;
-import static dev.quern.core.op.GradientCheck.viewed;
+import static dev.quern.testkit.GradientCheck.between;
+import static dev.quern.testkit.GradientCheck.booleans;
+import static dev.quern.testkit.GradientCheck.once;
+import static dev.quern.testkit.GradientCheck.real;
+import static dev.quern.testkit.GradientCheck.twice;
+import static dev.quern.testkit.GradientCheck.viewed;
 
-import dev.quern.core.op.GradientCheck.View;
+import dev.quern.core.op.ActivationGradOp;
+import dev.quern.core.op.BinaryOp;
+import dev.quern.core.op.DataOp;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.UnaryOp;
+import dev.quern.testkit.GradientCheck.View;
 import java.util.List;
 
 /** Functions of single elements. */

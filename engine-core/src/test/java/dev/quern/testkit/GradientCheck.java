@@ -1,6 +1,8 @@
-package dev.quern.core.op;
+package dev.quern.testkit;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
 import dev.quern.core.type.Shape;
 import java.util.ArrayList;
 import java.util.List;

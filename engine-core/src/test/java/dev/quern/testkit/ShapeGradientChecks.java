@@ -1,14 +1,18 @@
-package dev.quern.core.op;
+package dev.quern.testkit;
 
-import static dev.quern.core.op.GradientCheck.integers;
-import static dev.quern.core.op.GradientCheck.once;
-import static dev.quern.core.op.GradientCheck.real;
-import static dev.quern.core.op.GradientCheck.twice;
-import static dev.quern.core.op.GradientCheck.viewed;
+import static dev.quern.testkit.GradientCheck.integers;
+import static dev.quern.testkit.GradientCheck.once;
+import static dev.quern.testkit.GradientCheck.real;
+import static dev.quern.testkit.GradientCheck.twice;
+import static dev.quern.testkit.GradientCheck.viewed;
 
-import dev.quern.core.op.GradientCheck.View;
+import dev.quern.core.op.DataOp;
+import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.ScatterOp;
+import dev.quern.core.op.ShapeOp;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
+import dev.quern.testkit.GradientCheck.View;
 import java.util.List;
 
 /** Reductions, views, joins and look-ups. */

@@ -1,6 +1,9 @@
-package dev.quern.core.op;
+package dev.quern.testkit;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.CustomOp;
+import dev.quern.core.op.Op;
+import dev.quern.core.op.Tensor;
 import dev.quern.core.type.TensorSpec;
 import java.util.List;
 

@@ -1,17 +1,20 @@
-package dev.quern.core.op;
+package dev.quern.testkit;
 
-import static dev.quern.core.op.GradientCheck.once;
-import static dev.quern.core.op.GradientCheck.real;
-import static dev.quern.core.op.GradientCheck.twice;
-import static dev.quern.core.op.GradientCheck.viewed;
+import static dev.quern.testkit.GradientCheck.once;
+import static dev.quern.testkit.GradientCheck.real;
+import static dev.quern.testkit.GradientCheck.twice;
+import static dev.quern.testkit.GradientCheck.viewed;
 
 import dev.quern.core.op.BatchNormOp.BatchNorm;
 import dev.quern.core.op.BatchNormOp.GroupNorm;
 import dev.quern.core.op.ConvOp.Conv;
 import dev.quern.core.op.ConvOp.ConvTranspose;
-import dev.quern.core.op.GradientCheck.View;
 import dev.quern.core.op.PoolOp.AvgPool;
 import dev.quern.core.op.PoolOp.MaxPool;
+import dev.quern.core.op.ScanOp;
+import dev.quern.core.op.ScatterOp;
+import dev.quern.core.op.ShapeOp;
+import dev.quern.testkit.GradientCheck.View;
 import java.util.List;
 
 /** Scans, windows, convolutions, pooling, and norms over channels. */

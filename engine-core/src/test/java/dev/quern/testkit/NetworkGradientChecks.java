@@ -1,21 +1,27 @@
-package dev.quern.core.op;
+package dev.quern.testkit;
 
-import static dev.quern.core.op.GradientCheck.between;
-import static dev.quern.core.op.GradientCheck.booleans;
-import static dev.quern.core.op.GradientCheck.integers;
-import static dev.quern.core.op.GradientCheck.longs;
-import static dev.quern.core.op.GradientCheck.once;
-import static dev.quern.core.op.GradientCheck.real;
-import static dev.quern.core.op.GradientCheck.twice;
-import static dev.quern.core.op.GradientCheck.viewed;
+import static dev.quern.testkit.GradientCheck.between;
+import static dev.quern.testkit.GradientCheck.booleans;
+import static dev.quern.testkit.GradientCheck.integers;
+import static dev.quern.testkit.GradientCheck.longs;
+import static dev.quern.testkit.GradientCheck.once;
+import static dev.quern.testkit.GradientCheck.real;
+import static dev.quern.testkit.GradientCheck.twice;
+import static dev.quern.testkit.GradientCheck.viewed;
 
+import dev.quern.core.op.AttentionGradOp;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.AttentionOp.Rope;
-import dev.quern.core.op.GradientCheck.Argument;
-import dev.quern.core.op.GradientCheck.View;
+import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.LossOp.CrossEntropy;
 import dev.quern.core.op.LossOp.CrossEntropyGrad;
 import dev.quern.core.op.LossOp.Reduction;
+import dev.quern.core.op.MatMulOp;
+import dev.quern.core.op.NormGradOp;
+import dev.quern.core.op.NormOp;
+import dev.quern.core.op.Op;
+import dev.quern.testkit.GradientCheck.Argument;
+import dev.quern.testkit.GradientCheck.View;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,0 +1,56 @@
+package dev.quern.kernels.cuda.kernel;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.type.Device;
+import dev.quern.kernels.cuda.TestProviders;
+
+/** A CUDA device that is the processor: the backend, its pool, its graphs and all its kernels. */
+public final class EmulatedDevice {
+  private final EmulatedDriver driver = new EmulatedDriver(Emulation.library());
+
+  /** A device; the test is skipped where there is no C++ compiler. */
+  public EmulatedDevice() {}
+
+  /**
+   * An engine on a device of its own.
+   *
+   * @param builder anything else about the engine
+   * @return the engine
+   */
+  public static Engine engine(Engine.Builder builder) {
+    return new EmulatedDevice().open(builder);
+  }
+
+  /**
+   * An engine on this device. What it computes on the host, the reference kernels compute.
+   *
+   * @param builder anything else about the engine
+   * @return the engine
+   */
+  public Engine open(Engine.Builder builder) {
+    return builder
+        .kernels(new ReferenceProvider())
+        .devices(TestProviders.over(driver, CudaKernels::new))
+        .device(Device.cuda(0))
+        .build();
+  }
+
+  /**
+   * How often the host waited for the device.
+   *
+   * @return so far
+   */
+  public long waits() {
+    return driver.waits();
+  }
+
+  /**
+   * How many graphs were launched.
+   *
+   * @return so far
+   */
+  public long graphLaunches() {
+    return driver.graphLaunches();
+  }
+}

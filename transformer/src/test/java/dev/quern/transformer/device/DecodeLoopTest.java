@@ -1,0 +1,143 @@
+package dev.quern.transformer.device;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.type.NotSupportedException;
+import dev.quern.core.type.Precision;
+import dev.quern.kernels.cuda.kernel.EmulatedDevice;
+import dev.quern.transformer.Engines;
+import dev.quern.transformer.Golden;
+import dev.quern.transformer.decode.ContextLengthException;
+import dev.quern.transformer.decode.Generation;
+import dev.quern.transformer.decode.GenerationOptions;
+import dev.quern.transformer.decode.Sampler;
+import dev.quern.transformer.decode.SamplingOptions;
+import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.decode.TokenHistory;
+import dev.quern.transformer.model.ModelOptions;
+import dev.quern.transformer.model.Models;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Tokens chosen on the device, step after step, against choosing each on the host. */
+class DecodeLoopTest {
+  private static final int[] PROMPT = {1, 40, 41, 42};
+  private static final int STEPS = 40; // more than one round of the loop
+
+  static Stream<SamplingOptions> chains() {
+    SamplingOptions warm = SamplingOptions.of(0.8, 7);
+    return Stream.of(
+        SamplingOptions.GREEDY,
+        warm,
+        warm.withCuts(5, 1, 0),
+        warm.withCuts(0, 0.7, 0),
+        warm.withCuts(0, 1, 0.2),
+        SamplingOptions.of(1.5, 11).withCuts(40, 0.9, 0.05));
+  }
+
+  @ParameterizedTest
+  @MethodSource("chains")
+  void stepsOfTheLoopChooseWhatTheSamplerChooses(SamplingOptions o) {
+    try (Engine engine = Engines.of("reference", Precision.EXACT);
+        var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session session = model.openSession(1, 64);
+        Session other = model.openSession(1, 64)) {
+      Sampler sampler = Sampler.of(o);
+      int first = sampler.sample(session.prefill(0, PROMPT), new TokenHistory(PROMPT));
+      other.prefill(0, PROMPT);
+      int[] expected = new int[STEPS];
+      int token = first;
+      for (int i = 0; i < STEPS; i++) {
+        token = sampler.sample(session.step(token)[0], new TokenHistory(PROMPT));
+        expected[i] = token;
+      }
+      assertArrayEquals(expected, other.steps(new int[] {first}, STEPS, o, 1)[0]);
+      assertEquals(session.cache().length(0), other.cache().length(0));
+    }
+  }
+
+  @Test
+  void aDeviceChoosesTheSameTokens() {
+    SamplingOptions o = SamplingOptions.of(1.2, 3).withCuts(20, 0.95, 0.01);
+    try (Engine host = Engines.of("reference", Precision.EXACT);
+        Engine device = EmulatedDevice.engine(Engine.builder().precision(Precision.EXACT))) {
+      for (SamplingOptions sampling : new SamplingOptions[] {SamplingOptions.GREEDY, o}) {
+        assertEquals(generated(host, sampling), generated(device, sampling));
+      }
+    }
+  }
+
+  /** The tokens of a generation, and how long the sequence was after each. */
+  private static String generated(Engine engine, SamplingOptions sampling) {
+    GenerationOptions options = GenerationOptions.of(20, sampling);
+    try (var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session session = model.openSession(1, 64)) {
+      StringBuilder lengths = new StringBuilder();
+      Generation g = new Generation(session, model.tokenizer(), PROMPT, options);
+      g.run(_ -> lengths.append(' ').append(session.cache().length(0)));
+      return Arrays.toString(g.tokens()) + lengths + " " + g.finishReason();
+    }
+  }
+
+  @Test
+  void sequencesOfABatchDrawForThemselvesAndMaySitOut() {
+    SamplingOptions o = SamplingOptions.of(1, 5);
+    try (Engine engine = Engines.of("reference", Precision.EXACT);
+        var model = Models.openCausal(Golden.of("gpt2/hf"), ModelOptions.of(engine));
+        Session three = model.openSession(3, 24);
+        Session one = model.openSession(1, 24)) {
+      for (int i = 0; i < 3; i++) {
+        three.prefill(i, PROMPT);
+      }
+      one.prefill(0, PROMPT);
+      int[][] all = three.steps(new int[] {9, Session.IDLE, 9}, 6, o, 0);
+      assertEquals(PROMPT.length, three.cache().length(1));
+      assertArrayEquals(one.steps(new int[] {9}, 6, o, 0)[0], all[0]);
+      one.cache().truncate(0, PROMPT.length);
+      assertArrayEquals(one.steps(new int[] {9}, 6, SamplingOptions.of(1, 7), 0)[0], all[2]);
+    }
+  }
+
+  @Test
+  void hostIsNotAskedBetweenSteps() {
+    EmulatedDevice device = new EmulatedDevice();
+    try (Engine engine = device.open(Engine.builder().precision(Precision.EXACT));
+        var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session session = model.openSession(1, 64)) {
+      session.prefill(0, PROMPT);
+      session.steps(new int[] {9}, 1, SamplingOptions.GREEDY, 0);
+      long waits = device.waits();
+      long graphs = device.graphLaunches();
+      session.steps(new int[] {9}, 1, SamplingOptions.GREEDY, 0);
+      long waitsOfOne = device.waits() - waits;
+      assertEquals(1, device.graphLaunches() - graphs);
+      waits = device.waits();
+      graphs = device.graphLaunches();
+      session.steps(new int[] {9}, 20, SamplingOptions.GREEDY, 0);
+      assertEquals(waitsOfOne, device.waits() - waits);
+      assertEquals(20, device.graphLaunches() - graphs);
+    }
+  }
+
+  @Test
+  void whatTheLoopCannotDoIsRefused() {
+    try (Engine engine = Engines.of("reference", Precision.EXACT);
+        var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session session = model.openSession(1, 8)) {
+      session.prefill(0, PROMPT);
+      int[] token = {9};
+      SamplingOptions biased = SamplingOptions.GREEDY.withBias(Map.of(3, 1.0));
+      assertThrows(NotSupportedException.class, () -> session.steps(token, 1, biased, 0));
+      assertThrows(
+          ContextLengthException.class, () -> session.steps(token, 5, SamplingOptions.GREEDY, 0));
+      assertEquals(4, session.cache().length(0));
+    }
+  }
+}
