@@ -81,7 +81,7 @@ int32_t quern_abi_version(void) { return QUERN_ABI_VERSION; }
 
 /*
  * matmul_f32.c and gemm.c: NC x KC panels and NR rows of KC, at most (256 + 32) * 256 floats = 288 KiB.
- * matmul_amx.c: 256 x 256 BF16 weights and 512 x 256 F32 sums = 640 KiB.
+ * matmul_tiles.c: 256 x 256 BF16 weights and 512 x 256 F32 sums = 640 KiB.
  * split_product.h: twice 32 x 128 x 3 BF16 terms, the same sums and k floats: 560 KiB and 4 k.
  * gemm_bf16.c: twice 32 x 1,536 BF16 and 128 x 512 F32 sums, or twice 32 x 384 and 256 x 512: 560 KiB.
  * gemm_outer.c: 256 x 1,152 BF16: 576 KiB.

@@ -1,6 +1,6 @@
 /*
  * The ceilings of the tile unit; ceilings.h says what each loop computes. Four tiles of sums, products of two left and two
- * right operands, as in matmul_amx.c: enough for the unit's latency, and four loads feed four products.
+ * right operands, as in matmul_tiles.c: enough for the unit's latency, and four loads feed four products.
  */
 #include "ceilings.h"
 #include "tiles.h"

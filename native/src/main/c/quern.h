@@ -41,6 +41,15 @@
  *   matmul_bf16x3_{f16,bf16}_amx                                 69, 94      227, 302
  *   matmul_bf16x2_f16_amx                                        85          256        506
  *
+ * The same on one core of a Zen 5 (AVX-512, no AMX; its dot product of BF16 reaches 490 GFLOP/s, its FMA 245), two processes beside:
+ *   matvec_q8_0_{q8_0,q4_0}_avx512   38 (72), 37 (133)           112, 193
+ *   matvec_q8_k_q4_k_avx512          27 (97)                     108
+ *   matvec_bf16_bf16_avx512          38 (38)                     238
+ *   matmul_f32_{f32,q8_0}_avx512                                 69, 98      145, 171    212, 218
+ *   matmul_bf16_bf16_avx512                                      123         495         430
+ *   matmul_bf16_{q8_0,q4_0}_avx512                               151, 155    381, 390    445, 449
+ *   matmul_bf16_{q4_k,q6_k}_avx512                               137, 120    361, 324    452, 434
+ *
  *   attention, head_dim 64, F16, avx512 (amx): 64 queries x 4 heads, 512 keys 128 (358) GFLOP/s; more in attention_amx.c.
  *   attention_step, the same, from cache: 2048 keys 41 GB/s of K and V (4 heads to a K/V head 21), 16 keys 22 (14); Q8_0,
  *   34 bytes where F16 has 64: 17 (9.2), 10 (6.4); from memory, 4 heads to a K/V head: F16 7, Q8_0 6.

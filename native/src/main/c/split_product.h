@@ -11,7 +11,7 @@
  *   1 x 3          hl hm hh                              BF16 by F32
  *
  * Neighbours in that order share an operand, so that only one pair of tiles is loaded for each four products: 14 loads
- * for 24 products of 3 x 3, where plain BF16 (matmul_amx.c) has a load for each. Predicted from what the tiles reach
+ * for 24 products of 3 x 3, where plain BF16 (matmul_tiles.c) has a load for each. Predicted from what the tiles reach
  * (2,500 GFLOP/s a core from registers, 1,600 with a load each from the second level): 250 to 350 GFLOP/s for F32, 400
  * to 600 for F16. Measured: 2,230 GFLOP/s of products in this loop alone, 370 and 720 of the user's; whole products:
  * quern.h.

@@ -1,5 +1,5 @@
 /*
- * Where the products of matmul_amx.c and tile_stored.h leave their sums: as rows of F32 or BF16, or through a gate as
+ * Where the products of matmul_tiles.c and tile_stored.h leave their sums: as rows of F32 or BF16, or through a gate as
  * BF16 in the order of tiles. Sums are transposes, because weights are the left operand: a tile is (16 columns, 16 rows of y).
  */
 #ifndef QUERN_TILE_PRODUCT_H
