@@ -107,7 +107,7 @@ final class BlockMatMulKernels {
         };
     TensorView bias = biased ? args.input(2) : null;
     TensorView residual = adds ? args.inputs().getLast() : null;
-    Part part = new Part(w, bias, c, shape.n(), w.dtype().bytes(shape.wColumn()));
+    Part part = new Part(w, bias, c, shape.n(), w.strideBytes(matMul ? w.shape().rank() - 1 : 0));
     return new BlockProduct(a, shape, List.of(part), residual, null).bind(device, exact(args));
   }
 
