@@ -2,6 +2,7 @@ package dev.quern.transformer.device;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.quern.core.engine.Engine;
@@ -118,6 +119,33 @@ class DecodeLoopTest {
       assertArrayEquals(one.steps(new int[] {9}, 6, o, 0)[0], all[0]);
       one.cache().truncate(0, PROMPT.length);
       assertArrayEquals(one.steps(new int[] {9}, 6, SamplingOptions.of(1, 7), 0)[0], all[2]);
+    }
+  }
+
+  @Test
+  void penaltiesAreEachSequencesOwn() {
+    SamplingOptions o = SamplingOptions.GREEDY.withPenalties(1.5, 3, 0.5, 0.5);
+    int[] much = new int[20];
+    Arrays.fill(much, 9);
+    TokenHistory plain = new TokenHistory(PROMPT);
+    TokenHistory repeated = new TokenHistory(PROMPT);
+    for (int token : much) {
+      repeated.add(token);
+    }
+    try (Engine engine = Engines.of("reference", Precision.EXACT);
+        var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session two = model.openSession(2, 24);
+        Session one = model.openSession(1, 24)) {
+      two.prefill(0, PROMPT);
+      two.prefill(1, PROMPT);
+      one.prefill(0, PROMPT);
+      int[][] both = two.steps(new int[] {9, 9}, 12, o, 0, plain, repeated);
+      assertArrayEquals(one.steps(new int[] {9}, 12, o, 0, plain)[0], both[0]);
+      one.cache().truncate(0, PROMPT.length);
+      assertArrayEquals(one.steps(new int[] {9}, 12, o, 0, repeated)[0], both[1]);
+      one.cache().truncate(0, PROMPT.length);
+      int[] free = one.steps(new int[] {9}, 12, SamplingOptions.GREEDY, 0)[0];
+      assertFalse(Arrays.equals(free, both[0]), Arrays.toString(free));
     }
   }
 

@@ -81,7 +81,7 @@ final class RopeKernels {
         .int64(x.layout().stride(2))
         .int64(x.layout().stride(3))
         .int64(cache.strideBytes(2) / unit)
-        .int64(cache.strideBytes(3) / unit)
+        .int64(cache.dtype().isBlock() ? 1 : cache.strideBytes(3) / unit)
         .int32(Math.toIntExact(shape.dim(2)))
         .int32(Math.toIntExact(frequencies.shape().dim(0)))
         .int32(((FusedOp.RopeCacheWrite) args.op()).interleaved() ? 1 : 0)
