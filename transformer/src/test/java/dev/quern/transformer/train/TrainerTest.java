@@ -155,10 +155,10 @@ class TrainerTest {
   }
 
   /**
-   * A run doubles small differences every few steps, whatever they come from: weights that begin
-   * 0.2% apart are as far from each other at the end as rounded products are from exact ones, up to
-   * 2.6% in a step. So steps are compared while that is below 0.3%, where a weight that does not
-   * learn shows as 1.3% and more, and later ones by their mean.
+   * A run doubles small differences every ten steps or so, whatever they come from: weights that
+   * begin 0.2% apart are as far from each other at the end as rounded products are from exact ones,
+   * up to 2.6% in a step. So steps are compared while that is below 0.3%, where a weight that does
+   * not learn shows as 1.3% and more, and later ones by their mean.
    */
   @ParameterizedTest
   @ValueSource(strings = {"gpt2", "llama"})
