@@ -3,34 +3,21 @@
 //
 // Loop nest: a warp for a token's head, 16 bytes at a time; each warp looks at all starts first, which are few and in the cache. For Q8_0
 // a warp makes a block (quantize.cuh).
+#include "cache.cuh"
 #include "lines.cuh"
 #include "quantize.cuh"
 
 struct CacheWriteParams {
   Lines<2> lines;  // cache (at token 0), rows; a line for each (b, t, h), without merging
-  Complaints complaints;
-  const int* starts;
-  i64 startsStep, tokenStride;  // of the cache, in elements (Q8_0: in blocks)
-  u32 batch, perSequence, tokens, capacity;
+  Cache cache;
+  u32 perSequence;
 };
-
-QUERN_INLINE bool fits(const CacheWriteParams& p) {
-  bool all = true;
-  for (u32 b = threadIdx.x % WARP; b < p.batch; b += WARP) {
-    i64 start = p.starts[b * p.startsStep];
-    if (start < 0 || start + p.tokens > p.capacity) {
-      report(p.complaints, NO_ROOM, b, start, p.capacity, p.tokens);
-      all = false;
-    }
-  }
-  return __all_sync(FULL, all);
-}
 
 template <typename T, typename Y> QUERN_INLINE void write(const CacheWriteParams& p) {
   Member m = member(p.lines);
-  if (m.line >= p.lines.lines || !fits(p)) return;
+  if (m.line >= p.lines.lines || !p.cache.fits()) return;
   const T* x = p.lines.template first<const T>(1, m.line);
-  Y* y = p.lines.template first<Y>(0, m.line) + p.starts[m.line / p.perSequence * p.startsStep] * p.tokenStride;
+  Y* y = p.lines.template first<Y>(0, m.line) + p.cache.skipped(m.line / p.perSequence);
   each<T>(p.lines, 1, x, m, [&](u32 i, wide<T> v) { y[i * p.lines.step[0]] = narrow<Y>(v); });
 }
 
@@ -40,9 +27,9 @@ QUERN_KERNEL(cache_write_f32_bf16, CacheWriteParams, LINE_THREADS) { write<float
 // As they are, in units of 2 bytes (F16, BF16, blocks) or 4 (F32).
 template <typename T> QUERN_INLINE void copy(const CacheWriteParams& p) {
   Member m = member(p.lines);
-  if (m.line >= p.lines.lines || !fits(p)) return;
+  if (m.line >= p.lines.lines || !p.cache.fits()) return;
   const T* x = p.lines.template first<const T>(1, m.line);
-  T* y = p.lines.template first<T>(0, m.line) + p.starts[m.line / p.perSequence * p.startsStep] * p.tokenStride;
+  T* y = p.lines.template first<T>(0, m.line) + p.cache.skipped(m.line / p.perSequence);
   for (u32 i = m.lane; i < p.lines.n; i += WARP) y[i * p.lines.step[0]] = x[i * p.lines.step[1]];
 }
 QUERN_KERNEL(cache_write_2, CacheWriteParams, LINE_THREADS) { copy<u16>(p); }
@@ -51,9 +38,9 @@ QUERN_KERNEL(cache_write_4, CacheWriteParams, LINE_THREADS) { copy<u32>(p); }
 QUERN_KERNEL(cache_write_f32_q8_0, CacheWriteParams, LINE_THREADS) {
   constexpr u32 BLOCK_BYTES = 34;
   Member m = member(p.lines);
-  if (m.line >= p.lines.lines || !fits(p)) return;
+  if (m.line >= p.lines.lines || !p.cache.fits()) return;
   const float* x = p.lines.first<const float>(1, m.line);
-  i64 block0 = p.lines.at(0, m.line) + p.starts[m.line / p.perSequence * p.startsStep] * p.tokenStride;
+  i64 block0 = p.lines.at(0, m.line) + p.cache.skipped(m.line / p.perSequence);
   u8* y = static_cast<u8*>(p.lines.base[0]) + block0 * BLOCK_BYTES;
   for (u32 i = m.lane; i < p.lines.n; i += WARP) {
     quantizeQ8_0(x[i * p.lines.step[1]], y + i / WARP * BLOCK_BYTES, m.lane);

@@ -1,9 +1,10 @@
 // AttentionOp.Rope: pairs (a, b) of each head's first 2·r elements turn by position · frequency[j]: neighbours if interleaved, else
 // half of 2·r apart; the rest is copied. x: (..., T, H, D), any strides; positions: (..., T) I32|I64; frequencies: (r); y without gaps.
 //
-// Loop nest: a thread for a token and a pair (or an element of the rest), over all heads, so that an angle's sine and cosine, taken
-// in F64 as positions need more digits than F32 has, are computed once per token.
+// Loop nest: a thread for a token and a pair (or an element of the rest), over all heads, so that an angle's sine and cosine are
+// computed once per token.
 #include "lines.cuh"
+#include "rope.cuh"
 
 struct RopeParams {
   Lines<3> tokens;  // y, x, positions; n: slots of a token (pairs, then the rest)
@@ -26,14 +27,13 @@ template <typename T> QUERN_INLINE void rope(const RopeParams& p) {
     return;
   }
   i64 position = indexAt(p.tokens.base[2], p.tokens.at(2, token), p.widePositions);
-  double s, c;
-  sincos(static_cast<double>(position) * static_cast<double>(static_cast<const W*>(p.frequencies)[j * p.frequencyStep]), &s, &c);
-  W sine = static_cast<W>(s), cosine = static_cast<W>(c);
+  Turn<W> turn;
+  turn.by(position, static_cast<const W*>(p.frequencies)[j * p.frequencyStep]);
   u32 a = p.interleaved ? 2 * j : j, b = p.interleaved ? 2 * j + 1 : j + p.half;
   for (u32 h = 0; h < p.heads; h++) {
     W u = widen(x[h * p.xHead + a * p.xStep]), v = widen(x[h * p.xHead + b * p.xStep]);
-    y[h * static_cast<i64>(p.d) + a] = narrow<T>(u * cosine - v * sine);
-    y[h * static_cast<i64>(p.d) + b] = narrow<T>(u * sine + v * cosine);
+    y[h * static_cast<i64>(p.d) + a] = narrow<T>(turn.first(u, v));
+    y[h * static_cast<i64>(p.d) + b] = narrow<T>(turn.second(u, v));
   }
 }
 #define KERNEL(NAME, T) \

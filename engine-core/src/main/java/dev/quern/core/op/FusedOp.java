@@ -16,6 +16,8 @@ public sealed interface FusedOp extends Op
     permits FusedOp.Linears,
         FusedOp.LinearAdd,
         FusedOp.GatedFeedForward,
+        FusedOp.AddRmsNorm,
+        FusedOp.RopeCacheWrite,
         FusedOp.NormGradAdd,
         FusedOp.SquareSum,
         FusedProduct {
@@ -107,6 +109,58 @@ public sealed interface FusedOp extends Op
         Infer.require(this, in.get(4), "residual", y.dtype());
       }
       return List.of(y);
+    }
+  }
+
+  /**
+   * A residual connection and the norm after it: y = a + b, z = y / √(mean(y²) + eps) · weight over
+   * the last axis; inputs a, b of one shape, weight; outputs y, z.
+   *
+   * @param eps added to the mean square
+   */
+  record AddRmsNorm(float eps) implements FusedOp {
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      Tensor y = in.get(0).add(in.get(1));
+      return List.of(y, y.rmsNorm(in.get(2), eps));
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 3);
+      TensorSpec y = in.getFirst();
+      Infer.shape(this, in.get(1), "residual", y.shape());
+      Infer.require(this, in.get(1), "residual", y.dtype());
+      return List.of(y, new NormOp.RmsNorm(eps).infer(List.of(y, in.get(2))).getFirst());
+    }
+  }
+
+  /**
+   * Rotated keys on their way to the cache: cache[b, starts[b] + t, h, d] ← rope(x)[b, t, h, d],
+   * rounded to x's type, then to the cache's; inputs cache, then x, positions and inverse
+   * frequencies of an {@link AttentionOp.Rope}, then starts of a {@link BufferOp.CacheWrite}.
+   * Nothing is returned.
+   *
+   * @param interleaved whether pairs are neighbours, as for the rotation
+   */
+  record RopeCacheWrite(boolean interleaved) implements FusedOp {
+    @Override
+    public List<Tensor> decompose(List<Tensor> in) {
+      Tensor cache = in.getFirst();
+      Tensor rows = in.get(1).rope(in.get(2), in.get(3), interleaved);
+      return cache.executor().apply(new BufferOp.CacheWrite(), List.of(cache, rows, in.get(4)));
+    }
+
+    @Override
+    public List<TensorSpec> infer(List<TensorSpec> in) {
+      Infer.arity(this, in, 5);
+      TensorSpec rows = new AttentionOp.Rope(interleaved).infer(in.subList(1, 4)).getFirst();
+      return new BufferOp.CacheWrite().infer(List.of(in.getFirst(), rows, in.get(4)));
+    }
+
+    @Override
+    public List<Integer> writes() {
+      return List.of(0);
     }
   }
 

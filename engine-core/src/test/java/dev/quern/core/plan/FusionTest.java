@@ -6,110 +6,24 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
-import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.ActivationGradOp;
 import dev.quern.core.op.BinaryOp;
 import dev.quern.core.op.Buffer;
+import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.FusedProduct;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.op.UnaryOp;
-import dev.quern.core.reference.ReferenceProvider;
-import dev.quern.core.spi.Kernel;
-import dev.quern.core.spi.KernelArgs;
-import dev.quern.core.spi.KernelProvider;
-import dev.quern.core.spi.KernelSignature;
-import dev.quern.core.spi.Probe;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.util.List;
 import java.util.function.Function;
-import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/**
- * Which calls a plan fuses, seen through a provider that has a kernel for every fused operation.
- */
-class FusionTest {
-  private static final TensorSpec X = TensorSpec.of(ScalarType.F32, 3, 8);
-
-  private final Engine engine = engine(_ -> true);
-  private final Tensor square = engine.normal(1, 8, 8);
-  private final Tensor other = engine.normal(2, 8, 8);
-  private final Tensor third = engine.normal(3, 8, 8);
-  private final Tensor bias = engine.normal(4, 8);
-
-  private static Engine engine(Predicate<Op> taken) {
-    return Engine.builder().kernels(new Fuser(taken)).build();
-  }
-
-  /** The reference kernels under another name, and names for fused operations. */
-  private record Fuser(Predicate<Op> taken) implements KernelProvider {
-    private static final ReferenceProvider REFERENCE = new ReferenceProvider();
-
-    @Override
-    public String name() {
-      return "fuser";
-    }
-
-    @Override
-    public int priority() {
-      return 100;
-    }
-
-    @Override
-    public Probe probe() {
-      return REFERENCE.probe();
-    }
-
-    @Override
-    public @Nullable Kernel find(KernelSignature s) {
-      if (!taken.test(s.op())) {
-        return null;
-      }
-      return s.op() instanceof FusedOp ? new Named() : REFERENCE.find(s);
-    }
-  }
-
-  /** A kernel that is never run, of a call whose operands its operation accepts. */
-  private record Named() implements Kernel {
-    @Override
-    public String name() {
-      return "fused";
-    }
-
-    @Override
-    public Runnable bind(KernelArgs args) {
-      assertEquals(specs(args.outputs()), args.op().infer(specs(args.inputs())));
-      return () -> {};
-    }
-  }
-
-  private static List<TensorSpec> specs(List<TensorView> views) {
-    return views.stream().map(TensorView::spec).toList();
-  }
-
-  /** The operations of a plan, in order; its input is a value of the plan. */
-  private static List<String> calls(Engine engine, Function<Tensor, List<Tensor>> code) {
-    try (Plan plan =
-        engine.record(
-            "p",
-            r -> {
-              List<Tensor> out = code.apply(r.slot("x", X).mul(2));
-              for (int i = 0; i < out.size(); i++) {
-                r.output("y" + i, out.get(i));
-              }
-            })) {
-      return plan.explain().lines().skip(1).map(l -> l.substring(0, l.indexOf(' '))).toList();
-    }
-  }
-
-  private List<String> calls(Function<Tensor, List<Tensor>> code) {
-    return calls(engine, code);
-  }
+/** Which calls a plan of an inference fuses. */
+class FusionTest extends FusingEngine {
 
   private Tensor gated(Tensor x) {
     return x.linear(square).swiGlu(x.linear(other));
@@ -171,41 +85,6 @@ class FusionTest {
               return List.of(first.add(x.exp().matmul(other).reshape(4, 6)));
             }));
     assertEquals(List.of("mul", "mul", "sum"), calls(x -> List.of(x.mul(x).reshape(4, 6).sum())));
-  }
-
-  @Test
-  void aReshapeBetweenPartsKeepsGradientsApart() {
-    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
-      Function<Function<Tensor, Tensor>, List<String>> gradient =
-          code ->
-              calls(
-                  x -> {
-                    try (Tape tape = engine.tape()) {
-                      tape.watch(weight);
-                      Tensor h = x.reshape(1, 3, 8).linear(weight.value());
-                      return List.of(tape.backward(code.apply(h).sum()).of(weight));
-                    }
-                  });
-      List<String> sum =
-          gradient.apply(h -> h.reshape(3, 8).linear(square).mul(h.reshape(3, 8).linear(other)));
-      assertTrue(sum.contains("add") && !sum.contains("matMulSum"), sum::toString);
-      List<String> activation =
-          gradient.apply(
-              h -> {
-                Tensor y = h.gelu().reshape(3, 8).linear(square);
-                return y.mul(y);
-              });
-      assertTrue(
-          activation.contains("geluGrad") && !activation.contains("matMulMul"),
-          activation::toString);
-      List<String> norm =
-          gradient.apply(
-              h -> {
-                Tensor y = h.add(h.reshape(3, 8).layerNorm(bias, bias, 1e-5f).reshape(1, 3, 8));
-                return y.mul(y);
-              });
-      assertTrue(norm.contains("layerNormGrad") && !norm.contains("normGradAdd"), norm::toString);
-    }
   }
 
   @Test
@@ -279,100 +158,113 @@ class FusionTest {
   }
 
   @Test
-  void aTapeKeepsNoPartsApart() {
-    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
-      List<String> calls =
-          calls(
-              x -> {
-                try (Tape tape = engine.tape()) {
-                  tape.watch(weight);
-                  Tensor y = x.linear(weight.value()).add(x);
-                  return List.of(y, tape.backward(y.sum()).of(weight));
-                }
-              });
-      assertEquals(List.of("mul", "linearAdd", "sum", "matmul"), calls);
-    }
+  void aResidualConnectionAndTheNormAfterItAreOneCall() {
+    List<String> block =
+        calls(
+            x -> {
+              Tensor h = x.add(x.linear(square));
+              Tensor early = h.neg(); // reads the sum before the norm does
+              return List.of(h.rmsNorm(bias, 1e-5f), h, early);
+            });
+    assertEquals(List.of("mul", "linear", "addRmsNorm", "neg"), block);
+    assertEquals(
+        List.of("mul", "exp", "addRmsNorm", "rmsNorm"),
+        calls(
+            x -> {
+              Tensor h = x.add(x.exp());
+              return List.of(h.rmsNorm(bias, 1e-5f), h.rmsNorm(bias, 1e-6f));
+            }));
+    assertEquals(
+        List.of("mul", "linearAdd", "layerNorm"),
+        calls(x -> List.of(x.add(x.linear(square)).layerNorm(bias, bias, 1e-5f))));
   }
 
   @Test
-  void sumsOfProductsAreOneCall() {
-    Function<Tensor, Tensor> two = x -> x.matmul(square).add(x.exp().matmul(other));
-    assertEquals(List.of("mul", "exp", "matMulSum"), calls(x -> List.of(two.apply(x))));
+  void aNormThatDoesNotFollowItsSumAsItIsStays() {
     assertEquals(
-        List.of("mul", "exp", "matMulSum"), calls(x -> List.of(two.apply(x).add(x.matmul(third)))));
+        List.of("mul", "add", "rmsNorm"), calls(x -> List.of(x.add(bias).rmsNorm(bias, 1e-5f))));
+    Tensor short4 = engine.normal(5, 4);
     assertEquals(
-        List.of("mul", "exp", "matMulSum", "add"), calls(x -> List.of(x.add(two.apply(x)))));
-    List<String> handedOut =
+        List.of("mul", "exp", "add", "rmsNorm"),
+        calls(x -> List.of(x.add(x.exp()).reshape(6, 4).rmsNorm(short4, 1e-5f))));
+    assertEquals(
+        List.of("mul", "exp", "add", "rmsNorm"),
+        calls(x -> List.of(x.add(x.exp()).slice(0, 1, 2).rmsNorm(bias, 1e-5f))));
+    assertEquals(
+        List.of("mul", "exp", "add", "sum", "rmsNorm"),
         calls(
             x -> {
-              Tensor first = x.matmul(square);
-              return List.of(first, first.add(x.matmul(other)));
-            });
-    assertEquals(List.of("mul", "matmul", "matmul", "add"), handedOut);
-    List<String> spread = calls(x -> List.of(x.matmul(square).add(x.slice(0, 0, 1).matmul(other))));
-    assertEquals(List.of("mul", "matmul", "matmul", "add"), spread);
-    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
+              Tensor h = x.add(x.exp());
+              return List.of(h.rmsNorm(x.sum(false, 0), 1e-5f));
+            }));
+    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8))) {
       List<String> written =
           calls(
               x -> {
-                Tensor first = x.matmul(weight.value());
-                weight.assign(square);
-                return List.of(first.add(x.matmul(other)));
+                Tensor h = x.add(x.exp());
+                weight.assign(bias);
+                return List.of(h.rmsNorm(weight.value(), 1e-5f));
               });
-      assertEquals(List.of("mul", "matmul", "assign", "matmul", "add"), written);
-    }
-  }
-
-  @Test
-  void theGradientOfANormTakesTheOneThatGoesPastIt() {
-    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
-      List<String> calls =
+      assertEquals(List.of("mul", "exp", "add", "assign", "rmsNorm"), written);
+      List<String> kept =
           calls(
               x -> {
                 try (Tape tape = engine.tape()) {
                   tape.watch(weight);
-                  Tensor h = x.matmul(weight.value());
-                  Tensor y = h.add(h.layerNorm(bias, bias, 1e-5f));
-                  return List.of(tape.backward(y.mul(y).sum()).of(weight));
+                  Tensor y = x.add(x.exp()).rmsNorm(weight.value(), 1e-5f);
+                  return List.of(tape.backward(y.sum()).of(weight));
                 }
               });
-      assertTrue(
-          calls.contains("normGradAdd") && !calls.contains("layerNormGrad"), calls::toString);
+      assertTrue(kept.contains("add") && kept.contains("rmsNorm"), kept::toString);
     }
   }
 
-  @Test
-  void aLinearMapMakesTheSlopeThatItsGradientNeeds() {
-    try (Buffer weight = engine.buffer("w", TensorSpec.of(ScalarType.F32, 8, 8))) {
-      Function<Function<Tensor, Tensor>, List<String>> step =
-          code ->
-              calls(
-                  x -> {
-                    try (Tape tape = engine.tape()) {
-                      tape.watch(weight);
-                      Tensor h = x.linear(weight.value());
-                      Tensor y = code.apply(h).linear(square);
-                      return List.of(tape.backward(y.mul(y).sum()).of(weight));
-                    }
-                  });
-      List<String> fused = step.apply(Tensor::gelu);
-      assertTrue(
-          fused.contains("linearActivation") && fused.contains("matMulMul"), fused::toString);
-      assertEquals(fused, step.apply(Tensor::silu));
-      assertEquals(fused, step.apply(Tensor::geluTanh));
-      List<String> readAgain = step.apply(h -> h.gelu().add(h));
-      assertTrue(readAgain.contains("gelu") && readAgain.contains("geluGrad"), readAgain::toString);
-      List<String> another = step.apply(Tensor::tanh);
-      assertTrue(another.contains("tanh"), another::toString);
-    }
+  private static void write(Buffer cache, Tensor rows, Tensor starts) {
+    rows.executor().apply(new BufferOp.CacheWrite(), List.of(cache.value(), rows, starts));
   }
 
   @Test
-  void sumsOfSquaresAreOneCall() {
-    assertEquals(List.of("mul", "squareSum"), calls(x -> List.of(x.mul(x).sum())));
-    assertEquals(List.of("mul", "mul", "sum"), calls(x -> List.of(x.mul(x).sum(false, 0))));
-    List<String> unlike = calls(x -> List.of(x.mul(x.neg()).sum()));
-    assertEquals(List.of("mul", "neg", "mul", "sum"), unlike);
+  void rotatedKeysGoToTheirCacheInOneCall() {
+    Tensor zeros = engine.tensor(new int[3]);
+    Tensor frequencies = engine.normal(6, 3);
+    try (Buffer cache = engine.buffer("cache", TensorSpec.of(ScalarType.F16, 3, 5, 1, 8));
+        Buffer halves = engine.buffer("halves", TensorSpec.of(ScalarType.F16, 3, 5, 2, 4));
+        Buffer positions = engine.buffer("positions", TensorSpec.of(ScalarType.I32, 3, 1))) {
+      Function<Tensor, Tensor> rotated =
+          x -> x.reshape(3, 1, 1, 8).rope(positions.value(), frequencies, true);
+      assertEquals(
+          List.of("mul", "ropeCacheWrite", "cacheWrite"),
+          calls(
+              x -> {
+                write(cache, rotated.apply(x), zeros);
+                write(cache, x.reshape(3, 1, 1, 8), zeros);
+                return List.of(x);
+              }));
+      assertEquals(
+          List.of("mul", "rope", "cacheWrite"),
+          calls(
+              x -> {
+                Tensor k = rotated.apply(x);
+                write(cache, k, zeros);
+                return List.of(k);
+              }));
+      assertEquals(
+          List.of("mul", "rope", "cacheWrite"),
+          calls(
+              x -> {
+                write(halves, rotated.apply(x).reshape(3, 1, 2, 4), zeros);
+                return List.of(x);
+              }));
+      assertEquals(
+          List.of("mul", "rope", "assign", "cacheWrite"),
+          calls(
+              x -> {
+                Tensor k = rotated.apply(x);
+                positions.assign(zeros.reshape(3, 1));
+                write(cache, k, zeros);
+                return List.of(x);
+              }));
+    }
   }
 
   @Test
@@ -421,6 +313,9 @@ class FusionTest {
     assertArrayEquals(
         x.mul(x).sum().toFloats(),
         new FusedOp.SquareSum().decompose(List.of(x)).getFirst().toFloats());
+    List<Tensor> added = new FusedOp.AddRmsNorm(1e-5f).decompose(List.of(x, h, bias));
+    assertArrayEquals(x.add(h).toFloats(), added.get(0).toFloats());
+    assertArrayEquals(x.add(h).rmsNorm(bias, 1e-5f).toFloats(), added.get(1).toFloats());
     Tensor one = x.mul(0).add(1);
     List<Tensor> norm = List.of(x, one, bias, one.mean(true, -1), one.mean(true, -1), x); // of ones
     NormGradOp gradient = new NormGradOp.LayerNormGrad(1e-5f, true);

@@ -86,6 +86,7 @@ public final class NativeKernels implements KernelProvider {
       case FusedOp.NormGradAdd op -> NormGradKernel.of(functions, op.gradient(), s);
       case FusedOp.SquareSum _ -> SumKernel.ofSquares(functions, s);
       case FusedProduct op -> JoinedKernel.of(functions, op, s);
+      case FusedOp.AddRmsNorm _, FusedOp.RopeCacheWrite _ -> null;
       case FusedOp op -> FusedKernel.of(functions, op, s);
       case AttentionOp.Attention _ -> AttentionKernel.of(functions, s);
       case AttentionOp.Rope _ -> RopeKernel.of(functions, s);

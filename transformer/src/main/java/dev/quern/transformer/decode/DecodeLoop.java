@@ -28,6 +28,7 @@ final class DecodeLoop implements AutoCloseable {
   private final Buffer starts;
   private final Buffer step;
   private final Buffer chosen;
+  private final LogitAdjustment adjustment;
   private final Plan plan;
   private final Slot advances;
   private final Slot uniforms;
@@ -42,7 +43,14 @@ final class DecodeLoop implements AutoCloseable {
     starts = engine.buffer("starts", TensorSpec.of(ScalarType.I32, batch));
     step = engine.buffer("step", TensorSpec.of(ScalarType.I32, 1));
     chosen = engine.buffer("chosen", TensorSpec.of(ScalarType.I32, batch, MOST_STEPS));
-    plan = record(model);
+    int vocabulary = model.dimensions().vocabulary();
+    adjustment = new LogitAdjustment(engine, sampling, batch, vocabulary, cache.capacity());
+    try {
+      plan = record(model);
+    } catch (RuntimeException e) { // a bias that names no token
+      closeBuffers();
+      throw e;
+    }
     advances = plan.slot("advances");
     uniforms = plan.slot("uniforms");
   }
@@ -62,10 +70,11 @@ final class DecodeLoop implements AutoCloseable {
           Tensor number = step.value().reshape(1, 1).expand(Shape.of(batch, 1));
           Tensor draw = uniform.gather(1, number.contiguous());
           Tensor next =
-              TensorSampling.choose(logits.cast(ScalarType.F32), sampling, draw)
+              TensorSampling.choose(logits.cast(ScalarType.F32), sampling, draw, adjustment)
                   .cast(ScalarType.I32);
           Tensor now = engine.arange(ScalarType.I32, 0, 1, MOST_STEPS).equal(step.value());
           chosen.assign(now.where(next, chosen.value()));
+          adjustment.add(next);
           tokens.assign(next);
           starts.assign(start.add(advance));
           step.assign(step.value().add(step.value().scalarLike(1)));
@@ -75,6 +84,13 @@ final class DecodeLoop implements AutoCloseable {
   /** Whether it chooses as options say, whatever their seed. */
   boolean chooses(SamplingOptions o) {
     return sampling.withSeed(o.seed()).equals(o);
+  }
+
+  /** Says what came before the next {@link #run}; later ones go on from there. */
+  void begin(TokenHistory... histories) {
+    try (TensorScope _ = TensorScope.open("token histories")) {
+      adjustment.load(histories);
+    }
   }
 
   /** The plan itself. */
@@ -136,6 +152,11 @@ final class DecodeLoop implements AutoCloseable {
   @Override
   public void close() {
     plan.close();
+    closeBuffers();
+  }
+
+  private void closeBuffers() {
+    adjustment.close();
     chosen.close();
     step.close();
     starts.close();

@@ -19,16 +19,18 @@ final class DecodeLoops implements AutoCloseable {
   }
 
   /** As {@link Session#steps}, of tokens that there is room for. */
-  int[][] run(int[] tokens, int count, SamplingOptions sampling, long draws) {
+  int[][] run(
+      int[] tokens, int count, SamplingOptions sampling, long draws, TokenHistory... histories) {
     if (count < 1) {
       throw new ShapeException("[session] " + count + " steps are asked for; take at least 1");
     }
-    TensorSampling.require(sampling);
+    DecodeLoop loop = of(sampling);
+    loop.begin(histories);
     int[][] all = new int[tokens.length][count];
     int[] next = tokens.clone();
     for (int from = 0; from < count; from += DecodeLoop.MOST_STEPS) {
       int some = Math.min(DecodeLoop.MOST_STEPS, count - from);
-      int[][] chosen = of(sampling).run(next, some, sampling.seed(), draws + from);
+      int[][] chosen = loop.run(next, some, sampling.seed(), draws + from);
       for (int i = 0; i < next.length; i++) {
         if (next[i] != Session.IDLE) {
           System.arraycopy(chosen[i], 0, all[i], from, some);

@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * A text being generated, token by token: an iterator that computes the next token when it is asked
  * for it. For one thread, except that {@link #cancel} may be called from any.
  *
+ * <p>On a device some tokens are chosen ahead there, with whatever chain of sampling; if log
+ * probabilities are asked for, each is chosen on the host, which needs all its logits for them.
+ *
  * <p>All parts of the text together are the whole: nothing of a stop string or of an incomplete
  * character is ever handed out.
  */
@@ -114,7 +117,7 @@ public final class Generation implements Iterator<GeneratedToken> {
 
   /** Whether the device chooses: it goes on with its own choices while they are read here. */
   private boolean isAhead() {
-    return options.topLogProbabilities() == 0 && session.choosesOnDevice(options.sampling());
+    return options.topLogProbabilities() == 0 && session.choosesOnDevice();
   }
 
   /** Takes a token that was computed ahead; the sequence is as long as if it had not been. */
@@ -125,7 +128,9 @@ public final class Generation implements Iterator<GeneratedToken> {
       int count =
           Math.min(
               AHEAD, Math.min(options.maxTokens() - history.generated(), cache.capacity() - start));
-      ahead = session.steps(new int[] {latest}, count, options.sampling(), history.generated())[0];
+      int[] first = {latest};
+      int draws = history.generated();
+      ahead = session.steps(first, count, options.sampling(), draws, history)[0];
       cache.truncate(0, start);
       taken = 0;
     }

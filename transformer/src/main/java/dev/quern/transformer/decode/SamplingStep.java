@@ -33,15 +33,26 @@ public interface SamplingStep {
     @Override
     public void apply(Candidates c, TokenHistory history) {
       for (int i = 0; i < tokens.length; i++) {
-        int token = tokens[i];
-        if (token < 0 || token >= c.size()) {
-          throw new IllegalArgumentException(
-              "[sampling] 'logitBias' names token "
-                  + token
-                  + ", which is outside the vocabulary 0.."
-                  + (c.size() - 1));
-        }
-        c.score(token, c.score(token) + added[i]);
+        check(tokens[i], c.size());
+        c.score(tokens[i], c.score(tokens[i]) + added[i]);
+      }
+    }
+
+    /** Adds the bias to scores of the whole vocabulary. */
+    void addTo(double[] scores) {
+      for (int i = 0; i < tokens.length; i++) {
+        check(tokens[i], scores.length);
+        scores[tokens[i]] += added[i];
+      }
+    }
+
+    private static void check(int token, int vocabulary) {
+      if (token < 0 || token >= vocabulary) {
+        throw new IllegalArgumentException(
+            "[sampling] 'logitBias' names token "
+                + token
+                + ", which is outside the vocabulary 0.."
+                + (vocabulary - 1));
       }
     }
   }

@@ -340,26 +340,28 @@ public final class Session implements AutoCloseable {
    *
    * @param tokens [batch]: one per sequence; {@link #IDLE} for a sequence that sits the steps out
    * @param count how many steps, at least 1
-   * @param sampling temperature, top-k, top-p, min-p and seed: sequence i draws as a {@link
-   *     Sampler} of seed + i does
+   * @param sampling how they are chosen: sequence i draws as a {@link Sampler} of seed + i does
    * @param draws how often these samplers have drawn before
+   * @param histories [batch]: the tokens so far, those that are appended first included; needed for
+   *     penalties alone, and not changed
    * @return [batch][count]: the tokens that were chosen, the last not yet appended; meaningless for
    *     idle sequences
    * @throws ContextLengthException if a sequence has no room for as many
-   * @throws dev.quern.core.type.NotSupportedException if the chain has penalties or a bias
+   * @throws ShapeException if there are penalties, and not as many histories as sequences
    */
-  public int[][] steps(int[] tokens, int count, SamplingOptions sampling, long draws) {
+  public int[][] steps(
+      int[] tokens, int count, SamplingOptions sampling, long draws, TokenHistory... histories) {
     return exclusively(
         () -> {
           checkStep(tokens, count);
           checkFile();
-          return loops.run(tokens, count, sampling, draws);
+          return loops.run(tokens, count, sampling, draws, histories);
         });
   }
 
   /** Whether tokens are better chosen where the logits are than on the host. */
-  boolean choosesOnDevice(SamplingOptions sampling) {
-    return !engine.home().memory().isHost() && TensorSampling.supports(sampling);
+  boolean choosesOnDevice() {
+    return !engine.home().memory().isHost();
   }
 
   /** Appends tokens; the plan has their logits. */

@@ -1,7 +1,6 @@
 package dev.quern.transformer.decode;
 
 import dev.quern.core.op.Tensor;
-import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.ScalarType;
 
 /**
@@ -15,34 +14,22 @@ final class TensorSampling {
 
   private TensorSampling() {}
 
-  /** Whether tokens are chosen from logits alone: without bias, and without a history. */
-  static boolean supports(SamplingOptions o) {
-    return o.logitBias().isEmpty()
-        && o.repetitionPenalty() == 1
-        && o.frequencyPenalty() == 0
-        && o.presencePenalty() == 0;
-  }
-
-  /** Refuses chains with other steps than temperature, top-k, top-p and min-p. */
-  static void require(SamplingOptions o) {
-    if (!supports(o)) {
-      throw new NotSupportedException(
-          "[sampling] penalties and 'logitBias' are not computed on a device; leave them out, or"
-              + " choose each token on the host: step(token, chooser)");
-    }
-  }
-
   /**
    * The tokens that follow.
    *
    * @param logits [batch, vocabulary] F32; a NaN counts as −∞
    * @param o the chain; not its seed
    * @param uniform [batch, 1] F64 in [0, 1): one draw each; not looked at if the temperature is 0
+   * @param adjustment the chain's bias and penalties
    * @return [batch, 1] I64
+   * @throws IllegalArgumentException if the bias names a token outside the vocabulary
    */
-  static Tensor choose(Tensor logits, SamplingOptions o, Tensor uniform) {
-    Tensor least = logits.scalarLike(Double.NEGATIVE_INFINITY);
-    Tensor scores = logits.equal(logits).where(logits, least);
+  static Tensor choose(
+      Tensor logits, SamplingOptions o, Tensor uniform, LogitAdjustment adjustment) {
+    Tensor scores = numbers(logits);
+    if (!adjustment.isNone()) {
+      scores = numbers(adjustment.adjust(scores.cast(ScalarType.F64)));
+    }
     if (o.temperature() == 0) {
       return scores.argMax(-1, true);
     }
@@ -65,6 +52,12 @@ final class TensorSampling {
       weights = weights.greaterEqual(weights.scalarLike(o.minP())).where(weights, none);
     }
     return order.gather(-1, draw(weights, uniform));
+  }
+
+  /** −∞ for NaN. */
+  private static Tensor numbers(Tensor scores) {
+    Tensor least = scores.scalarLike(Double.NEGATIVE_INFINITY);
+    return scores.equal(scores).where(scores, least);
   }
 
   /** exp(score − largest score); 1 for the largest, also where it is infinite. */

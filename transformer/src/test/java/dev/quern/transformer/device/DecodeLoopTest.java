@@ -2,11 +2,12 @@ package dev.quern.transformer.device;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.quern.core.engine.Engine;
-import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ShapeException;
 import dev.quern.kernels.cuda.kernel.EmulatedDevice;
 import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
@@ -39,7 +40,15 @@ class DecodeLoopTest {
         warm.withCuts(5, 1, 0),
         warm.withCuts(0, 0.7, 0),
         warm.withCuts(0, 1, 0.2),
-        SamplingOptions.of(1.5, 11).withCuts(40, 0.9, 0.05));
+        SamplingOptions.of(1.5, 11).withCuts(40, 0.9, 0.05),
+        SamplingOptions.GREEDY.withBias(Map.of(3, 4.0, 7, Double.NEGATIVE_INFINITY, 90, 5.5)),
+        SamplingOptions.GREEDY.withPenalties(1.3, 0, 0, 0),
+        SamplingOptions.GREEDY.withPenalties(1.3, 5, 0, 0),
+        SamplingOptions.GREEDY.withPenalties(0.8, 1, 0, 0),
+        SamplingOptions.GREEDY.withPenalties(2, Integer.MAX_VALUE, 0.5, 0.25),
+        SamplingOptions.GREEDY.withPenalties(1, 0, 0.7, 0),
+        SamplingOptions.GREEDY.withPenalties(1, 0, 0, 3),
+        warm.withPenalties(1.2, 33, 0.1, 0.2).withBias(Map.of(5, 2.0)).withCuts(30, 0.9, 0.01));
   }
 
   @ParameterizedTest
@@ -50,15 +59,21 @@ class DecodeLoopTest {
         Session session = model.openSession(1, 64);
         Session other = model.openSession(1, 64)) {
       Sampler sampler = Sampler.of(o);
-      int first = sampler.sample(session.prefill(0, PROMPT), new TokenHistory(PROMPT));
+      TokenHistory history = new TokenHistory(PROMPT);
+      TokenHistory before = new TokenHistory(PROMPT);
+      int first = sampler.sample(session.prefill(0, PROMPT), history);
       other.prefill(0, PROMPT);
+      history.add(first);
+      before.add(first);
       int[] expected = new int[STEPS];
       int token = first;
       for (int i = 0; i < STEPS; i++) {
-        token = sampler.sample(session.step(token)[0], new TokenHistory(PROMPT));
+        token = sampler.sample(session.step(token)[0], history);
+        history.add(token);
         expected[i] = token;
       }
-      assertArrayEquals(expected, other.steps(new int[] {first}, STEPS, o, 1)[0]);
+      assertArrayEquals(expected, other.steps(new int[] {first}, STEPS, o, 1, before)[0]);
+      assertEquals(1, before.generated());
       assertEquals(session.cache().length(0), other.cache().length(0));
     }
   }
@@ -66,9 +81,11 @@ class DecodeLoopTest {
   @Test
   void aDeviceChoosesTheSameTokens() {
     SamplingOptions o = SamplingOptions.of(1.2, 3).withCuts(20, 0.95, 0.01);
+    SamplingOptions penalised = o.withPenalties(1.2, 6, 0.3, 0.2).withBias(Map.of(9, -2.0));
     try (Engine host = Engines.of("reference", Precision.EXACT);
         Engine device = EmulatedDevice.engine(Engine.builder().precision(Precision.EXACT))) {
-      for (SamplingOptions sampling : new SamplingOptions[] {SamplingOptions.GREEDY, o}) {
+      for (SamplingOptions sampling :
+          new SamplingOptions[] {SamplingOptions.GREEDY, o, penalised}) {
         assertEquals(generated(host, sampling), generated(device, sampling));
       }
     }
@@ -106,6 +123,33 @@ class DecodeLoopTest {
   }
 
   @Test
+  void penaltiesAreEachSequencesOwn() {
+    SamplingOptions o = SamplingOptions.GREEDY.withPenalties(1.5, 3, 0.5, 0.5);
+    int[] much = new int[20];
+    Arrays.fill(much, 9);
+    TokenHistory plain = new TokenHistory(PROMPT);
+    TokenHistory repeated = new TokenHistory(PROMPT);
+    for (int token : much) {
+      repeated.add(token);
+    }
+    try (Engine engine = Engines.of("reference", Precision.EXACT);
+        var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session two = model.openSession(2, 24);
+        Session one = model.openSession(1, 24)) {
+      two.prefill(0, PROMPT);
+      two.prefill(1, PROMPT);
+      one.prefill(0, PROMPT);
+      int[][] both = two.steps(new int[] {9, 9}, 12, o, 0, plain, repeated);
+      assertArrayEquals(one.steps(new int[] {9}, 12, o, 0, plain)[0], both[0]);
+      one.cache().truncate(0, PROMPT.length);
+      assertArrayEquals(one.steps(new int[] {9}, 12, o, 0, repeated)[0], both[1]);
+      one.cache().truncate(0, PROMPT.length);
+      int[] free = one.steps(new int[] {9}, 12, SamplingOptions.GREEDY, 0)[0];
+      assertFalse(Arrays.equals(free, both[0]), Arrays.toString(free));
+    }
+  }
+
+  @Test
   void hostIsNotAskedBetweenSteps() {
     EmulatedDevice device = new EmulatedDevice();
     try (Engine engine = device.open(Engine.builder().precision(Precision.EXACT));
@@ -133,8 +177,10 @@ class DecodeLoopTest {
         Session session = model.openSession(1, 8)) {
       session.prefill(0, PROMPT);
       int[] token = {9};
-      SamplingOptions biased = SamplingOptions.GREEDY.withBias(Map.of(3, 1.0));
-      assertThrows(NotSupportedException.class, () -> session.steps(token, 1, biased, 0));
+      SamplingOptions penalised = SamplingOptions.GREEDY.withPenalties(1, 0, 1, 0);
+      assertThrows(ShapeException.class, () -> session.steps(token, 1, penalised, 0));
+      SamplingOptions biased = SamplingOptions.GREEDY.withBias(Map.of(1_000_000, 1.0));
+      assertThrows(IllegalArgumentException.class, () -> session.steps(token, 1, biased, 0));
       assertThrows(
           ContextLengthException.class, () -> session.steps(token, 5, SamplingOptions.GREEDY, 0));
       assertEquals(4, session.cache().length(0));

@@ -154,16 +154,29 @@ class TrainerTest {
     }
   }
 
+  /**
+   * A run doubles small differences every ten steps or so, whatever they come from: weights that
+   * begin 0.2% apart are as far from each other at the end as rounded products are from exact ones,
+   * up to 2.6% in a step. So steps are compared while that is below 0.3%, where a weight that does
+   * not learn shows as 1.3% and more, and later ones by their mean.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"gpt2", "llama"})
   void roundedProductsLearnTheSame(String family) {
     Outcome exact = run(family, Precision.EXACT, 1);
     Outcome rounded = run(family, Precision.BF16, 1);
     assertSame(rounded.weights, run(family, Precision.BF16, 3).weights);
-    for (int i = 0; i < exact.losses.size(); i++) {
+    int steps = exact.losses.size();
+    for (int i = 0; i < steps / 2; i++) {
       double loss = exact.losses.get(i);
-      assertEquals(loss, rounded.losses.get(i), 0.02 * loss, "step " + i);
+      assertEquals(loss, rounded.losses.get(i), 0.006 * loss, "step " + i);
     }
+    double late = mean(exact.losses.subList(steps / 2, steps));
+    assertEquals(late, mean(rounded.losses.subList(steps / 2, steps)), 0.02 * late);
+  }
+
+  private static double mean(List<Double> losses) {
+    return losses.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
   }
 
   private Outcome run(String family, Precision precision, int threads) {

@@ -10,7 +10,6 @@ import dev.quern.core.op.CreateOp;
 import dev.quern.core.op.DataOp;
 import dev.quern.core.op.DropoutOp;
 import dev.quern.core.op.FusedOp;
-import dev.quern.core.op.FusedProduct;
 import dev.quern.core.op.LossOp;
 import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
@@ -150,7 +149,11 @@ public final class CudaKernels implements KernelProvider {
           s.allContiguous() && Launches.FLOATS.contains(s.inputs().getFirst())
               ? new CudaKernel(name(s), reductions::squares, ReduceKernels::squaresBytes)
               : null;
-      case FusedProduct.MatMulSum _ -> null;
+      case FusedOp.AddRmsNorm _ -> kernel(s, norms::addNorm);
+      case FusedOp.RopeCacheWrite _ ->
+          rows(s, 0) && RopeKernels.writes(s.inputs().get(1), s.inputs().get(0))
+              ? kernel(s, ropes::ropeCacheWrite)
+              : null;
       case FusedOp _ -> {
         Kernel ofBlocks = blockProducts.find(s);
         yield ofBlocks != null ? ofBlocks : fused.find(s);

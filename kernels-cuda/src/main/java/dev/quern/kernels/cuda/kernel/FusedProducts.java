@@ -37,6 +37,7 @@ final class FusedProducts {
           case FusedOp.GatedFeedForward _ -> new int[] {1, 2, 3};
           case FusedOp.LinearAdd _, FusedProduct.LinearActivation _, FusedProduct.MatMulMul _ ->
               new int[] {1};
+          case FusedProduct.MatMulSum(int count) -> IntStream.range(0, 2 * count).toArray();
           default -> new int[0];
         };
     boolean scalars = IntStream.of(weights).noneMatch(i -> s.inputs().get(i).isBlock());
@@ -46,7 +47,12 @@ final class FusedProducts {
         || (other > 0 && s.layouts().get(other) != LayoutClass.CONTIGUOUS)) {
       return null;
     }
-    Space space = s.op() instanceof FusedOp.GatedFeedForward ? (in, _) -> bytes(in) : Space.NONE;
+    Space space =
+        switch (s.op()) {
+          case FusedOp.GatedFeedForward _ -> (in, _) -> bytes(in);
+          case FusedProduct.MatMulSum _ -> (_, out) -> out.getFirst().spec().byteSize();
+          default -> Space.NONE;
+        };
     return new CudaKernel(s.op().name() + " cuda", this::bind, space);
   }
 
@@ -90,6 +96,7 @@ final class FusedProducts {
                       args.precision()));
           case FusedOp.GatedFeedForward(BinaryOp gate, boolean residual) ->
               feedForward(args, gate, residual);
+          case FusedProduct.MatMulSum(int count) -> sum(args, count);
           default -> throw new IllegalStateException("find has refused " + args.op().name());
         };
     String name = args.op().name() + " cuda " + String.join(", ", names(calls));
@@ -122,6 +129,27 @@ final class FusedProducts {
                     Epilogue.NONE),
                 args.precision()));
       }
+    }
+    return calls;
+  }
+
+  /**
+   * Each product with the sum of those before it added. A product's kernel may write its result
+   * before it adds, so sums come to lie in scratch and in the result by turns, the last in the
+   * result.
+   */
+  private List<NamedRunnable> sum(KernelArgs args, int count) {
+    TensorView y = args.output();
+    TensorView spare = scratch(args, y.dtype(), y.shape(), 0);
+    Epilogue epilogue = Epilogue.NONE;
+    List<NamedRunnable> calls = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      TensorView to = (count - i) % 2 == 1 ? y : spare;
+      calls.add(
+          products.bind(
+              Product.matMul(args.input(2 * i), args.input(2 * i + 1), to, epilogue),
+              args.precision()));
+      epilogue = new Epilogue(Epilogue.Kind.ADD, Launches.start(to), 0);
     }
     return calls;
   }

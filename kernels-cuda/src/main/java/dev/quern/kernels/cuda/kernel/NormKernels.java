@@ -77,6 +77,31 @@ final class NormKernels {
     return Launches.of(device, "norm", "norm_" + name(x), lines.grid(), p);
   }
 
+  /** A sum and its norm; how the sum lies decides the teams, as it does when the norm is alone. */
+  Runnable addNorm(KernelArgs args) {
+    TensorView a = args.input(0);
+    TensorView weight = args.input(2);
+    TensorView y = args.output();
+    if (y.shape().elements() == 0) {
+      return Launches.NOTHING;
+    }
+    Lines lines =
+        Lines.of(
+            y.shape().remove(-1),
+            y.shape().dim(-1),
+            Lines.Operand.along(args.outputs().get(1), -1),
+            Lines.Operand.along(a, -1),
+            Lines.Operand.along(args.input(1), -1),
+            Lines.Operand.along(y, -1));
+    Params p =
+        lines
+            .write(new Params())
+            .address(Launches.start(weight))
+            .int64(weight.layout().stride(0))
+            .float32(((FusedOp.AddRmsNorm) args.op()).eps());
+    return Launches.of(device, "norm", "add_norm_" + name(y), lines.grid(), p);
+  }
+
   /** Working memory of the sums over rows. */
   static long gradientBytes(List<TensorView> inputs, List<TensorView> outputs) {
     TensorView x = inputs.get(1);

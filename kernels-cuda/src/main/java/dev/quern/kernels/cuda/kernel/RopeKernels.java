@@ -2,7 +2,9 @@ package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp;
+import dev.quern.core.op.FusedOp;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
@@ -12,7 +14,7 @@ import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
 import java.util.Arrays;
 
-/** Rotary embeddings: {@code rope.cu}. */
+/** Rotary embeddings, also into a cache: {@code rope.cu}, {@code rope_cache.cu}. */
 final class RopeKernels {
   private static final int THREADS = 256;
 
@@ -49,6 +51,44 @@ final class RopeKernels {
             .int32(positions.dtype() == ScalarType.I64 ? 1 : 0);
     Grid grid = Grid.over(tokens.elements() * (d - half), THREADS);
     return Launches.of(device, "rope", "rope_" + Launches.name(x.dtype()), grid, p);
+  }
+
+  /** Whether rows of a type are rotated into a cache of another at once. */
+  static boolean writes(DType rows, DType cache) {
+    boolean same = rows == cache && (cache == ScalarType.F16 || cache == ScalarType.BF16);
+    return rows == ScalarType.F32 || same;
+  }
+
+  Runnable ropeCacheWrite(KernelArgs args) {
+    TensorView cache = args.input(0);
+    TensorView x = args.input(1);
+    TensorView positions = args.input(2);
+    TensorView frequencies = args.input(3);
+    Shape shape = x.shape();
+    if (shape.elements() == 0) {
+      return Launches.NOTHING;
+    }
+    int unit = cache.dtype().blockBytes();
+    long[] strides = {cache.strideBytes(0) / unit, cache.strideBytes(1) / unit};
+    Operand target = new Operand(Launches.start(cache), unit, strides, 0);
+    Shape tokens = positions.shape();
+    Lines lines =
+        Lines.alone(tokens, shape.dim(3), target, tokens(x), Operand.each(positions, tokens));
+    Params p = lines.write(new Params());
+    CacheRows.write(p, device, cache, unit, args.input(4), shape.dim(1));
+    p.address(Launches.start(frequencies))
+        .int64(frequencies.layout().stride(0))
+        .int64(x.layout().stride(2))
+        .int64(x.layout().stride(3))
+        .int64(cache.strideBytes(2) / unit)
+        .int64(cache.dtype().isBlock() ? 1 : cache.strideBytes(3) / unit)
+        .int32(Math.toIntExact(shape.dim(2)))
+        .int32(Math.toIntExact(frequencies.shape().dim(0)))
+        .int32(((FusedOp.RopeCacheWrite) args.op()).interleaved() ? 1 : 0)
+        .int32(positions.dtype() == ScalarType.I64 ? 1 : 0);
+    Grid grid = Grid.over(tokens.elements() * shape.dim(3), THREADS);
+    String kernel = "rope_cache_" + Launches.name(x.dtype()) + "_" + Launches.name(cache.dtype());
+    return Launches.of(device, "rope_cache", kernel, grid, p);
   }
 
   private static Operand tokens(TensorView x) {

@@ -149,18 +149,9 @@ final class StateKernels {
     long n = shape.dim(3);
     long units = same ? to.bytes(n) / moved : n;
     Lines lines = Lines.warps(shape.remove(3), units, target, source);
-    Params p =
-        lines
-            .write(new Params())
-            .address(device.status())
-            .int64(device.site("cacheWrite", "starts"))
-            .address(Launches.start(starts))
-            .int64(starts.layout().stride(0))
-            .int64(cache.strideBytes(1) / unit)
-            .int32((int) shape.dim(0))
-            .int32(Math.toIntExact(shape.dim(1) * shape.dim(2)))
-            .int32((int) shape.dim(1))
-            .int32(Math.toIntExact(cache.shape().dim(1)));
+    Params p = lines.write(new Params());
+    CacheRows.write(p, device, cache, unit, starts, shape.dim(1));
+    p.int32(Math.toIntExact(shape.dim(1) * shape.dim(2)));
     String kernel = "cache_write_" + (same ? moved : "f32_" + Launches.name(to));
     return Launches.of(device, "cache_write", kernel, lines.grid(), p);
   }

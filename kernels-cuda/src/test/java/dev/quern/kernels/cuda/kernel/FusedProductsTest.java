@@ -110,6 +110,16 @@ class FusedProductsTest {
       check(new FusedOp.LinearAdd(true), x, w, bias, r);
       check(new FusedOp.Linears(2, true), x, w, random(type, 8, k), bias, random(type, 8));
       check(new FusedProduct.MatMulMul(), x, w.transpose(), r);
+      Tensor y = random(type, m, k);
+      check(new FusedProduct.MatMulSum(2), x, w.transpose(), y, random(type, k, n));
+      check(
+          new FusedProduct.MatMulSum(3),
+          x,
+          w.transpose(),
+          y,
+          random(type, k, n),
+          r,
+          random(type, n, n));
       for (BinaryOp gate :
           List.of(new BinaryOp.SwiGlu(), new BinaryOp.GeGlu(false), new BinaryOp.GeGlu(true))) {
         Tensor down = random(type, k, n);
