@@ -2,6 +2,7 @@ package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -82,6 +83,15 @@ class HopperMatMulTest {
         mk,
         nk,
         (a, b) -> a.linear(b, b.select(1, 0).cast(ScalarType.F32)));
+    matmul.product(
+        "wgmma 128x128",
+        ScalarType.F8_E4M3,
+        mk,
+        nk,
+        (a, b) -> {
+          Tensor rows = a.cast(ScalarType.F32).sum(true, -1).expand(Shape.of(m, n)).contiguous();
+          return a.linear(b).add(rows);
+        });
   }
 
   @Test
