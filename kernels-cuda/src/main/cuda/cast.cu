@@ -6,7 +6,7 @@
 #include "strided.cuh"
 
 // The order is that of ScalarType.
-enum { F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL };
+enum { F64, F32, F16, BF16, F8_E4M3, I64, I32, I16, I8, U8, BOOL };
 
 struct CastParams {
   Walk<2> walk;  // y, x
@@ -31,6 +31,7 @@ template <typename T> QUERN_INLINE void from(const CastParams& p) {
     case F32: return cast<T, float>(p);
     case F16: return cast<T, half_t>(p);
     case BF16: return cast<T, bf16_t>(p);
+    case F8_E4M3: return cast<T, e4m3_t>(p);
     case I64: return cast<T, i64>(p);
     case I32: return cast<T, int>(p);
     case I16: return cast<T, short>(p);
@@ -43,4 +44,5 @@ template <typename T> QUERN_INLINE void from(const CastParams& p) {
 #define KERNEL(NAME, T) \
   QUERN_KERNEL(cast_##NAME, CastParams, MAP_THREADS) { from<T>(p); }
 QUERN_NUMBERS(KERNEL)
+KERNEL(f8_e4m3, e4m3_t)
 KERNEL(bool, bool_t)

@@ -32,6 +32,7 @@ template <typename T> QUERN_INLINE void sequence(const CreateParams& p) {
 #define SEQUENCE(NAME, T) \
   QUERN_KERNEL(create_##NAME, CreateParams, MAP_THREADS) { sequence<T>(p); }
 QUERN_NUMBERS(SEQUENCE)
+SEQUENCE(f8_e4m3, e4m3_t)
 SEQUENCE(bool, bool_t)
 
 struct RandomParams {

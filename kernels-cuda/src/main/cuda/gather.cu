@@ -57,4 +57,5 @@ constexpr int EMBEDDING_GROUP = 8;
     gather<T, float, EMBEDDING_GROUP>(p, [](T x) { return narrow<float>(widen(x)); });                \
   }
 QUERN_NUMBERS(CONVERT)
+CONVERT(f8_e4m3, e4m3_t)
 CONVERT(bool, bool_t)

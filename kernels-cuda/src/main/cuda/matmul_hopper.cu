@@ -1,7 +1,7 @@
-// Matrix products of BF16 and F16 on compute capability 9.0: c[b, i, j] = Σ_k a[b, i, k] · w[b, j, k] (+ bias[j]), and what an epilogue makes of it;
+// Matrix products of BF16, F16 and E4M3 on compute capability 9.0: c[b, i, j] = Σ_k a[b, i, k] · w[b, j, k] (+ bias[j]), and what an epilogue makes of it;
 // sums in F32. Each factor may have k or its rows together in memory; the other stride, and the batch's, a multiple of 16 bytes.
 //
-// Loop nest: as many blocks as multiprocessors stay, each for every gridDim-th tile of 128 × BN results, k in steps of 64. A producer,
+// Loop nest: as many blocks as multiprocessors stay, each for every gridDim-th tile of 128 × BN results, k in steps of 128 bytes. A producer,
 // one thread, has the copy engine bring the steps of both factors into a ring of stages in shared memory, across tiles, so that a tile's
 // epilogue hides the next one's first loads; two consumers, warpgroups, multiply 64 rows each from there (wgmma), keeping one step's
 // products in flight while the next step is waited for. A stage has two barriers: full (the bytes are there) and empty (all eight warps
@@ -11,6 +11,9 @@
 //
 // Tiles are ordered in groups of `group` rows of tiles, along columns within a group, so that the tiles that run together share rows
 // and columns in the second-level cache.
+//
+// E4M3: both factors have k together, the result is F32. The instructions' own sums of 8-bit products keep fewer bits than F32 has (about
+// 14, DeepSeek-V3 Technical Report, 3.3.2), so each step's sum begins anew and is added to F32 registers.
 //
 // SWAPPED: a is the weight and w the activations, so that few rows of activations fill an instruction's 64 rows with columns of the result;
 // BN is then 32 or 64 rows of activations, and the epilogue transposes. To be measured: BN, stages, group; clusters that share loads.
@@ -53,7 +56,7 @@ QUERN_INLINE Tile tileAt(const HopperParams& p, u32 t) {
   return {first + within % rows, within / rows, batch};
 }
 
-// ROWS rows of a factor by 64 of k.
+// ROWS rows of a factor by a step of k.
 template <bool MN, int ROWS> QUERN_INLINE void bring(u8* to, const TensorMap& map, u32 row, u32 k, u32 batch, Barrier* full) {
   if constexpr (MN) {
 #pragma unroll
@@ -138,7 +141,7 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
     prefetchMap(p.c);
   }
   __syncthreads();
-  u32 tiles = p.tilesM * p.tilesN * p.batches, steps = (p.k + TILE_K - 1) / TILE_K;
+  u32 tiles = p.tilesM * p.tilesN * p.batches, steps = (p.k + TILE_K<H> - 1) / TILE_K<H>;
   Place<STAGES> place;
   if (threadIdx.x < WARPGROUP) {
     if constexpr (BN >= 128) giveRegisters<40>();
@@ -150,8 +153,8 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
         u8* stage = stages + place.stage * STAGE_BYTES;
         barrierWait(empty + place.stage, place.parity);
         barrierArriveExpecting(full + place.stage, STAGE_BYTES);
-        bring<A_MN, BM>(stage, p.a, tile.row * BM, step * TILE_K, p.aShared ? 0 : tile.batch, full + place.stage);
-        bring<B_MN, BN>(stage + A_BYTES, p.w, tile.column * BN, step * TILE_K, p.wShared ? 0 : tile.batch, full + place.stage);
+        bring<A_MN, BM>(stage, p.a, tile.row * BM, step * TILE_K<H>, p.aShared ? 0 : tile.batch, full + place.stage);
+        bring<B_MN, BN>(stage + A_BYTES, p.w, tile.column * BN, step * TILE_K<H>, p.wShared ? 0 : tile.batch, full + place.stage);
         place.advance();
       }
     }
@@ -170,18 +173,33 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
       barrierWait(full + place.stage, place.parity);
       u64 a = describe<A_MN>(stage, 64 * consumer), b = describe<B_MN>(stage + A_BYTES, 0);
       multiplyFence();
+      if constexpr (sizeof(H) == 1) {
+        float part[BN / 2];
 #pragma unroll
-      for (int k = 0; k < TILE_K / PRODUCT_K; k++) {
-        multiply<H, BN, A_MN, B_MN>(sum, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), step > 0 || k > 0);
+        for (int k = 0; k < TILE_K<H> / PRODUCT_K<H>; k++) {
+          multiply<H, BN, A_MN, B_MN>(part, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), k > 0);
+        }
+        multiplyCommit();
+        multiplyWait<0>();
+        if (speaks) barrierArrive(empty + place.stage);
+#pragma unroll
+        for (int i = 0; i < BN / 2; i++) sum[i] = step > 0 ? sum[i] + part[i] : part[i];
+      } else {
+#pragma unroll
+        for (int k = 0; k < TILE_K<H> / PRODUCT_K<H>; k++) {
+          multiply<H, BN, A_MN, B_MN>(sum, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), step > 0 || k > 0);
+        }
+        multiplyCommit();
+        multiplyWait<1>();
+        if (step > 0 && speaks) barrierArrive(empty + before);
+        before = place.stage;
       }
-      multiplyCommit();
-      multiplyWait<1>();
-      if (step > 0 && speaks) barrierArrive(empty + before);
-      before = place.stage;
       place.advance();
     }
-    multiplyWait<0>();
-    if (speaks) barrierArrive(empty + before);
+    if constexpr (sizeof(H) > 1) {
+      multiplyWait<0>();
+      if (speaks) barrierArrive(empty + before);
+    }
     write<T, BN, SWAPPED>(p, sum, staging, consumer, tile.row * BM + 64 * consumer, tile.column * BN, tile.batch);
   }
   if (threadIdx.x % WARPGROUP == 0) copyOutWait<0>();
@@ -205,3 +223,4 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
   KERNEL(swapped_32_##NAME, H, H, 32, 8, false, false, true)
 KERNELS(bf16, bf16_t)
 KERNELS(f16, half_t)
+KERNEL(128_f8_e4m3_kk, e4m3_t, float, 128, 6, false, false, false)

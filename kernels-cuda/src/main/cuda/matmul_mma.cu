@@ -1,5 +1,5 @@
-// MatMulOp on the tensor cores of Ampere and later, by mma.sync: factors in BF16 or F16 (others are rounded to BF16 on the way in), sums
-// in F32.
+// MatMulOp on the tensor cores of Ampere and later, by mma.sync: factors in BF16 or F16 (others are rounded to BF16 on the way in, which
+// holds E4M3 exactly), sums in F32.
 //
 // Loop nest: a block for a tile of results, k in steps of 32. Tiles of both operands lie in shared memory as 16-bit numbers, rows along
 // k and padded by 8, so that the 8 rows × 4 words that a fragment's load touches are 32 banks. Each warp owns 32 or 64 × 32 results, in
@@ -26,7 +26,7 @@ template <typename T, typename H> QUERN_INLINE void fetch(H (&into)[RUN], const 
   }
 }
 
-template <typename A, typename B, typename H, int BM, int BN, int WM, int WN> QUERN_INLINE void product(const MatMulParams& p) {
+template <typename A, typename B, typename H, typename C, int BM, int BN, int WM, int WN> QUERN_INLINE void product(const MatMulParams& p) {
   constexpr int WARPS_N = BN / WN, WARPS = BM / WM * WARPS_N, THREADS = WARPS * WARP;
   constexpr int RUNS = STEP / RUN, A_EACH = BM * RUNS / THREADS, B_EACH = BN * RUNS / THREADS;
   constexpr int MT = WM / 16, NT = WN / 8;
@@ -92,7 +92,7 @@ template <typename A, typename B, typename H, int BM, int BN, int WM, int WN> QU
     }
     __syncthreads();
   }
-  A* c = static_cast<A*>(p.c) + static_cast<i64>(batch) * p.m * p.n;
+  C* c = static_cast<C*>(p.c) + static_cast<i64>(batch) * p.m * p.n;
 #pragma unroll
   for (int i = 0; i < MT; i++) {
 #pragma unroll
@@ -102,20 +102,23 @@ template <typename A, typename B, typename H, int BM, int BN, int WM, int WN> QU
         u32 row = row0 + m0 + i * 16 + g + r / 2 * 8, column = column0 + n0 + j * 8 + 2 * t + r % 2;
         if (row >= p.m || column >= p.n) continue;
         float v = sum[i][j][r];
-        if (p.bias != nullptr) v += widen(static_cast<const A*>(p.bias)[column * p.biasStep]);
-        c[static_cast<i64>(row) * p.n + column] = narrow<A>(v);
+        if (p.bias != nullptr) v += widen(static_cast<const C*>(p.bias)[column * p.biasStep]);
+        c[static_cast<i64>(row) * p.n + column] = narrow<C>(v);
       }
     }
   }
 }
 
-#define KERNEL(NAME, A, B, H)                                                                                     \
-  QUERN_KERNEL(matmul_mma_##NAME, MatMulParams, 128) { product<A, B, H, 64, 64, 32, 32>(p); }                     \
-  QUERN_KERNEL(matmul_mma_large_##NAME, MatMulParams, 256) { product<A, B, H, 128, 128, 64, 32>(p); }
-KERNEL(f16_f16, half_t, half_t, half_t)
-KERNEL(bf16_bf16, bf16_t, bf16_t, bf16_t)
-KERNEL(bf16_f16, bf16_t, half_t, bf16_t)
-KERNEL(bf16_f32, bf16_t, float, bf16_t)
-KERNEL(f32_f32, float, float, bf16_t)
-KERNEL(f32_f16, float, half_t, bf16_t)
-KERNEL(f32_bf16, float, bf16_t, bf16_t)
+#define KERNEL(NAME, A, B, H, C)                                                                                  \
+  QUERN_KERNEL(matmul_mma_##NAME, MatMulParams, 128) { product<A, B, H, C, 64, 64, 32, 32>(p); }                  \
+  QUERN_KERNEL(matmul_mma_large_##NAME, MatMulParams, 256) { product<A, B, H, C, 128, 128, 64, 32>(p); }
+KERNEL(f16_f16, half_t, half_t, half_t, half_t)
+KERNEL(bf16_bf16, bf16_t, bf16_t, bf16_t, bf16_t)
+KERNEL(bf16_f16, bf16_t, half_t, bf16_t, bf16_t)
+KERNEL(bf16_f32, bf16_t, float, bf16_t, bf16_t)
+KERNEL(bf16_f8_e4m3, bf16_t, e4m3_t, bf16_t, bf16_t)
+KERNEL(f32_f32, float, float, bf16_t, float)
+KERNEL(f32_f16, float, half_t, bf16_t, float)
+KERNEL(f32_bf16, float, bf16_t, bf16_t, float)
+KERNEL(f32_f8_e4m3, float, e4m3_t, bf16_t, float)
+KERNEL(f8_e4m3_f8_e4m3, e4m3_t, e4m3_t, bf16_t, float)

@@ -86,5 +86,6 @@ QUERN_KERNEL(matmul_f64_f64, MatMulParams, THREADS) { tiled<double, double>(p); 
 QUERN_KERNEL(matmul_f32_f32, MatMulParams, THREADS) { tiled<float, float>(p); }
 QUERN_KERNEL(matmul_f32_f16, MatMulParams, THREADS) { tiled<float, half_t>(p); }
 QUERN_KERNEL(matmul_f32_bf16, MatMulParams, THREADS) { tiled<float, bf16_t>(p); }
+QUERN_KERNEL(matmul_f32_f8_e4m3, MatMulParams, THREADS) { tiled<float, e4m3_t>(p); }
 QUERN_KERNEL(matmul_bf16_f32, MatMulParams, THREADS) { tiled<bf16_t, float>(p); }
 QUERN_KERNEL(matmul_bf16_f16, MatMulParams, THREADS) { tiled<bf16_t, half_t>(p); }

@@ -28,6 +28,7 @@ constexpr int WARP = 32;
 // ---- element types -------------------------------------------------------------------------------------------------------------
 struct half_t { u16 bits; };  // IEEE 754 binary16
 struct bf16_t { u16 bits; };  // the upper half of a binary32
+struct e4m3_t { u8 bits; };   // 8 bits: 4 of exponent, 3 of fraction, no infinities; stored, and widened to be computed with
 struct bool_t { u8 bits; };   // 0 or 1
 
 QUERN_INLINE float floatOf(u32 bits) { return __uint_as_float(bits); }
@@ -72,6 +73,22 @@ QUERN_INLINE u16 floatToBf16(float x) {
 }
 #endif
 
+// In plain arithmetic, since the instructions for 8-bit floats begin with compute capability 8.9.
+QUERN_INLINE float e4m3ToFloat(u8 e) {
+  u32 sign = (e & 0x80u) << 24, magnitude = e & 0x7fu;
+  if (magnitude == 0x7f) return floatOf(sign | 0x7fc00000u);
+  return floatOf(sign | bitsOf(floatOf(magnitude << 20) * floatOf(0x7b800000u)));  // times 2^120: the biases' difference
+}
+QUERN_INLINE u8 floatToE4m3(float x) {
+  u32 b = bitsOf(x), sign = b >> 24 & 0x80u, magnitude = b & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return static_cast<u8>(sign | 0x7f);
+  if (magnitude >= 0x43e00000u) return static_cast<u8>(sign | 0x7e);  // 448, for infinities too
+  if (magnitude < 0x3c800000u) {  // denormal: adding 2^14 leaves the rounded multiple of 2^-9 in the last bits
+    return static_cast<u8>(sign | (bitsOf(floatOf(magnitude) + 16384.0f) - 0x46800000u));
+  }
+  return static_cast<u8>(sign | ((magnitude + 0x7ffffu + (magnitude >> 20 & 1) - 0x3c000000u) >> 20));
+}
+
 // Rounds towards zero and sets the last bit if anything was cut off: a second rounding, to fewer bits, is then right (Boldo and
 // Melquiond 2008).
 QUERN_INLINE float toOdd(double x) {
@@ -94,17 +111,19 @@ QUERN_INLINE float toOdd(i64 x) {
   return x < 0 ? -f : f;
 }
 
-// What an element is computed in: F32 for 16-bit floats, 64 bits for integers.
+// What an element is computed in: F32 for narrower floats, 64 bits for integers.
 template <typename T> struct Wide { typedef i64 type; };
 template <> struct Wide<float> { typedef float type; };
 template <> struct Wide<half_t> { typedef float type; };
 template <> struct Wide<bf16_t> { typedef float type; };
+template <> struct Wide<e4m3_t> { typedef float type; };
 template <> struct Wide<double> { typedef double type; };
 template <typename T> using wide = typename Wide<T>::type;
 
 template <typename T> QUERN_INLINE wide<T> widen(T x) { return static_cast<wide<T>>(x); }
 template <> QUERN_INLINE float widen(half_t x) { return halfToFloat(x.bits); }
 template <> QUERN_INLINE float widen(bf16_t x) { return floatOf(static_cast<u32>(x.bits) << 16); }
+template <> QUERN_INLINE float widen(e4m3_t x) { return e4m3ToFloat(x.bits); }
 template <> QUERN_INLINE i64 widen(bool_t x) { return x.bits != 0; }
 
 QUERN_INLINE i64 clampTo(i64 x, i64 low, i64 high) { return x < low ? low : x > high ? high : x; }
@@ -137,6 +156,11 @@ template <> struct Narrow<bf16_t> {
   static QUERN_INLINE bf16_t of(double x) { return {floatToBf16(toOdd(x))}; }
   static QUERN_INLINE bf16_t of(float x) { return {floatToBf16(x)}; }
   static QUERN_INLINE bf16_t of(i64 x) { return {floatToBf16(toOdd(x))}; }
+};
+template <> struct Narrow<e4m3_t> {
+  static QUERN_INLINE e4m3_t of(double x) { return {floatToE4m3(toOdd(x))}; }
+  static QUERN_INLINE e4m3_t of(float x) { return {floatToE4m3(x)}; }
+  static QUERN_INLINE e4m3_t of(i64 x) { return {floatToE4m3(toOdd(x))}; }
 };
 template <> struct Narrow<bool_t> {
   static QUERN_INLINE bool_t of(double x) { return {static_cast<u8>(x != 0)}; }

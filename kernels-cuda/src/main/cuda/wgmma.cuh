@@ -1,8 +1,8 @@
-// The product of a warpgroup on compute capability 9.0: d (64, N) = a (64, 16) · b (N, 16)ᵀ (+ d), BF16 or F16 in, F32 out, both factors in
-// shared memory (wgmma.mma_async). With g = lane / 4 and t = lane % 4, thread (warp, lane) holds in d[4j + 2r + e] row 16 · warp + g + 8r,
+// The product of a warpgroup on compute capability 9.0: d (64, N) = a (64, K) · b (N, K)ᵀ (+ d), BF16 or F16 with K = 16 or, K-major alone,
+// E4M3 with K = 32 in, F32 out, both factors in shared memory (wgmma.mma_async). With g = lane / 4 and t = lane % 4, thread (warp, lane) holds in d[4j + 2r + e] row 16 · warp + g + 8r,
 // column 8j + 2t + e.
 //
-// A factor lies there as the copy engine leaves it with 128-byte swizzle, at a multiple of 1024: K-major as rows of 64 elements of k; or
+// A factor lies there as the copy engine leaves it with 128-byte swizzle, at a multiple of 1024: K-major as rows of 128 bytes of k; or
 // MN-major, one piece of 64 rows after the other, each as 64 lines, one for an element of k, of 64 rows. (PTX ISA, matrix descriptors: bits
 // 0-13 address, 16-29 leading byte offset, 32-45 stride byte offset, all without their last four bits; 62-63 swizzle, 1 for 128 bytes. The
 // stride is between groups of 8 rows, or of 8 elements of k if MN-major; the leading offset is between pieces of 64 rows, and unused if
@@ -10,9 +10,9 @@
 #pragma once
 #include "hopper.cuh"
 
-constexpr int TILE_K = 64;                     // elements of k in a line of 128 bytes
-constexpr int PRODUCT_K = 16;                  // of one instruction
-constexpr u32 PIECE_BYTES = TILE_K * 64 * 2;   // 64 rows by 64 elements of k, in either order
+template <typename H> constexpr int TILE_K = 128 / sizeof(H);    // elements of k in a line of 128 bytes
+template <typename H> constexpr int PRODUCT_K = 32 / sizeof(H);  // of one instruction
+constexpr u32 PIECE_BYTES = 64 * 128;  // 64 rows by a line of k, or 64 elements of k by 64 rows of 16 bits
 
 // The descriptor of a factor at the tile's first k; row: a multiple of 64.
 template <bool MN> QUERN_INLINE u64 describe(const void* tile, u32 row) {
@@ -20,7 +20,7 @@ template <bool MN> QUERN_INLINE u64 describe(const void* tile, u32 row) {
   return (at & 0x3ffffu) >> 4 | static_cast<u64>((MN ? PIECE_BYTES : 16) >> 4) << 16 | static_cast<u64>(SWIZZLE_BYTES >> 4) << 32 | 1ull << 62;
 }
 // What is added to a descriptor for each PRODUCT_K of k.
-template <bool MN> QUERN_INLINE constexpr u64 descriptorStep() { return (MN ? PRODUCT_K * 128 : PRODUCT_K * 2) >> 4; }
+template <bool MN> QUERN_INLINE constexpr u64 descriptorStep() { return (MN ? 16 * 128 : 32) >> 4; }
 
 #ifdef QUERN_EMULATED
 template <typename H, int N, bool A_MN, bool B_MN> inline void multiply(float (&d)[N / 2], u64 a, u64 b, bool accumulate) {
@@ -29,7 +29,7 @@ template <typename H, int N, bool A_MN, bool B_MN> inline void multiply(float (&
     memcpy(&h, at, sizeof h);
     return widen(h);
   };
-  emulation::multiply(d, {a, b, N, PRODUCT_K, sizeof(H), accumulate, A_MN, B_MN, value});
+  emulation::multiply(d, {a, b, N, PRODUCT_K<H>, sizeof(H), accumulate, A_MN, B_MN, value});
 }
 inline void multiplyFence() { emulation::multiplyFence(); }
 inline void multiplyCommit() { emulation::multiplyCommit(); }
@@ -86,6 +86,15 @@ template <typename H, int N, bool A_MN, bool B_MN> QUERN_INLINE void multiply(fl
   QUERN_WGMMA(TYPE, NAME, 64, QUERN_D32(0), QUERN_REGISTERS_32, "32", "33", "34", "35", "36") \
   QUERN_WGMMA(TYPE, NAME, 128, QUERN_D64(0), QUERN_REGISTERS_64, "64", "65", "66", "67", "68") \
   QUERN_WGMMA(TYPE, NAME, 256, QUERN_D128(0), QUERN_REGISTERS_128, "128", "129", "130", "131", "132")
+// 8-bit factors: K-major, which the instruction doesn't ask for.
+template <> struct Product<e4m3_t, 128, false, false> {
+  static QUERN_INLINE void run(float (&d)[64], u64 a, u64 b, bool accumulate) {
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\nwgmma.mma_async.sync.aligned.m64n128k32.f32.e4m3.e4m3"
+                 " {" QUERN_REGISTERS_64 "}, %64, %65, p, 1, 1;\n}"
+                 : QUERN_D64(0)
+                 : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
+  }
+};
 QUERN_WGMMAS(bf16_t, "bf16")
 QUERN_WGMMAS(half_t, "f16")
 #endif

@@ -35,6 +35,10 @@ final class Bits {
           b.putShort(i, (short) 0x7fff);
         }
       }
+    } else if (dtype == ScalarType.F8_E4M3) {
+      for (int i = 0; i < bytes.length; i++) {
+        bytes[i] = bytes[i] == -1 ? 0x7f : bytes[i];
+      }
     }
     return bytes;
   }

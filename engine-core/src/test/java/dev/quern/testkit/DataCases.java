@@ -29,7 +29,8 @@ final class DataCases {
       moves(to, t);
       embedding(to, t, t, 17);
     }
-    for (ScalarType t : List.of(ScalarType.F16, ScalarType.BF16, ScalarType.F64)) {
+    for (ScalarType t :
+        List.of(ScalarType.F16, ScalarType.BF16, ScalarType.F64, ScalarType.F8_E4M3)) {
       embedding(to, t, ScalarType.F32, 65);
     }
   }

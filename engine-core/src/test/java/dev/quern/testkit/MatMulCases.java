@@ -49,11 +49,14 @@ final class MatMulCases {
   private MatMulCases() {}
 
   static void add(List<KernelCase> to) {
-    for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64, ScalarType.F16, ScalarType.BF16)) {
+    for (ScalarType t :
+        List.of(
+            ScalarType.F32, ScalarType.F64, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3)) {
       plain(to, t, t);
     }
     for (ScalarType x : List.of(ScalarType.F32, ScalarType.BF16)) {
-      for (ScalarType w : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16)) {
+      for (ScalarType w :
+          List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3)) {
         if (x != w) {
           plain(to, x, w);
         }
@@ -62,6 +65,11 @@ final class MatMulCases {
         blocks(to, x, w);
       }
     }
+  }
+
+  /** The dtype of results, and of a bias. */
+  private static ScalarType result(ScalarType x) {
+    return x == ScalarType.F8_E4M3 ? ScalarType.F32 : x;
   }
 
   private static void both(List<KernelCase> to, DType w, KernelCase c) {
@@ -85,7 +93,7 @@ final class MatMulCases {
     both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, b));
     both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, Samples.transposed(weight)));
     both(to, w, KernelCase.of(new MatMulOp.Linear(false), a, weight));
-    Operand bias = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, n);
+    Operand bias = s.of(result(x), LayoutKind.CONTIGUOUS, Mix.PLAIN, n);
     both(to, w, KernelCase.of(new MatMulOp.Linear(true), a, weight, bias));
   }
 
@@ -98,7 +106,7 @@ final class MatMulCases {
     for (int i = first; i < SIZES.length; i += all ? 1 : 2) {
       size(to, s, x, w, SIZES[i]);
     }
-    Operand bias = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, 17);
+    Operand bias = s.of(result(x), LayoutKind.CONTIGUOUS, Mix.PLAIN, 17);
     for (LayoutKind kind : kinds) {
       Operand a = s.of(x, kind, Mix.PLAIN, 5, 33);
       Operand b = s.of(w, kind, Mix.PLAIN, 33, 17);
@@ -123,7 +131,7 @@ final class MatMulCases {
       both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, b));
       both(to, w, KernelCase.of(new MatMulOp.MatMul(), a, Samples.transposed(weight)));
       Operand rows = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[0], mnk[2]);
-      Operand added = s.of(x, LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[1]);
+      Operand added = s.of(result(x), LayoutKind.CONTIGUOUS, Mix.PLAIN, mnk[1]);
       both(to, w, KernelCase.of(new MatMulOp.Linear(true), rows, Samples.transposed(b), added));
     }
     both(

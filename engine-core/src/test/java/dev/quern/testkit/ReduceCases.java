@@ -16,7 +16,7 @@ final class ReduceCases {
 
   static void add(List<KernelCase> to) {
     for (ScalarType t : ScalarType.values()) {
-      if (t == ScalarType.BOOL) {
+      if (t == ScalarType.BOOL || !t.isArithmetic()) {
         continue;
       }
       for (int i = 0; i < AXES.size(); i++) {

@@ -72,6 +72,10 @@ public final class Values {
       case F32 -> segment.get(JAVA_FLOAT_UNALIGNED, at);
       case F16 -> Float.float16ToFloat(segment.get(JAVA_SHORT_UNALIGNED, at));
       case BF16 -> Float.intBitsToFloat(segment.get(JAVA_SHORT_UNALIGNED, at) << 16);
+      case F8_E4M3 -> {
+        byte bits = segment.get(JAVA_BYTE, at);
+        yield bits < 0 ? -e4m3(bits & 0x7f) : e4m3(bits);
+      }
       case I64 -> (double) segment.get(JAVA_LONG_UNALIGNED, at);
       case I32 -> segment.get(JAVA_INT_UNALIGNED, at);
       case I16 -> segment.get(JAVA_SHORT_UNALIGNED, at);
@@ -81,7 +85,7 @@ public final class Values {
   }
 
   /**
-   * Writes one element. BF16 is cut off, not rounded; integers wrap around.
+   * Writes one element. BF16 and F8_E4M3 are cut off, not rounded; integers wrap around.
    *
    * @param type its type
    * @param segment the storage
@@ -96,12 +100,30 @@ public final class Values {
       case F16 -> segment.set(JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16((float) x));
       case BF16 ->
           segment.set(JAVA_SHORT_UNALIGNED, at, (short) (Float.floatToIntBits((float) x) >>> 16));
+      case F8_E4M3 -> segment.set(JAVA_BYTE, at, e4m3Towards0(x));
       case I64 -> segment.set(JAVA_LONG_UNALIGNED, at, (long) x);
       case I32 -> segment.set(JAVA_INT_UNALIGNED, at, (int) (long) x);
       case I16 -> segment.set(JAVA_SHORT_UNALIGNED, at, (short) (long) x);
       case I8, U8 -> segment.set(JAVA_BYTE, at, (byte) (long) x);
       case BOOL -> segment.set(JAVA_BYTE, at, (byte) (x == 0 ? 0 : 1));
     }
+  }
+
+  /** What E4M3 means by its lower seven bits. */
+  private static double e4m3(int bits) {
+    int exponent = bits >> 3;
+    int fraction = bits & 7;
+    return bits == 0x7f
+        ? Double.NaN
+        : exponent == 0 ? fraction * 0x1p-9 : (8 + fraction) * Math.scalb(1.0, exponent - 7 - 3);
+  }
+
+  private static byte e4m3Towards0(double x) {
+    int bits = Double.isNaN(x) ? 0x7f : 0x7e;
+    while (e4m3(bits) > Math.abs(x)) {
+      bits--;
+    }
+    return (byte) (bits | (int) (Double.doubleToRawLongBits(x) >>> 63) << 7);
   }
 
   /**

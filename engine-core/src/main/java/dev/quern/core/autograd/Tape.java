@@ -70,7 +70,7 @@ public final class Tape implements AutoCloseable {
                 + " products with it; watch their other operand, or cast the tensor to F32 and"
                 + " watch that");
       }
-      if (!t.dtype().isFloating()) {
+      if (!t.dtype().isFloating() || !t.dtype().isArithmetic()) {
         throw new GradientException(
             "[watch] tensor " + t.spec() + " has no gradient; watch F32, F64, F16 or BF16");
       }

@@ -41,7 +41,7 @@ public sealed interface CompareOp extends Op {
   default List<TensorSpec> infer(List<TensorSpec> in) {
     Infer.arity(this, in, 2);
     Infer.sameDType(this, in);
-    Infer.noBlocks(this, in);
+    Infer.arithmetic(this, in);
     if (this instanceof And || this instanceof Or || this instanceof Xor) {
       Infer.require(this, in.getFirst(), "a", ScalarType.BOOL);
     }

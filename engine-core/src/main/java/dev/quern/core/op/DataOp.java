@@ -16,8 +16,10 @@ public sealed interface DataOp extends Op {
 
   /**
    * Conversion to another dtype. Floating point to integer truncates towards zero and saturates
-   * (NaN gives 0); to BOOL is x ≠ 0; to a narrower float rounds to nearest, ties to even. To and
-   * from block types quantises and dequantises.
+   * (NaN gives 0); to BOOL is x ≠ 0; to a narrower float rounds to nearest, ties to even. What lies
+   * beyond F8_E4M3's largest number, ±448, becomes that, infinities too (as in PyTorch and under
+   * ONNX's {@code saturate}); multiply by a scale first. Gradients don't pass through F8_E4M3. To
+   * and from block types quantises and dequantises.
    *
    * @param to the wanted dtype
    */
@@ -42,10 +44,12 @@ public sealed interface DataOp extends Op {
     @Override
     public List<@Nullable Tensor> vjp(Backward p) {
       DType from = p.input(0).dtype();
-      if (!from.isFloating() || from.isBlock() || !to.isFloating() || to.isBlock()) {
-        return Arrays.asList((Tensor) null);
-      }
-      return List.of(p.gradient().cast(from));
+      boolean followed = differentiable(from) && differentiable(to);
+      return Arrays.asList(followed ? p.gradient().cast(from) : null);
+    }
+
+    private static boolean differentiable(DType t) {
+      return t.isFloating() && t.isArithmetic();
     }
   }
 
@@ -240,6 +244,9 @@ public sealed interface DataOp extends Op {
     @Override
     public List<@Nullable Tensor> vjp(Backward p) {
       Tensor table = p.input(0);
+      if (!table.dtype().isArithmetic()) {
+        return Arrays.asList(null, null);
+      }
       Tensor ids = p.input(1);
       Tensor g = p.gradient();
       Tensor sum = g.fullLike(0, table.shape()).indexAdd(0, ids, g);

@@ -49,8 +49,26 @@ final class Infer {
     }
   }
 
-  static void floating(Op op, List<TensorSpec> in) {
+  /** Refuses what is stored and converted only. */
+  static void arithmetic(Op op, List<TensorSpec> in) {
     noBlocks(op, in);
+    for (TensorSpec s : in) {
+      if (!s.dtype().isArithmetic()) {
+        throw new DTypeException(
+            "["
+                + op.name()
+                + "] does not compute with "
+                + s.dtype().name()
+                + ": "
+                + list(in)
+                + "; cast to BF16 first, which holds it exactly, or to F32 (8-bit floats take part"
+                + " in matmul, linear, embedding, cast, copies, look-ups and views only)");
+      }
+    }
+  }
+
+  static void floating(Op op, List<TensorSpec> in) {
+    arithmetic(op, in);
     for (TensorSpec s : in) {
       if (!s.dtype().isFloating()) {
         throw new DTypeException(
@@ -60,7 +78,7 @@ final class Infer {
   }
 
   static void numeric(Op op, List<TensorSpec> in) {
-    noBlocks(op, in);
+    arithmetic(op, in);
     for (TensorSpec s : in) {
       if (s.dtype() == ScalarType.BOOL) {
         throw new DTypeException(

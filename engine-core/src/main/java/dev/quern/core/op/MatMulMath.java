@@ -19,7 +19,11 @@ final class MatMulMath {
     Tensor g = p.gradient();
     Tensor a = p.input(0);
     Tensor b = p.input(1);
-    Tensor da = p.needs(0) ? product(g, dequantized(b).transpose(), a) : null;
+    Tensor da = null;
+    if (p.needs(0)) {
+      requireNumbers(a, "matmul");
+      da = product(g, dequantized(b).transpose(), a);
+    }
     Tensor db = null;
     if (p.needs(1)) {
       requireNumbers(p.input(1), "matmul");
@@ -33,7 +37,12 @@ final class MatMulMath {
     Tensor x = p.input(0);
     Tensor w = p.input(1);
     List<@Nullable Tensor> d = new ArrayList<>();
-    d.add(p.needs(0) ? linear(g, dequantized(w)) : null);
+    if (p.needs(0)) {
+      requireNumbers(x, "linear");
+      d.add(linear(g, dequantized(w)));
+    } else {
+      d.add(null);
+    }
     if (p.needs(1)) {
       requireNumbers(w, "linear");
       Tensor gRows = wide(g.reshape(rows(g.shape())), w);
@@ -71,11 +80,11 @@ final class MatMulMath {
   }
 
   private static void requireNumbers(Tensor w, String op) {
-    if (w.dtype().isBlock()) {
+    if (!w.dtype().isArithmetic()) {
       throw new GradientException(
           "["
               + op
-              + "] the quantised weight "
+              + "] the quantised operand "
               + w.spec()
               + " has no gradient; train an adapter beside it, or cast it to F32 and watch that");
     }

@@ -10,9 +10,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Matrix products. Accumulation is F32 or wider; the result has the dtype of the left operand.
+ * Matrix products. Accumulation is F32 or wider; the result has the dtype of the left operand, or
+ * F32 if that is F8_E4M3.
  *
- * <p>Operands: F32×F32, F64×F64, F16×F16, BF16×BF16; and F32|BF16 × F16|BF16|F32|block type.
+ * <p>Operands: F32×F32, F64×F64, F16×F16, BF16×BF16, F8_E4M3×F8_E4M3; and F32|BF16 ×
+ * F16|BF16|F32|F8_E4M3|block type. F8_E4M3 is multiplied as it is; its scales are the caller's to
+ * multiply the result with.
  */
 public sealed interface MatMulOp extends Op {
 
@@ -49,7 +52,8 @@ public sealed interface MatMulOp extends Op {
               name(),
               a.shape().slice(0, a.shape().rank() - 2),
               b.shape().slice(0, b.shape().rank() - 2));
-      return List.of(a.as(batch.concat(Shape.of(a.shape().dim(-2), b.shape().dim(-1)))));
+      Shape c = batch.concat(Shape.of(a.shape().dim(-2), b.shape().dim(-1)));
+      return List.of(new TensorSpec(result(a), c));
     }
 
     @Override
@@ -83,9 +87,9 @@ public sealed interface MatMulOp extends Op {
       long n = w.shape().dim(0);
       if (bias) {
         Infer.shape(this, in.get(2), "bias", Shape.of(n));
-        Infer.require(this, in.get(2), "bias", x.dtype());
+        Infer.require(this, in.get(2), "bias", result(x));
       }
-      return List.of(x.as(x.shape().with(-1, n)));
+      return List.of(new TensorSpec(result(x), x.shape().with(-1, n)));
     }
 
     @Override
@@ -108,13 +112,22 @@ public sealed interface MatMulOp extends Op {
     return null;
   }
 
+  /** The dtype that a product with this left operand has. */
+  private static DType result(TensorSpec a) {
+    return a.dtype() == ScalarType.F8_E4M3 ? ScalarType.F32 : a.dtype();
+  }
+
   private static void operands(Op op, TensorSpec a, TensorSpec b) {
     DType x = a.dtype();
     DType w = b.dtype();
     boolean same = x == w && x.isFloating() && !x.isBlock();
     boolean mixed =
         (x == ScalarType.F32 || x == ScalarType.BF16)
-            && (w.isBlock() || w == ScalarType.F16 || w == ScalarType.BF16 || w == ScalarType.F32);
+            && (w.isBlock()
+                || w == ScalarType.F16
+                || w == ScalarType.BF16
+                || w == ScalarType.F32
+                || w == ScalarType.F8_E4M3);
     if (!same && !mixed) {
       throw new DTypeException(
           "["
@@ -123,8 +136,8 @@ public sealed interface MatMulOp extends Op {
               + a
               + " by "
               + b
-              + "; take F32, F64, F16 or BF16 on both sides, or F32|BF16 × F32|F16|BF16|block"
-              + " type");
+              + "; take F32, F64, F16, BF16 or F8_E4M3 on both sides, or F32|BF16 ×"
+              + " F32|F16|BF16|F8_E4M3|block type");
     }
   }
 }

@@ -16,7 +16,7 @@ public sealed interface TensorNN permits Tensor {
    * c[..., m, n] = Σₖ this[..., m, k] · b[..., k, n].
    *
    * @param b [..., k, n]; leading axes broadcast
-   * @return [..., m, n], this dtype
+   * @return [..., m, n], this dtype; F32 if this is F8_E4M3
    */
   default Tensor matmul(Tensor b) {
     return one(new MatMulOp.MatMul(), b);
@@ -26,7 +26,7 @@ public sealed interface TensorNN permits Tensor {
    * y[..., n] = Σₖ this[..., k] · weight[n, k].
    *
    * @param weight [n, k], any floating or block type
-   * @return [..., n], this dtype
+   * @return [..., n], this dtype; F32 if this is F8_E4M3
    */
   default Tensor linear(Tensor weight) {
     return one(new MatMulOp.Linear(false), weight);
@@ -36,8 +36,8 @@ public sealed interface TensorNN permits Tensor {
    * y[..., n] = Σₖ this[..., k] · weight[n, k] + bias[n].
    *
    * @param weight [n, k], any floating or block type
-   * @param bias [n], this dtype
-   * @return [..., n], this dtype
+   * @param bias [n], the result's dtype
+   * @return [..., n], this dtype; F32 if this is F8_E4M3
    */
   default Tensor linear(Tensor weight, Tensor bias) {
     return one(new MatMulOp.Linear(true), weight, bias);

@@ -1,12 +1,19 @@
 package dev.quern.core.reference;
 
 /**
- * Rounding to the 16-bit floats, to nearest with ties to even, in one step: first to a binary32 by
- * rounding to odd, which keeps enough of what was cut off for the second rounding to be right
- * (Boldo and Melquiond 2008).
+ * Rounding to the 16-bit and 8-bit floats, to nearest with ties to even, in one step: first to a
+ * binary32 by rounding to odd, which keeps enough of what was cut off for the second rounding to be
+ * right (Boldo and Melquiond 2008).
  */
 final class Rounding {
   private static final int FLOAT_BITS = 24;
+  private static final int SIGN = 0x80;
+  private static final int E4M3_NAN = 0x7f;
+  private static final int E4M3_LARGEST = 0x7e; // 448
+  private static final float E4M3_NORMAL = 0x1p-6f;
+  private static final float E4M3_STEP = 0x1p-9f; // between subnormal numbers
+  private static final int E4M3_CUT = 23 - 3; // fraction bits that a binary32 has more
+  private static final int E4M3_REBIAS = 127 - 7;
 
   private Rounding() {}
 
@@ -31,6 +38,41 @@ final class Rounding {
 
   static float fromBf16(short bits) {
     return Float.intBitsToFloat(bits << 16);
+  }
+
+  /** Bits of the nearest E4M3; ±448 beyond that, for infinities too; NaN stays NaN. */
+  static byte toE4M3(double x) {
+    return toE4M3(toOdd(x));
+  }
+
+  /** Bits of the nearest E4M3; ±448 beyond that, for infinities too; NaN stays NaN. */
+  static byte toE4M3(float x) {
+    int bits = Float.floatToRawIntBits(x);
+    float magnitude = Math.abs(x);
+    int m = bits & Integer.MAX_VALUE;
+    int code;
+    if (Float.isNaN(x)) {
+      code = E4M3_NAN;
+    } else if (magnitude < E4M3_NORMAL) {
+      code = (int) Math.rint(magnitude / E4M3_STEP); // 8 steps are the smallest normal number
+    } else {
+      int even = (m >>> E4M3_CUT) & 1;
+      int rounded = (m + (1 << (E4M3_CUT - 1)) - 1 + even) >>> E4M3_CUT;
+      code = Math.min(rounded - (E4M3_REBIAS << 3), E4M3_LARGEST);
+    }
+    return (byte) (code | ((bits >>> 24) & SIGN));
+  }
+
+  /** The value of E4M3 bits. */
+  static float fromE4M3(byte bits) {
+    int code = bits & (SIGN - 1);
+    float magnitude =
+        code == E4M3_NAN
+            ? Float.NaN
+            : code < 8
+                ? code * E4M3_STEP
+                : Float.intBitsToFloat((code + (E4M3_REBIAS << 3)) << E4M3_CUT);
+    return bits < 0 ? -magnitude : magnitude;
   }
 
   /** The binary32 towards zero, its last bit set if anything was cut off. */

@@ -28,6 +28,7 @@ final class ScalarElements extends Elements {
       case F32 -> segment.get(JAVA_FLOAT_UNALIGNED, at);
       case F16 -> Float.float16ToFloat(segment.get(JAVA_SHORT_UNALIGNED, at));
       case BF16 -> Rounding.fromBf16(segment.get(JAVA_SHORT_UNALIGNED, at));
+      case F8_E4M3 -> Rounding.fromE4M3(segment.get(JAVA_BYTE, at));
       case I64, I32, I16, I8, U8, BOOL -> (double) getLong(position);
     };
   }
@@ -36,7 +37,7 @@ final class ScalarElements extends Elements {
   long getLong(long position) {
     long at = position * type.bytes();
     return switch (type) {
-      case F64, F32, F16, BF16 -> (long) get(position);
+      case F64, F32, F16, BF16, F8_E4M3 -> (long) get(position);
       case I64 -> segment.get(JAVA_LONG_UNALIGNED, at);
       case I32 -> segment.get(JAVA_INT_UNALIGNED, at);
       case I16 -> segment.get(JAVA_SHORT_UNALIGNED, at);
@@ -54,6 +55,7 @@ final class ScalarElements extends Elements {
       case F32 -> segment.set(JAVA_FLOAT_UNALIGNED, at, (float) x);
       case F16 -> segment.set(JAVA_SHORT_UNALIGNED, at, Rounding.toF16(x));
       case BF16 -> segment.set(JAVA_SHORT_UNALIGNED, at, Rounding.toBf16(x));
+      case F8_E4M3 -> segment.set(JAVA_BYTE, at, Rounding.toE4M3(x));
       case I64 -> segment.set(JAVA_LONG_UNALIGNED, at, (long) x);
       case I32 -> segment.set(JAVA_INT_UNALIGNED, at, (int) x);
       case I16 -> segment.set(JAVA_SHORT_UNALIGNED, at, (short) saturate(x, -32768, 32767));
@@ -75,6 +77,7 @@ final class ScalarElements extends Elements {
       case F32 -> segment.set(JAVA_FLOAT_UNALIGNED, at, (float) x);
       case F16 -> segment.set(JAVA_SHORT_UNALIGNED, at, Rounding.toF16(Rounding.toOdd(x)));
       case BF16 -> segment.set(JAVA_SHORT_UNALIGNED, at, Rounding.toBf16(Rounding.toOdd(x)));
+      case F8_E4M3 -> segment.set(JAVA_BYTE, at, Rounding.toE4M3(Rounding.toOdd(x)));
       case I64 -> segment.set(JAVA_LONG_UNALIGNED, at, x);
       case I32 -> segment.set(JAVA_INT_UNALIGNED, at, (int) x);
       case I16 -> segment.set(JAVA_SHORT_UNALIGNED, at, (short) x);

@@ -112,4 +112,9 @@ public enum BlockType implements DType {
   public boolean isFloating() {
     return true;
   }
+
+  @Override
+  public boolean isArithmetic() {
+    return false;
+  }
 }

@@ -37,9 +37,16 @@ public sealed interface DType permits ScalarType, BlockType {
   /**
    * Whether elements are floating point numbers (block types are).
    *
-   * @return true for F64, F32, F16, BF16 and every block type
+   * @return true for F64, F32, F16, BF16, F8_E4M3 and every block type
    */
   boolean isFloating();
+
+  /**
+   * Whether operations compute with single elements. The others are stored, moved and converted.
+   *
+   * @return true for every scalar type but F8_E4M3; false for block types
+   */
+  boolean isArithmetic();
 
   /**
    * Whether elements are stored in blocks.

@@ -6,7 +6,7 @@ package dev.quern.core.type;
  * the keys and values of attention.
  */
 public enum Precision {
-  /** EXACT for F32 and F64 weights, FAST for 16-bit and block weights. */
+  /** EXACT for F32 and F64 weights, FAST for narrower and block weights. */
   AUTO,
   /** Activations stay F32; weights are widened exactly. */
   EXACT,
@@ -38,6 +38,6 @@ public enum Precision {
     if (this != AUTO) {
       return this;
     }
-    return weight == ScalarType.F16 || weight == ScalarType.BF16 || weight.isBlock() ? FAST : EXACT;
+    return weight == ScalarType.F32 || weight == ScalarType.F64 ? EXACT : FAST;
   }
 }

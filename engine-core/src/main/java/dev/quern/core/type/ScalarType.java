@@ -10,6 +10,12 @@ public enum ScalarType implements DType {
   F16(2, true),
   /** The upper half of a binary32 (8 exponent bits, 7 fraction bits). */
   BF16(2, true),
+  /**
+   * 8-bit float of 1 sign, 4 exponent (bias 7) and 3 fraction bits: E4M3 of the Open Compute
+   * Project's "OFP8 Formats" 1.0, in PyTorch {@code float8_e4m3fn}. There are no infinities; the
+   * largest number is 448, 0x7f and 0xff are not numbers. Stored and converted, not computed with.
+   */
+  F8_E4M3(1, true),
   /** Signed 64-bit integer. */
   I64(8, false),
   /** Signed 32-bit integer. */
@@ -53,5 +59,10 @@ public enum ScalarType implements DType {
   @Override
   public boolean isFloating() {
     return floating;
+  }
+
+  @Override
+  public boolean isArithmetic() {
+    return this != F8_E4M3;
   }
 }

@@ -24,31 +24,33 @@ final class OnnxCase {
   }
 
   private static final Map<String, ScalarType> DTYPES =
-      Map.of(
-          "float64", ScalarType.F64,
-          "float32", ScalarType.F32,
-          "float16", ScalarType.F16,
-          "bfloat16", ScalarType.BF16,
-          "int64", ScalarType.I64,
-          "int32", ScalarType.I32,
-          "int16", ScalarType.I16,
-          "int8", ScalarType.I8,
-          "uint8", ScalarType.U8,
-          "bool", ScalarType.BOOL);
+      Map.ofEntries(
+          Map.entry("float64", ScalarType.F64),
+          Map.entry("float32", ScalarType.F32),
+          Map.entry("float16", ScalarType.F16),
+          Map.entry("bfloat16", ScalarType.BF16),
+          Map.entry("float8e4m3fn", ScalarType.F8_E4M3),
+          Map.entry("int64", ScalarType.I64),
+          Map.entry("int32", ScalarType.I32),
+          Map.entry("int16", ScalarType.I16),
+          Map.entry("int8", ScalarType.I8),
+          Map.entry("uint8", ScalarType.U8),
+          Map.entry("bool", ScalarType.BOOL));
 
   /** ONNX's numbers of element types, as the attribute {@code to} has them. */
   private static final Map<Long, ScalarType> NUMBERED =
-      Map.of(
-          1L, ScalarType.F32,
-          2L, ScalarType.U8,
-          3L, ScalarType.I8,
-          5L, ScalarType.I16,
-          6L, ScalarType.I32,
-          7L, ScalarType.I64,
-          9L, ScalarType.BOOL,
-          10L, ScalarType.F16,
-          11L, ScalarType.F64,
-          16L, ScalarType.BF16);
+      Map.ofEntries(
+          Map.entry(1L, ScalarType.F32),
+          Map.entry(2L, ScalarType.U8),
+          Map.entry(3L, ScalarType.I8),
+          Map.entry(5L, ScalarType.I16),
+          Map.entry(6L, ScalarType.I32),
+          Map.entry(7L, ScalarType.I64),
+          Map.entry(9L, ScalarType.BOOL),
+          Map.entry(10L, ScalarType.F16),
+          Map.entry(11L, ScalarType.F64),
+          Map.entry(16L, ScalarType.BF16),
+          Map.entry(17L, ScalarType.F8_E4M3));
 
   final Engine engine;
   private final JsonNode json;

@@ -1,8 +1,10 @@
 package dev.quern.core.onnx;
 
+import dev.quern.core.onnx.OnnxCase.Uncovered;
 import dev.quern.core.onnx.OnnxOps.Expression;
 import dev.quern.core.op.BinaryOp.SwiGlu;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.util.List;
 import java.util.Map;
@@ -146,8 +148,26 @@ final class OnnxElementwise {
   }
 
   private static void conversions(Map<String, Expression> ops) {
-    ops.put("Cast", c -> List.of(c.in(0).cast(c.dtype("to"))));
-    ops.put("CastLike", c -> List.of(c.in(0).cast(c.in(1).dtype())));
+    ops.put("Cast", c -> List.of(cast(c, c.dtype("to"))));
+    ops.put("CastLike", c -> List.of(cast(c, c.in(1).dtype())));
+    ops.put("DequantizeLinear", c -> List.of(c.in(0).cast(ScalarType.F32).mul(scale(c, 0))));
+    ops.put("QuantizeLinear", c -> List.of(c.in(0).div(scale(c, 2)).cast(ScalarType.F8_E4M3)));
     ops.put("Identity", c -> List.of(c.in(0)));
+  }
+
+  /** The one scale of numbers in 8-bit floats, whose zero point is always 0. */
+  private static Tensor scale(OnnxCase c, int quantized) {
+    if (c.in(quantized).dtype() != ScalarType.F8_E4M3 || c.in(1).shape().elements() != 1) {
+      throw new Uncovered("scales of integers");
+    }
+    return c.in(1);
+  }
+
+  /** Beyond the largest 8-bit float Quern saturates, always. */
+  private static Tensor cast(OnnxCase c, DType to) {
+    if (c.integer("saturate", 1) == 0) {
+      throw new Uncovered("saturate = 0");
+    }
+    return c.in(0).cast(to);
   }
 }

@@ -7,7 +7,7 @@ import java.math.BigDecimal;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
-/** One rounding, not two: to F16 and BF16 from doubles and longs. */
+/** One rounding, not two: to F16, BF16 and E4M3 from doubles and longs. */
 class RoundingTest {
   /** The neighbour that is nearer, found by exact arithmetic; ties to the even bit pattern. */
   private static short nearest(double x, boolean half) {
@@ -66,6 +66,26 @@ class RoundingTest {
     assertEquals(0x1p62 + 0x1p55, Rounding.fromBf16(Rounding.toBf16(Rounding.toOdd(tie + 1))));
     assertEquals(-0x1p63, Rounding.fromBf16(Rounding.toBf16(Rounding.toOdd(Long.MIN_VALUE))));
     assertEquals(-5, Rounding.toOdd(-5));
+  }
+
+  @Test
+  void eightBitFloatsAreRoundedOnce() {
+    for (int code = 0; code < 0x7e; code++) {
+      double low = Rounding.fromE4M3((byte) code);
+      double high = Rounding.fromE4M3((byte) (code + 1));
+      double tie = (low + high) / 2; // exact
+      assertEquals(code + code % 2, Rounding.toE4M3(tie));
+      assertEquals(code + 1, Rounding.toE4M3(Math.nextUp(tie)));
+      assertEquals(code, Rounding.toE4M3(Math.nextDown(tie)));
+      assertEquals((byte) (code | 0x80), Rounding.toE4M3(-low));
+    }
+    assertEquals(0x7e, Rounding.toE4M3(Rounding.toOdd(Long.MAX_VALUE)));
+    assertEquals((byte) 0xfe, Rounding.toE4M3(-1e300));
+    assertEquals(0, Rounding.toE4M3(1e-300));
+    assertEquals((byte) 0x80, Rounding.toE4M3(-0.0));
+    assertEquals((byte) 0xfe, Rounding.toE4M3(Double.NEGATIVE_INFINITY));
+    assertTrue(Float.isNaN(Rounding.fromE4M3(Rounding.toE4M3(Double.NaN))));
+    assertEquals(448, Rounding.fromE4M3((byte) 0x7e));
   }
 
   @Test

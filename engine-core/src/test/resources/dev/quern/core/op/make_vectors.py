@@ -129,6 +129,13 @@ def matmul():
                 continue
             a, b = rand(2, 3, dtype=x), rand(4, 3, dtype=w)
             case("Linear", [a, b], (a.double() @ b.double().T).to(x), bias=False)
+    a, b = (((torch.arange(n) * 29 % 61 - 30) / 8).reshape(-1, 5).to(torch.float8_e4m3fn) for n in (10, 15))
+    bias = torch.tensor([0.5, -3.0, 100.25])
+    case("MatMul", [a, b.T], (a.double() @ b.double().T).float())
+    case("Linear", [a, b], (a.double() @ b.double().T).float(), bias=False)
+    case("Linear", [a, b, bias], (a.double() @ b.double().T + bias.double()).float(), bias=True)
+    for d in (torch.float32, torch.bfloat16):
+        case("Linear", [a.to(d), b], (a.double() @ b.double().T).to(d), bias=False)
     write("matmul")
 
 
@@ -169,6 +176,15 @@ def data():
         case("Embedding", [y, torch.tensor([1, 1, 0])], y[[1, 1, 0]], to=NAMES[d])
     h = rand(3, 2, dtype=torch.float16)
     case("Embedding", [h, torch.tensor([[2, 0]], dtype=torch.int32)], h[torch.tensor([[2, 0]])].float(), to="F32")
+    x = torch.tensor([-1.5, -0.0, 0.5, 17.0, 19.0, -300.7, 448.0, 449.0, 465.0, 1e4, 2**-10, 3 * 2**-10, 15 * 2**-10, 1e-8, INF, -INF, NAN])
+    codes = torch.tensor([[0x00, 0x01, 0x07, 0x08, 0x38], [0x7e, 0x7f, 0x80, 0x9a, 0xfe]], dtype=torch.uint8).view(torch.float8_e4m3fn)
+    for d in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        case("Cast", [x.to(d)], x.to(d).to(torch.float8_e4m3fn), to="F8_E4M3")
+        case("Cast", [codes], codes.to(d), to=NAMES[d])
+    ids = torch.tensor([1, 1, 0])
+    case("Contiguous", [codes], codes)
+    case("Embedding", [codes, ids], codes.float()[ids], to="F32")
+    case("IndexSelect", [codes, ids], codes.float()[ids].to(codes.dtype), axis=0)
     write("data")
 
 
@@ -186,7 +202,7 @@ def create():
     assert philox(0, 0) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
     for name, d in DTYPES.items():
         case("Full", [], torch.full((2, 3), 3 if d != torch.bool else True, dtype=d), dtype=name, shape=[2, 3], value=3.0)
-        if d != torch.bool:
+        if d not in (torch.bool, torch.float8_e4m3fn):
             case("Arange", [], torch.arange(5, 17, 3, dtype=torch.int64).to(d), dtype=name, start=5.0, step=3.0, length=4)
     case("Arange", [], torch.tensor([1.0, 0.75, 0.5]), dtype="F32", start=1.0, step=-0.25, length=3)
     for d in FLOATS:

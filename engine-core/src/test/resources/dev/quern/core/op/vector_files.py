@@ -8,7 +8,8 @@ import torch
 
 HERE = pathlib.Path(__file__).parent
 DTYPES = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
-          "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
+          "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+          "F8_E4M3": torch.float8_e4m3fn}
 NAMES = {v: k for k, v in DTYPES.items()}
 FLOATS = (torch.float32, torch.float64)
 INF, NAN = math.inf, math.nan
@@ -23,8 +24,12 @@ def plain(x):
     return x
 
 
+def listed(t):
+    return (t.float() if t.dtype == torch.float8_e4m3fn else t).flatten().tolist()
+
+
 def tensor(t):
-    return {"dtype": NAMES[t.dtype], "shape": list(t.shape), "values": [plain(v) for v in t.flatten().tolist()]}
+    return {"dtype": NAMES[t.dtype], "shape": list(t.shape), "values": [plain(v) for v in listed(t)]}
 
 
 def case(op, inputs, output, **attributes):

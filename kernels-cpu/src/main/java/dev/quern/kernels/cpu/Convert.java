@@ -17,7 +17,8 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * Runs of F32, F16 and BF16 to F32 and back. Kernels compute on F32 alone; runs of 16-bit elements
- * are widened into the first-level cache first and narrowed afterwards.
+ * are widened into the first-level cache first and narrowed afterwards. So are casts from and to
+ * F8_E4M3, and weights in it.
  *
  * <p>There is no 16-bit float in the Vector API of JDK 25. F16 is widened with integer operations
  * (0.2 ns an element; the scalar conversion, which has an instruction, takes 0.56), without the
@@ -29,24 +30,35 @@ final class Convert {
   private static final int F32_INFINITY = 0x7f800000;
   private static final int REBIAS = (127 - 15) << 23;
   private static final float SMALLEST_NORMAL = 0x1p-14f;
+  private static final int E4M3_NAN = 0x7f << 20;
+  private static final int E4M3_REBIAS = (127 - 7) << 23;
+  private static final float E4M3_SMALLEST_NORMAL = 0x1p-6f;
+  private static final float E4M3_LARGEST = 448;
 
   private Convert() {}
 
-  /** Whether elements of a type can be widened and narrowed here. */
+  /** Whether kernels compute with elements of a type, which are widened and narrowed here. */
   static boolean handles(DType t) {
     return t == ScalarType.F32 || t == ScalarType.F16 || t == ScalarType.BF16;
+  }
+
+  /** Whether elements of a type can be widened and narrowed here. */
+  static boolean converts(DType t) {
+    return handles(t) || t == ScalarType.F8_E4M3;
   }
 
   /**
    * n elements without gaps to F32.
    *
-   * @param t F32, F16 or BF16
+   * @param t F32, F16, BF16 or F8_E4M3
    */
   static void widen(DType t, MemorySegment s, long from, MemorySegment d, long to, int n) {
     if (t == ScalarType.F32) {
       MemorySegment.copy(s, from, d, to, (long) n * Float.BYTES);
     } else if (t == ScalarType.BF16) {
       widenBf16(s, from, d, to, n);
+    } else if (t == ScalarType.F8_E4M3) {
+      widenE4m3(s, from, d, to, n);
     } else {
       assert t == ScalarType.F16;
       widenF16(s, from, d, to, n);
@@ -76,6 +88,9 @@ final class Convert {
     if (t == ScalarType.F32) {
       return s.get(F32, at);
     }
+    if (t == ScalarType.F8_E4M3) {
+      return e4m3(s.get(I8, at));
+    }
     short h = s.get(I16, at);
     return t == ScalarType.BF16 ? Float.intBitsToFloat(h << 16) : Float.float16ToFloat(h);
   }
@@ -98,6 +113,10 @@ final class Convert {
       MemorySegment.copy(s, from, d, to, (long) n * Float.BYTES);
     } else if (t == ScalarType.BF16) {
       narrowBf16(s, from, d, to, n);
+    } else if (t == ScalarType.F8_E4M3) {
+      for (int i = 0; i < n; i++) {
+        d.set(I8, to + i, e4m3Bits(s.get(F32, from + 4L * i)));
+      }
     } else {
       assert t == ScalarType.F16;
       for (int i = 0; i < n; i++) {
@@ -137,6 +156,20 @@ final class Convert {
         finite
             .reinterpretAsInts()
             .blend(em.or(F32_INFINITY), em.compare(VectorOperators.GE, F16_INFINITY));
+    return bits.or(x.and(Integer.MIN_VALUE)).reinterpretAsFloats();
+  }
+
+  /** Part of a run of E4M3 as floats; subnormals as in {@link #f16}. */
+  static FloatVector e4m3(ByteVector v, int part) {
+    IntVector x = Simd.ints(v, part);
+    IntVector em = x.and(0x7f).lanewise(VectorOperators.LSHL, 20);
+    FloatVector normal = em.add(E4M3_REBIAS).reinterpretAsFloats();
+    FloatVector subnormal =
+        em.add(E4M3_REBIAS + (1 << 23)).reinterpretAsFloats().sub(E4M3_SMALLEST_NORMAL);
+    FloatVector finite =
+        normal.blend(subnormal, em.compare(VectorOperators.LT, 1 << 23).cast(Simd.F));
+    IntVector bits =
+        finite.reinterpretAsInts().blend(0x7fc00000, em.compare(VectorOperators.EQ, E4M3_NAN));
     return bits.or(x.and(Integer.MIN_VALUE)).reinterpretAsFloats();
   }
 
@@ -196,6 +229,19 @@ final class Convert {
     }
   }
 
+  private static void widenE4m3(MemorySegment s, long from, MemorySegment d, long to, int n) {
+    int i = 0;
+    for (; i <= n - Simd.BL; i += Simd.BL) {
+      ByteVector v = Simd.bytes(s, from + i);
+      for (int p = 0; p < Simd.B_PARTS; p++) {
+        Simd.store(e4m3(v, p), d, to + 4L * (i + p * Simd.L));
+      }
+    }
+    for (; i < n; i++) {
+      d.set(F32, to + 4L * i, e4m3(s.get(I8, from + i)));
+    }
+  }
+
   private static void narrowBf16(MemorySegment s, long from, MemorySegment d, long to, int n) {
     int i = 0;
     if (Simd.HL == Simd.L) {
@@ -215,6 +261,35 @@ final class Convert {
     for (; i < n; i++) {
       d.set(I16, to + 2L * i, bf16Bits(s.get(F32, from + 4L * i)));
     }
+  }
+
+  private static float e4m3(byte bits) {
+    int em = (bits & 0x7f) << 20;
+    float magnitude =
+        em == E4M3_NAN
+            ? Float.NaN
+            : em < 1 << 23
+                ? Float.intBitsToFloat(em + E4M3_REBIAS + (1 << 23)) - E4M3_SMALLEST_NORMAL
+                : Float.intBitsToFloat(em + E4M3_REBIAS);
+    return bits < 0 ? -magnitude : magnitude;
+  }
+
+  private static byte e4m3Bits(float x) {
+    int b = Float.floatToRawIntBits(x);
+    int m = b & Integer.MAX_VALUE;
+    float magnitude = Math.abs(x);
+    int code;
+    if (Float.isNaN(x)) {
+      code = E4M3_NAN >>> 20;
+    } else if (magnitude >= E4M3_LARGEST) {
+      code = 0x7e;
+    } else if (magnitude < E4M3_SMALLEST_NORMAL) {
+      // adding 2^14 leaves the rounded multiple of 2^-9 in the last bits
+      code = Float.floatToRawIntBits(magnitude + 0x1p14f) - Float.floatToRawIntBits(0x1p14f);
+    } else {
+      code = (m + 0x7ffff + ((m >>> 20) & 1) - E4M3_REBIAS) >>> 20;
+    }
+    return (byte) (code | ((b >>> 24) & 0x80));
   }
 
   private static short bf16Bits(float x) {

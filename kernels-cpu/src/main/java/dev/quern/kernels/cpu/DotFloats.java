@@ -40,7 +40,7 @@ final class DotFloats {
     if (type.isBlock()) {
       return 0;
     }
-    return k % (type == ScalarType.F32 ? L : type == ScalarType.BF16 ? 2 * L : HL);
+    return k % (type == ScalarType.F16 ? HL : type == ScalarType.BF16 ? 2 * L : L);
   }
 
   static void f32(

@@ -45,7 +45,7 @@ final class DotRows {
   DotRows(DType type, int k) {
     scales = new float[DotBlocks256.scales(type, k, BATCH)];
     batch = DotBlocks256.batch(type, k, BATCH);
-    unpacked = UnpackLevels.handles(type) ? new DotUnpacked() : null;
+    unpacked = UnpackLevels.handles(type) || type == ScalarType.F8_E4M3 ? new DotUnpacked() : null;
   }
 
   /** Whether x is to be given in the order of {@link DotFloats#split}. */

@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Dot products of rows of any type that {@link UnpackLevels} knows with one F32 x: pieces of four
- * rows are unpacked to F32 in the first-level cache ({@value #PIECE} elements, 8 KiB for the four),
+ * Dot products of rows of any type that {@link Unpack} knows with one F32 x: pieces of four rows
+ * are unpacked to F32 in the first-level cache ({@value #PIECE} elements, 8 KiB for the four),
  * where {@link DotFloats} meets them.
  *
  * <p>Loop: over the rows; over k by pieces; the four rows. The lanes of a piece are added to the
@@ -39,7 +39,7 @@ final class DotUnpacked {
         int n = Math.min(PIECE, k - p);
         long q = at + r * stride + type.bytes(p);
         for (int i = 0; i < 4; i++) {
-          UnpackLevels.run(type, w, q + i * far, piece, i * PIECE_BYTES, n);
+          Unpack.run(type, w, q + i * far, piece, i * PIECE_BYTES, n);
         }
         DotFloats.f32(piece, 0, 0, PIECE_BYTES, 1, x, xAt + 4L * p, n, part);
         for (int i = 0; i < lanes; i++) {

@@ -44,14 +44,14 @@ record ElementKernel(String name, @Nullable Unary unary, @Nullable Binary binary
     Op op = s.op();
     List<DType> in = op instanceof DataOp.Where ? s.inputs().subList(1, 3) : s.inputs();
     for (DType t : in) {
-      if (!handles(t)) {
+      if (!handles(t) && !(op instanceof DataOp.Cast && Convert.converts(t))) {
         return null;
       }
     }
     Unary unary =
         switch (op) {
           case UnaryOp u -> unary(u);
-          case DataOp.Cast(DType to) when handles(to) -> UnaryLoops::same;
+          case DataOp.Cast(DType to) when handles(to) || Convert.converts(to) -> UnaryLoops::same;
           default -> null;
         };
     Binary binary =

@@ -27,7 +27,7 @@ final class Unpack {
         || t == BlockType.Q4_K
         || t == BlockType.Q6_K
         || UnpackLevels.handles(t)
-        || Convert.handles(t);
+        || Convert.converts(t);
   }
 
   /**

@@ -29,6 +29,7 @@ class VectorConformanceTest extends KernelConformance {
           ScalarType.F32,
           ScalarType.F16,
           ScalarType.BF16,
+          ScalarType.F8_E4M3,
           BlockType.Q8_0,
           BlockType.Q4_0,
           BlockType.Q4_1,
@@ -55,7 +56,7 @@ class VectorConformanceTest extends KernelConformance {
     return switch (op) {
       case UnaryOp _, BinaryOp _, CompareOp _ -> !floatsOrBooleans(s.inputs());
       case DataOp.Where _ -> !floatsOrBooleans(s.inputs().subList(1, 3));
-      case DataOp.Cast(DType to) -> !floatsOrBooleans(s.inputs()) || !floatsOrBooleans(List.of(to));
+      case DataOp.Cast(DType to) -> !casts(s.inputs().getFirst()) || !casts(to);
       case MatMulOp _ ->
           !FLOATS.contains(s.inputs().getFirst())
               || !WEIGHTS.contains(s.inputs().get(1))
@@ -88,6 +89,10 @@ class VectorConformanceTest extends KernelConformance {
 
   private static boolean floatsOrBooleans(List<DType> types) {
     return types.stream().allMatch(t -> t == ScalarType.BOOL || FLOATS.contains(t));
+  }
+
+  private static boolean casts(DType t) {
+    return t == ScalarType.F8_E4M3 || floatsOrBooleans(List.of(t));
   }
 
   private static boolean rows(KernelSignature s, int i) {

@@ -21,13 +21,18 @@ public final class TorchType {
   private TorchType() {}
 
   /**
-   * The narrowest type that holds all of some weights.
+   * The narrowest type that holds all of some weights; BF16 for those in 8 bits.
    *
    * @param types of the weights; those that are not floating don't count
    * @return F64, F32, F16 or BF16; F32 if nothing is floating
    */
   public static ScalarType of(Collection<? extends DType> types) {
-    List<? extends DType> floating = types.stream().filter(DType::isFloating).distinct().toList();
+    List<DType> floating =
+        types.stream()
+            .filter(DType::isFloating)
+            .map(t -> t == ScalarType.F8_E4M3 ? ScalarType.BF16 : t)
+            .distinct()
+            .toList();
     return floating.contains(ScalarType.F64)
         ? ScalarType.F64
         : floating.size() == 1 && floating.getFirst() instanceof ScalarType one

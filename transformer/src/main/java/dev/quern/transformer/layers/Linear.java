@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * y = x · Wᵀ + b.
  *
- * @param weight [out, in], F32|F16|BF16|block type
+ * @param weight [out, in], F32|F16|BF16|F8_E4M3|block type
  * @param bias [out], F32, or null for none
  */
 public record Linear(Tensor weight, @Nullable Tensor bias) implements Layer {
@@ -15,7 +15,7 @@ public record Linear(Tensor weight, @Nullable Tensor bias) implements Layer {
   /**
    * A linear map without bias.
    *
-   * @param weight [out, in], F32|F16|BF16|block type
+   * @param weight [out, in], F32|F16|BF16|F8_E4M3|block type
    */
   public Linear(Tensor weight) {
     this(weight, null);

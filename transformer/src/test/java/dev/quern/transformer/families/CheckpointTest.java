@@ -11,8 +11,11 @@ import dev.quern.core.io.TensorFile;
 import dev.quern.core.io.gguf.GgufFile;
 import dev.quern.core.io.gguf.GgufValue;
 import dev.quern.core.io.gguf.GgufWriter;
+import dev.quern.core.io.safetensors.SafetensorsFile;
 import dev.quern.core.io.safetensors.SafetensorsFolder;
 import dev.quern.core.io.safetensors.SafetensorsWriter;
+import dev.quern.core.memory.TensorScope;
+import dev.quern.core.op.Tensor;
 import dev.quern.core.type.FormatException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
@@ -299,6 +302,34 @@ class CheckpointTest {
         NotSupportedException.class,
         bare,
         "architecture 'rwkv' is not supported; there are bert, gpt2, llama, mistral");
+  }
+
+  /** The golden folder with its matrices in 8-bit floats, or widened from there. */
+  private Path eightBits(ScalarType stored, String... scales) throws IOException {
+    Path target = folder();
+    SafetensorsWriter to = new SafetensorsWriter().put("format", "pt");
+    try (TensorScope _ = TensorScope.open();
+        SafetensorsFile from = SafetensorsFile.open(Golden.of("llama/hf/model.safetensors"))) {
+      for (String name : from.names()) {
+        Tensor t = engine.wrap(from.storage(name), from.spec(name));
+        Tensor w = t.shape().rank() == 2 ? t.cast(ScalarType.F8_E4M3).cast(stored) : t;
+        to.tensor(name, w.spec(), w.segment());
+      }
+      for (String name : scales) {
+        to.tensor(name, TensorSpec.of(ScalarType.F32), engine.full(ScalarType.F32, 2).segment());
+      }
+      to.write(target.resolve(SafetensorsFolder.SINGLE));
+    }
+    return target;
+  }
+
+  @Test
+  void eightBitWeightsAreReadAsTheyAre() throws IOException {
+    assertArrayEquals(logits(eightBits(ScalarType.BF16)), logits(eightBits(ScalarType.F8_E4M3)));
+    String scale = "model.layers.0.mlp.up_proj.weight_scale";
+    refused(FormatException.class, eightBits(ScalarType.F8_E4M3, scale), "'" + scale + "'");
+    assertEquals(ScalarType.BF16, TorchType.of(List.of(ScalarType.F8_E4M3, ScalarType.BF16)));
+    assertEquals(ScalarType.F32, TorchType.of(List.of(ScalarType.F8_E4M3, ScalarType.F32)));
   }
 
   @Test

@@ -36,7 +36,7 @@ public final class ArrowColumns {
    * @param spec {@code [rows]} or {@code [rows, shape...]}; BOOL is packed to bits
    * @param source gives its bytes, row-major and little-endian, when the batch is written
    * @return this
-   * @throws NotSupportedException for BF16 and block types, which Arrow does not have
+   * @throws NotSupportedException for BF16, F8_E4M3 and block types, which Arrow does not have
    * @throws ShapeException if it has no axis
    * @throws FormatException if the columns before have other rows
    */
@@ -51,7 +51,7 @@ public final class ArrowColumns {
    * @param spec {@code [rows]} or {@code [rows, shape...]}
    * @param bytes exactly as many as {@code spec} says
    * @return this
-   * @throws NotSupportedException for BF16 and block types, which Arrow does not have
+   * @throws NotSupportedException for BF16, F8_E4M3 and block types, which Arrow does not have
    * @throws ShapeException if it has no axis
    * @throws FormatException if the size differs, or the columns before have other rows
    */
@@ -68,7 +68,7 @@ public final class ArrowColumns {
    * @param rows what each row is; its shape must be that of {@code spec} without the first axis
    * @param source gives its bytes, row-major and little-endian, when the batch is written
    * @return this
-   * @throws NotSupportedException for BF16 and block types, which Arrow does not have
+   * @throws NotSupportedException for BF16, F8_E4M3 and block types, which Arrow does not have
    * @throws ShapeException if the shapes differ
    * @throws FormatException if the columns before have other rows
    */
@@ -84,7 +84,7 @@ public final class ArrowColumns {
    * @param spec {@code [rows, size]}
    * @param source gives its bytes, row-major and little-endian, when the batch is written
    * @return this
-   * @throws NotSupportedException for BF16 and block types, which Arrow does not have
+   * @throws NotSupportedException for BF16, F8_E4M3 and block types, which Arrow does not have
    * @throws ShapeException if it has not two axes
    * @throws FormatException if the columns before have other rows
    */

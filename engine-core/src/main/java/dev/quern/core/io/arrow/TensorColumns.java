@@ -123,7 +123,7 @@ final class TensorColumns {
         case BOOL -> {
           return new ArrowType.Bool();
         }
-        case BF16 -> {}
+        case BF16, F8_E4M3 -> {}
       }
     }
     throw new NotSupportedException(

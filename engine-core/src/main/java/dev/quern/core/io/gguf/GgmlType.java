@@ -162,7 +162,7 @@ public enum GgmlType {
    *
    * @param dtype a type
    * @return the type of the same layout
-   * @throws NotSupportedException if GGUF has none (U8, BOOL)
+   * @throws NotSupportedException if GGUF has none (U8, BOOL, F8_E4M3)
    */
   public static GgmlType of(DType dtype) {
     for (GgmlType t : ALL) {

@@ -86,7 +86,7 @@ public final class NpyFile {
    * @param target created or replaced, atomically
    * @param spec dtype and shape
    * @param bytes all elements, row-major, little-endian
-   * @throws NotSupportedException for BF16 and block types, which NumPy does not have
+   * @throws NotSupportedException for BF16, F8_E4M3 and block types, which NumPy does not have
    * @throws FormatException if {@code bytes} has another size than {@code spec} says
    * @throws UncheckedIOException if that fails; an old file is left as it was
    */
@@ -101,7 +101,7 @@ public final class NpyFile {
    * @param target created or replaced, atomically
    * @param spec dtype and shape
    * @param elements writes all elements, row-major, little-endian
-   * @throws NotSupportedException for BF16 and block types, which NumPy does not have
+   * @throws NotSupportedException for BF16, F8_E4M3 and block types, which NumPy does not have
    * @throws FormatException if {@code elements} wrote another size than {@code spec} says
    * @throws UncheckedIOException if that fails; an old file is left as it was
    */
@@ -136,7 +136,7 @@ public final class NpyFile {
   }
 
   private static String descr(TensorSpec spec) {
-    if (spec.dtype() instanceof ScalarType t && t != ScalarType.BF16) {
+    if (spec.dtype() instanceof ScalarType t && t != ScalarType.BF16 && t != ScalarType.F8_E4M3) {
       String name = t == ScalarType.BOOL ? "b1" : (t.name().charAt(0) + "" + t.bytes());
       return (t.bytes() == 1 ? "|" : "<") + name.toLowerCase(Locale.ROOT);
     }

@@ -55,7 +55,7 @@ public final class NpzWriter {
    * @param spec dtype and shape
    * @param bytes all elements, row-major, little-endian; valid until {@link #write} has returned
    * @return this writer
-   * @throws NotSupportedException for BF16 and block types, which NumPy does not have
+   * @throws NotSupportedException for BF16, F8_E4M3 and block types, which NumPy does not have
    * @throws FormatException if {@code bytes} has another size than {@code spec} says, or the name
    *     is empty, too long or was used before
    */

@@ -25,7 +25,7 @@ public enum SafetensorsType {
   /** 8-bit float E5M2. */
   F8_E5M2(8, null),
   /** 8-bit float E4M3. */
-  F8_E4M3(8, null),
+  F8_E4M3(8, ScalarType.F8_E4M3),
   /** 8-bit float E5M2 without infinities and negative zero. */
   F8_E5M2FNUZ(8, null),
   /** 8-bit float E4M3 without infinities and negative zero. */

@@ -64,7 +64,7 @@ class ArrowWriterTest {
     }
     ArrowColumns columns = new ArrowColumns().texts("text", texts).ints("tokens", tokens);
     for (ScalarType t : ScalarType.values()) {
-      if (t != ScalarType.BF16 && t != ScalarType.BOOL) {
+      if (t != ScalarType.BF16 && t != ScalarType.F8_E4M3 && t != ScalarType.BOOL) {
         TensorSpec plain = TensorSpec.of(t, n);
         columns.tensor(t.name(), plain, bytes(plain.byteSize()));
         TensorSpec cube = TensorSpec.of(t, n, 2, 3);
@@ -117,7 +117,7 @@ class ArrowWriterTest {
       assertEquals((r & 1) == 1, batch.bools("odd").get(r));
     }
     for (ScalarType t : ScalarType.values()) {
-      if (t != ScalarType.BF16 && t != ScalarType.BOOL) {
+      if (t != ScalarType.BF16 && t != ScalarType.F8_E4M3 && t != ScalarType.BOOL) {
         same(batch.storage(t.name()), TensorSpec.of(t, n));
         same(batch.storage(t.name() + "_cube"), TensorSpec.of(t, n, 2, 3));
       }
@@ -264,7 +264,10 @@ class ArrowWriterTest {
         FormatException.class,
         () -> new FixedShapeTensor(Shape.of(2, 3, 4), List.of(), List.of(0, 1)));
     for (TensorSpec t :
-        List.of(TensorSpec.of(ScalarType.BF16, 2), TensorSpec.of(BlockType.Q8_0, 1, 32))) {
+        List.of(
+            TensorSpec.of(ScalarType.BF16, 2),
+            TensorSpec.of(ScalarType.F8_E4M3, 2),
+            TensorSpec.of(BlockType.Q8_0, 1, 32))) {
       var e =
           assertThrows(
               NotSupportedException.class,

@@ -149,12 +149,13 @@ final class ElementKernels {
       case F32 -> 1;
       case F16 -> 2;
       case BF16 -> 3;
-      case I64 -> 4;
-      case I32 -> 5;
-      case I16 -> 6;
-      case I8 -> 7;
-      case U8 -> 8;
-      case BOOL -> 9;
+      case F8_E4M3 -> 4;
+      case I64 -> 5;
+      case I32 -> 6;
+      case I16 -> 7;
+      case I8 -> 8;
+      case U8 -> 9;
+      case BOOL -> 10;
     };
   }
 

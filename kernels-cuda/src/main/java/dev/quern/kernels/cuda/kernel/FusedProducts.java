@@ -11,6 +11,7 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
+import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.kernel.CudaKernel.Space;
 import java.lang.foreign.MemorySegment;
@@ -42,8 +43,11 @@ final class FusedProducts {
         };
     boolean scalars = IntStream.of(weights).noneMatch(i -> s.inputs().get(i).isBlock());
     int other = other((FusedOp) s.op());
+    boolean widened = // the hidden layer is F32 then
+        s.op() instanceof FusedOp.GatedFeedForward && s.inputs().getFirst() == ScalarType.F8_E4M3;
     if (weights.length == 0
         || !scalars
+        || widened
         || (other > 0 && s.layouts().get(other) != LayoutClass.CONTIGUOUS)) {
       return null;
     }

@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.type.DType;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.Attribute;
 import dev.quern.kernels.cuda.driver.Grid;
@@ -15,16 +16,15 @@ import java.util.List;
 /**
  * Products of BF16 and F16 by {@code matmul_hopper.cu}, on compute capability 9.0: with the copy
  * engine and warpgroups' products. It takes operands whose k or whose rows lie together, whose
- * other strides are multiples of 16 bytes, and results whose rows are.
+ * other strides are multiples of 16 bytes, and results whose rows are. And products of F8_E4M3
+ * whose k lies together, unless precision is EXACT: sums of 128 products have fewer bits than F32.
  */
 final class HopperMatMul {
   private static final int MAJOR = 9;
   private static final int ALIGNMENT = 16;
-  private static final int BF16 = 9; // of CUtensorMapDataType
-  private static final int F16 = 6;
   private static final int SWIZZLE_128B = 3;
   private static final int TILE_M = 128;
-  private static final int TILE_K = 64;
+  private static final int ROWS = 64; // of a box whose rows lie together
   private static final int LINE = 128; // bytes of a tile's row in shared memory
   private static final int STAGING = 4 * 64 * LINE;
   private static final int THREADS = 384;
@@ -67,19 +67,27 @@ final class HopperMatMul {
   }
 
   /** Whether it takes a product. */
-  boolean takes(Product p) {
+  boolean takes(Product p, Precision precision) {
     DType t = p.a().type();
     return device.attribute(Attribute.MAJOR) == MAJOR
         && device.attribute(Attribute.MINOR) == 0
-        && (t == ScalarType.BF16 || t == ScalarType.F16)
+        && (t == ScalarType.BF16 || t == ScalarType.F16 || isEight(p, precision))
         && t == p.w().type()
         && p.k() > 0
         && p.batch().rank() == 1
         && isReadable(p, p.a(), p.m(), 0)
         && isReadable(p, p.w(), p.n(), 1)
-        && p.n() * Short.BYTES % ALIGNMENT == 0
+        && p.n() * p.result().blockBytes() % ALIGNMENT == 0
         && Math.max(Math.max(p.m(), p.n()), Math.max(p.k(), p.batches())) < Integer.MAX_VALUE
         && ((p.c() | p.epilogue().other() | p.epilogue().second()) % ALIGNMENT) == 0;
+  }
+
+  /** Whether the products of 8-bit factors take both, and their sums are good enough. */
+  private static boolean isEight(Product p, Precision precision) {
+    return p.a().type() == ScalarType.F8_E4M3
+        && precision != Precision.EXACT
+        && isKMajor(p.a())
+        && isKMajor(p.w());
   }
 
   /** Whether the copy engine can read an operand. */
@@ -88,11 +96,12 @@ final class HopperMatMul {
     long inner = isKMajor(f) ? p.k() : rows;
     long outer = isKMajor(f) ? rows : p.k();
     long batch = p.batch().strides()[operand][0];
+    int bytes = f.type().blockBytes();
     return (f.step() == 1 || f.row() == 1)
         && f.address() % ALIGNMENT == 0
-        && (outer == 1 || (between >= inner && between * Short.BYTES % ALIGNMENT == 0))
+        && (outer == 1 || (between >= inner && between * bytes % ALIGNMENT == 0))
         && batch >= 0
-        && batch * Short.BYTES % ALIGNMENT == 0;
+        && batch * bytes % ALIGNMENT == 0;
   }
 
   private static boolean isKMajor(Factor f) {
@@ -102,7 +111,9 @@ final class HopperMatMul {
   /** The kernels that compute a product, the one that is likely the fastest first. */
   List<NamedRunnable> bind(Product p) {
     List<Variant> variants = new ArrayList<>();
-    if (p.m() <= FEW_ROWS.columns() && isKMajor(p.a()) && isKMajor(p.w())) {
+    if (p.a().type() == ScalarType.F8_E4M3) {
+      variants.add(NARROW);
+    } else if (p.m() <= FEW_ROWS.columns() && isKMajor(p.a()) && isKMajor(p.w())) {
       variants.add(p.m() <= FEWER_ROWS.columns() ? FEWER_ROWS : FEW_ROWS);
     } else {
       variants.add(WIDE);
@@ -162,7 +173,7 @@ final class HopperMatMul {
     return Launches.of(device, "matmul_hopper", kernel, grid, s);
   }
 
-  /** An operand: boxes of 64 elements of k by a tile's rows, or of 64 rows by 64 of k. */
+  /** An operand: boxes of 128 bytes of k by a tile's rows, or of 64 rows by 64 of k. */
   private byte[] map(Product p, Factor f, long rows, int tile, long batchStride) {
     boolean kMajor = isKMajor(f);
     long inner = kMajor ? p.k() : rows;
@@ -174,14 +185,14 @@ final class HopperMatMul {
         List.of(inner, outer, batchStride == 0 ? 1 : p.batches()),
         between,
         batchStride == 0 ? between * outer : batchStride,
-        List.of(TILE_K, kMajor ? tile : TILE_K, 1));
+        List.of(LINE / f.type().blockBytes(), kMajor ? tile : ROWS, 1));
   }
 
   /** The result: boxes of 128 bytes of a row by a consumer's rows. */
   private byte[] result(Product p, Variant v) {
-    int across = LINE / Short.BYTES;
+    int across = LINE / p.result().blockBytes();
     return encode(
-        p.a().type(),
+        p.result(),
         p.c(),
         List.of(p.n(), p.m(), p.batches()),
         p.n(),
@@ -195,16 +206,26 @@ final class HopperMatMul {
         .driver()
         .encodeTensorMap(
             new TensorMap(
-                type == ScalarType.BF16 ? BF16 : F16,
+                number(type),
                 address,
                 extents,
-                List.of(aligned(row), aligned(batch)),
+                List.of(aligned(type.bytes(row)), aligned(type.bytes(batch))),
                 box,
                 SWIZZLE_128B));
   }
 
   /** Bytes of a stride; one along an axis of extent 1 may be anything that the driver takes. */
-  private static long aligned(long elements) {
-    return Math.ceilDiv(elements * Short.BYTES, (long) ALIGNMENT) * ALIGNMENT;
+  private static long aligned(long bytes) {
+    return Math.ceilDiv(bytes, (long) ALIGNMENT) * ALIGNMENT;
+  }
+
+  /** A type's CUtensorMapDataType; 8-bit floats move as bytes. */
+  private static int number(DType type) {
+    return switch (type) {
+      case ScalarType.BF16 -> 9;
+      case ScalarType.F16 -> 6;
+      case ScalarType.F32 -> 7;
+      default -> 0;
+    };
   }
 }

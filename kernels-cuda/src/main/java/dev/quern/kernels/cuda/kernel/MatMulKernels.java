@@ -63,13 +63,14 @@ final class MatMulKernels {
     return new CudaKernel(s.op().name() + how, this::bind);
   }
 
-  /** Whether both operands have 16 bits of one type, or may be rounded to BF16. */
+  /** Whether the tensor cores take both operands as they are, or they may be rounded to BF16. */
   private static boolean onTensorCores(DType x, DType w, Precision precision) {
     boolean same = x == w && (x == ScalarType.F16 || x == ScalarType.BF16);
+    boolean eight = w == ScalarType.F8_E4M3; // BF16 holds it exactly
     boolean rounds =
         (precision == Precision.BF16 && x != ScalarType.F64 && x != ScalarType.F16)
-            || (precision == Precision.FAST && w == ScalarType.BF16);
-    return same || rounds;
+            || (precision == Precision.FAST && (w == ScalarType.BF16 || eight));
+    return same || rounds || (eight && x != ScalarType.F32);
   }
 
   private Runnable bind(KernelArgs args) {
@@ -94,7 +95,7 @@ final class MatMulKernels {
     if (!tensorCores) {
       return new NamedRunnable("exact", epilogues.after(portable.bind(p, false), p));
     }
-    List<NamedRunnable> own = own(p);
+    List<NamedRunnable> own = own(p, precision);
     boolean small = (double) p.results() * p.k() < WORTH_MEASURING;
     if (small && choice != MatMulChoice.CUBLASLT) {
       return own.getFirst();
@@ -114,12 +115,12 @@ final class MatMulKernels {
   /**
    * Quern's kernels for a product on the tensor cores, the one that is likely the fastest first.
    */
-  private List<NamedRunnable> own(Product p) {
+  private List<NamedRunnable> own(Product p, Precision precision) {
     List<NamedRunnable> all = new ArrayList<>();
     if (SkinnyMatMul.takes(p)) {
       all.add(finished(skinny.bind(p), p));
     }
-    if (hopper.takes(p)) {
+    if (hopper.takes(p, precision)) {
       all.addAll(hopper.bind(p));
     }
     if (all.isEmpty()) {

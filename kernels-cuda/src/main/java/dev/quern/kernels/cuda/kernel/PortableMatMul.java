@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * Products of any strides on every device: {@code matmul_tiled.cu} where F32 must stay F32, {@code
- * matmul_mma.cu} where both operands have 16 bits or may be rounded to BF16.
+ * matmul_mma.cu} where both operands have 16 bits or 8, or may be rounded to BF16.
  */
 final class PortableMatMul {
   private static final int SMALL_TILE = 64;

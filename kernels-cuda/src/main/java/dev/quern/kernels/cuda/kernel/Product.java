@@ -2,6 +2,7 @@ package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.ScalarType;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -11,9 +12,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param a the left operand by its rows
  * @param w the right operand by its columns
- * @param bias address of the bias, of the left operand's type; 0 if there is none
+ * @param bias address of the bias, of the result's type; 0 if there is none
  * @param biasStep between its elements
- * @param c address of the result, of the left operand's type
+ * @param c address of the result
  * @param m rows of a batch's result
  * @param n its columns
  * @param k what is summed over
@@ -71,6 +72,11 @@ record Product(
         e.k(),
         e.batch(),
         epilogue);
+  }
+
+  /** The result's type: the left operand's, or F32. */
+  DType result() {
+    return a.type() == ScalarType.F8_E4M3 ? ScalarType.F32 : a.type();
   }
 
   /** How many products there are. */

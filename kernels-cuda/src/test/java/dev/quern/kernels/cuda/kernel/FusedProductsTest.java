@@ -2,6 +2,7 @@ package dev.quern.kernels.cuda.kernel;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
@@ -138,6 +139,55 @@ class FusedProductsTest {
                 new UnaryOp.Gelu(tanh), new ActivationGradOp.GeluGrad(tanh), false),
             x,
             w);
+      }
+    }
+  }
+
+  /** 8-bit factors, whose results and what is added to them are F32. */
+  @ParameterizedTest
+  @CsvSource({"9, 200, 136, 80", "9, 24, 17, 33", "8, 20, 136, 72"})
+  void wholesOfEightBits(int major, int m, int n, int k) {
+    open(major);
+    try (TensorScope _ = TensorScope.open()) {
+      ScalarType eight = ScalarType.F8_E4M3;
+      Tensor x = random(eight, m, k);
+      Tensor w = random(eight, n, k);
+      Tensor bias = random(ScalarType.F32, n);
+      Tensor r = random(ScalarType.F32, m, n);
+      check(new FusedOp.LinearAdd(true), x, w, bias, r);
+      check(new FusedOp.LinearAdd(false), x.cast(ScalarType.F32), w, r);
+      check(new FusedOp.Linears(2, false), x, w, random(eight, 8, k));
+      check(new FusedProduct.MatMulMul(), x, w.transpose(), r);
+      check(
+          new FusedProduct.LinearActivation(
+              new UnaryOp.Silu(), new ActivationGradOp.SiluGrad(), true),
+          x,
+          w,
+          bias);
+    }
+  }
+
+  /** Its hidden layer is wider than its input, which the kernel of the whole has no room for. */
+  @Test
+  void aFeedForwardLayerOfEightBitsStaysInParts() {
+    open(9);
+    ScalarType eight = ScalarType.F8_E4M3;
+    try (TensorScope _ = TensorScope.open();
+        Buffer x = cuda.buffer("x", TensorSpec.of(eight, 20, 80))) {
+      x.assign(random(eight, 20, 80));
+      Tensor gate = random(eight, 136, 80);
+      Tensor up = random(eight, 136, 80);
+      Tensor down = random(eight, 80, 136);
+      try (Plan plan =
+          cuda.record(
+              "layer",
+              r ->
+                  r.output(
+                      "y", x.value().linear(gate).swiGlu(x.value().linear(up)).linear(down)))) {
+        assertFalse(plan.explain().contains("gatedFeedForward"), plan.explain());
+        plan.run();
+        Tensor hidden = x.value().linear(gate).swiGlu(x.value().linear(up));
+        assertArrayEquals(hidden.linear(down).toFloats(), plan.output("y").toFloats());
       }
     }
   }

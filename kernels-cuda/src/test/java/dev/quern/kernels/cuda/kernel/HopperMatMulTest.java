@@ -2,6 +2,7 @@ package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -60,6 +61,69 @@ class HopperMatMulTest {
         "wgmma", ScalarType.F16, new long[] {72, 136}, new long[] {2, 136, 24}, Tensor::matmul);
     matmul.product(
         "wgmma", ScalarType.F16, new long[] {2, 72, 8}, new long[] {40, 8}, Tensor::linear);
+  }
+
+  /** 8-bit factors, whose k lies together; the result is F32. */
+  @ParameterizedTest
+  @CsvSource({
+    "128, 128, 128",
+    "65, 8, 16",
+    "200, 264, 208",
+    "300, 520, 144",
+    "129, 1032, 80",
+    "7, 132, 1040"
+  })
+  void eightBits(int m, int n, int k) {
+    long[] mk = {m, k};
+    long[] nk = {n, k};
+    matmul.product("wgmma 128x128", ScalarType.F8_E4M3, mk, nk, Tensor::linear);
+    matmul.product(
+        "wgmma 128x128",
+        ScalarType.F8_E4M3,
+        mk,
+        nk,
+        (a, b) -> a.linear(b, b.select(1, 0).cast(ScalarType.F32)));
+    matmul.product(
+        "wgmma 128x128",
+        ScalarType.F8_E4M3,
+        mk,
+        nk,
+        (a, b) -> {
+          Tensor rows = a.cast(ScalarType.F32).sum(true, -1).expand(Shape.of(m, n)).contiguous();
+          return a.linear(b).add(rows);
+        });
+  }
+
+  @Test
+  void eightBitsInBatches() {
+    matmul.product(
+        "wgmma",
+        ScalarType.F8_E4M3,
+        new long[] {3, 72, 144},
+        new long[] {3, 24, 144},
+        (a, b) -> a.matmul(b.transpose()));
+    matmul.product(
+        "wgmma",
+        ScalarType.F8_E4M3,
+        new long[] {2, 72, 16},
+        new long[] {40, 16},
+        (a, b) -> a.linear(b).add(a.cast(ScalarType.F32).slice(2, 0, 1)));
+  }
+
+  /** Rows that lie together, and rows that are not aligned, are widened to BF16. */
+  @Test
+  void eightBitsThatTheCopyEngineCannotRead() {
+    long[] mk = {40, 48};
+    matmul.product("mma", ScalarType.F8_E4M3, mk, new long[] {48, 24}, Tensor::matmul);
+    matmul.product("mma", ScalarType.F8_E4M3, mk, new long[] {17, 48}, Tensor::linear);
+    long[] unaligned = {40, 33};
+    matmul.product("mma", ScalarType.F8_E4M3, unaligned, new long[] {16, 33}, Tensor::linear);
+    matmul.product(
+        "mma",
+        ScalarType.F8_E4M3,
+        mk,
+        new long[] {16, 48},
+        (a, b) -> a.cast(ScalarType.BF16).linear(b));
   }
 
   /** What the copy engine can't read goes to the kernel of all devices. */
