@@ -29,6 +29,8 @@ void barrierArriveExpecting(uint64_t* barrier, uint32_t bytes);
 void barrierWait(const uint64_t* barrier, uint32_t parity);
 // bar.sync: waits for so many threads.
 void syncNamed(int id, int threads);
+// bar.arrive: counts as one of them.
+void arriveNamed(int id, int threads);
 
 void copyIn(void* to, const void* map, const int* at, int rank, uint64_t* barrier);
 void copyOut(const void* map, const void* from, const int* at, int rank);
@@ -38,9 +40,11 @@ void copyOutWait(int pending);
 // What this thread wrote to shared memory becomes visible to copies.
 void fenceProxy();
 
-// d (64, n) = a (64, k) · b (n, k)ᵀ (+ d) by the four warps of a warpgroup: elements of `bytes` bytes, whose values `widen` says.
+// d (64, n) = a (64, k) · b (n, k)ᵀ (+ d) by the four warps of a warpgroup: elements of `bytes` bytes, whose values `widen` says. a is where
+// its descriptor says, or in four registers of each lane, which are read as late as the rest.
 struct Product {
   uint64_t a, b;
+  const uint32_t* registers;
   int n, k, bytes;
   bool accumulate, aTransposed, bTransposed;
   float (*widen)(const unsigned char*);
