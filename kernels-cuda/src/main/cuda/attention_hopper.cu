@@ -67,7 +67,9 @@ template <int D> struct Shared {
 // 128 queries of a head, and the tiles of keys that they meet.
 struct Work {
   Sequence seq;
-  u32 row, head, b, begin, tiles;
+  u32 row, head, begin, tiles;  // head: of all sequences
+  QUERN_INLINE int headAt(const AttentionParams& a) const { return static_cast<int>(head % a.heads); }
+  QUERN_INLINE int sequenceAt(const AttentionParams& a) const { return static_cast<int>(head / a.heads); }
 };
 QUERN_INLINE u32 workItems(const HopperAttention& p) { return p.a.blocks * p.a.heads * p.a.batch; }
 // A block's work of a turn; false if there is none, or the sequence's length is wrong.
@@ -77,11 +79,9 @@ QUERN_INLINE bool workOf(Work& w, const HopperAttention& p, u32 turn) {
   if (item >= workItems(p)) return false;
   u32 heads = a.heads * a.batch, section = item / (p.section * a.blocks), first = section * p.section;
   u32 within = item - first * a.blocks, together = heads - first < p.section ? heads - first : p.section;
-  u32 head = first + within % together;
   w.row = (a.blocks - 1 - within / together) * TILE_ROWS;
-  w.head = head % a.heads;
-  w.b = head / a.heads;
-  w.seq = sequence(a, w.b);
+  w.head = first + within % together;
+  w.seq = sequence(a, w.head / a.heads);
   u32 last = (w.row + TILE_ROWS < a.tq ? w.row + TILE_ROWS : a.tq) - 1;
   i64 begin = firstKey(a, w.seq.start + w.row) / KEYS * KEYS, end = endKey(a, w.seq.start + last, w.seq.length);
   w.tiles = begin < end ? static_cast<u32>((end - begin + KEYS - 1) / KEYS) : 0;
@@ -103,8 +103,8 @@ template <int D> QUERN_INLINE void produce(const HopperAttention& p, const Share
       barrierArriveExpecting(there, Space::SLOT_BYTES);
 #pragma unroll
       for (int c = 0; c < Space::PIECES; c++) {
-        copyIn(slot + c * KEYS * LINE, map, c * LINE_ELEMENTS, static_cast<int>(key), static_cast<int>(w.head / p.a.group),
-               static_cast<int>(w.b), there);
+        copyIn(slot + c * KEYS * LINE, map, c * LINE_ELEMENTS, static_cast<int>(key), w.headAt(p.a) / static_cast<int>(p.a.group),
+               w.sequenceAt(p.a), there);
       }
     }
   };
@@ -116,8 +116,8 @@ template <int D> QUERN_INLINE void produce(const HopperAttention& p, const Share
       barrierArriveExpecting(shared.queriesFull, Space::QUERY_BYTES);
 #pragma unroll
       for (int c = 0; c < Space::PIECES; c++) {
-        copyIn(shared.queries + c * TILE_ROWS * LINE, p.q, c * LINE_ELEMENTS, static_cast<int>(w.row), static_cast<int>(w.head),
-               static_cast<int>(w.b), shared.queriesFull);
+        copyIn(shared.queries + c * TILE_ROWS * LINE, p.q, c * LINE_ELEMENTS, static_cast<int>(w.row), w.headAt(p.a), w.sequenceAt(p.a),
+               shared.queriesFull);
       }
     }
     queriesParity ^= 1;
@@ -172,23 +172,32 @@ template <typename H, int D> QUERN_INLINE void weigh(float (&o)[D / 2], const u3
   multiplyCommit();
 }
 
-// −∞ for the keys of a tile that a query doesn't see. position: of this thread's first query.
-QUERN_INLINE void hide(float (&s)[KEYS / 2], const AttentionParams& a, const Sequence& seq, i64 position, u32 key) {
+// Which keys a thread's two queries see, and from where to where all of the consumer's queries see them.
+struct Visible {
+  int first[2], end[2], plainFirst, plainEnd;
+  // position: of the consumer's first query; row: this thread's first.
+  QUERN_INLINE Visible(const AttentionParams& a, const Sequence& seq, i64 position, u32 row) {
+    auto firstAt = [&](i64 at) { return static_cast<int>(clampTo(firstKey(a, at), 0, a.tk)); };
+    auto endAt = [&](i64 at) { return static_cast<int>(clampTo(endKey(a, at, seq.length), 0, a.tk)); };
 #pragma unroll
-  for (int r = 0; r < 2; r++) {
-    i64 at = position + 8 * r;
-    int first = static_cast<int>(clampTo(firstKey(a, at) - key, 0, KEYS)), end = static_cast<int>(clampTo(endKey(a, at, seq.length) - key, 0, KEYS));
-    int column = static_cast<int>(threadIdx.x % 4 * 2);
+    for (int r = 0; r < 2; r++) {
+      first[r] = firstAt(position + row + 8 * r);
+      end[r] = endAt(position + row + 8 * r);
+    }
+    plainFirst = firstAt(position + ROWS - 1);
+    plainEnd = endAt(position);
+  }
+  // −∞ for what isn't seen of a tile's keys.
+  QUERN_INLINE void hide(float (&s)[KEYS / 2], int key) const {
+    if (key >= plainFirst && key + KEYS <= plainEnd) return;
+    int column = key + static_cast<int>(threadIdx.x % 4 * 2);
 #pragma unroll
-    for (int j = 0; j < KEYS / 8; j++) {
-#pragma unroll
-      for (int e = 0; e < 2; e++) {
-        int c = j * 8 + column + e;
-        if (c < first || c >= end) s[4 * j + 2 * r + e] = -infinity<float>();
-      }
+    for (int i = 0; i < KEYS / 2; i++) {
+      int r = i / 2 % 2, at = i / 4 * 8 + i % 2;
+      if (at < first[r] - column || at >= end[r] - column) s[i] = -infinity<float>();
     }
   }
-}
+};
 
 // Two rows of scores, of which a thread has a quarter: their largest and the sum of their exponentials so far.
 struct Softmax {
@@ -243,7 +252,7 @@ QUERN_INLINE void write(const HopperAttention& p, const Work& w, const float (&o
     inverse[r] = total == 0 ? 0.0f : 1 / total;
     u32 i = row + warp * 16 + g + 8 * r;
     if (p.a.lse != nullptr && t == 0 && i < p.a.tq) {
-      static_cast<float*>(p.a.lse)[(static_cast<i64>(w.b) * p.a.heads + w.head) * p.a.tq + i] = softmax.most[r] * p.a.scale + logarithm(total);
+      static_cast<float*>(p.a.lse)[static_cast<i64>(w.head) * p.a.tq + i] = softmax.most[r] * p.a.scale + logarithm(total);
     }
   }
   if (thread == 0) copyOutWait<0>();
@@ -262,7 +271,7 @@ QUERN_INLINE void write(const HopperAttention& p, const Work& w, const float (&o
   if (thread == 0) {
 #pragma unroll
     for (int c = 0; c < D / LINE_ELEMENTS; c++) {
-      copyOut(p.y, staging + c * ROWS * LINE, c * LINE_ELEMENTS, static_cast<int>(row), static_cast<int>(w.head), static_cast<int>(w.b));
+      copyOut(p.y, staging + c * ROWS * LINE, c * LINE_ELEMENTS, static_cast<int>(row), w.headAt(p.a), w.sequenceAt(p.a));
     }
   }
 }
@@ -290,8 +299,7 @@ template <typename H, int D> QUERN_INLINE void consume(const HopperAttention& p,
   for (u32 turn = 0; turn * gridDim.x < workItems(p); turn++) {
     Work w;
     if (!workOf(w, p, turn)) continue;
-    i64 position = w.seq.start + w.row + ROWS * consumer, mine = position + thread / WARP * 16 + thread % WARP / 4;
-    i64 plainFrom = firstKey(a, position + ROWS - 1), plainTo = endKey(a, position, w.seq.length);  // what all rows see
+    Visible visible(a, w.seq, w.seq.start + w.row + ROWS * consumer, thread / WARP * 16 + thread % WARP / 4);
     float s[KEYS / 2], o[D / 2] = {}, shrink[2];
     u32 weights[KEYS / PRODUCT_K][4];
     Softmax softmax;
@@ -299,8 +307,7 @@ template <typename H, int D> QUERN_INLINE void consume(const HopperAttention& p,
       settle(s);
       release(shared.empty + slot);
       if (i + 1 == w.tiles) release(shared.queriesEmpty);
-      u32 key = w.begin + i * KEYS;
-      if (key < plainFrom || key + KEYS > plainTo) hide(s, a, w.seq, mine, key);
+      visible.hide(s, static_cast<int>(w.begin + i * KEYS));
       softmax.add(s, shrink, scale);
     };
     if (w.tiles > 0) {

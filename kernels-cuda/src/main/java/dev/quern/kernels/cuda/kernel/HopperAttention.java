@@ -38,9 +38,6 @@ final class HopperAttention {
   private static final int OTHER_BARRIERS = 3;
   private static final int THREADS = 384;
 
-  /** What a section's keys and values may have of the second-level cache's 50 MiB. */
-  private static final long SECTION_BYTES = 32L << 20;
-
   private final CudaDevice device;
 
   HopperAttention(CudaDevice device) {
@@ -74,7 +71,7 @@ final class HopperAttention {
     Layout l = x.layout();
     boolean reachable =
         s.elements() > 0
-            && s.dim(1) < Integer.MAX_VALUE
+            && s.dim(1) <= Integer.MAX_VALUE - KEYS
             && s.dim(3) <= LARGE_HEAD
             && l.stride(3) == 1
             && Launches.start(x) % ALIGNMENT == 0;
@@ -117,10 +114,11 @@ final class HopperAttention {
     return 1024 + rows * depth * Short.BYTES + (2 * slots + OTHER_BARRIERS) * Long.BYTES;
   }
 
-  /** Query heads whose tiles are neighbours: those of as many key heads as the cache holds. */
-  private static int section(Shape q, Shape k, Shape v) {
+  /** Query heads whose tiles are neighbours: those of the keys that half the cache holds. */
+  private int section(Shape q, Shape k, Shape v) {
     long bytes = k.dim(1) * (k.dim(3) + v.dim(3)) * Short.BYTES;
-    long keyHeads = Math.clamp(SECTION_BYTES / bytes, 1L, k.dim(0) * k.dim(2));
+    long room = device.attribute(Attribute.L2_BYTES) / 2L;
+    long keyHeads = Math.clamp(room / bytes, 1L, k.dim(0) * k.dim(2));
     return Math.toIntExact(keyHeads * (q.dim(2) / k.dim(2)));
   }
 

@@ -132,6 +132,7 @@ final class EmulatedDriver implements CudaDriver {
       case WARP_THREADS -> 32;
       case REGISTERS_PER_BLOCK, REGISTERS_PER_MULTIPROCESSOR -> 65_536;
       case MULTIPROCESSORS -> 4; // few, so that kernels that stay resident take several turns
+      case L2_BYTES -> 192 << 10; // little, so that few heads' keys fill it
       case THREADS_PER_MULTIPROCESSOR -> 2_048;
       case UNIFIED_ADDRESSING -> 1;
       case MAJOR -> major;
