@@ -47,7 +47,7 @@ std::vector<Lane> lanes;
 std::vector<WarpProducts> products;
 std::deque<Copy> copies;  // into shared memory
 Named named[NAMED];
-bool eagerCopies;
+bool eagerCopies, newestFirst;
 bool used;  // whether this block did any of this, which most kernels don't
 
 Lane& me() {
@@ -277,8 +277,9 @@ void multiplyWait(int pending) {
   }
 }
 
-void asyncBegin(bool eager) {
+void asyncBegin(bool eager, bool newest) {
   eagerCopies = eager;
+  newestFirst = newest;
   if (!used && !lanes.empty()) return;
   lanes.assign(MAX_THREADS, Lane{});
   products.assign(MAX_THREADS / WARP, WarpProducts{});
@@ -288,8 +289,12 @@ void asyncBegin(bool eager) {
 }
 bool asyncStep() {
   if (copies.empty()) return false;
-  finish(copies.front());
-  copies.pop_front();
+  finish(newestFirst ? copies.back() : copies.front());
+  if (newestFirst) {
+    copies.pop_back();
+  } else {
+    copies.pop_front();
+  }
   return true;
 }
 void asyncLeave(int thread) {

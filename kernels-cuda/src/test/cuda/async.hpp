@@ -1,11 +1,11 @@
 // What compute capability 9.0 does beside its threads, emulated: barriers in shared memory that count bytes, the copy engine (TMA), and
 // the products of warpgroups (wgmma).
 //
-// All of it is as late as a device may be: a copy into shared memory is made when no thread can go on without it, a copy out of it when
-// somebody waits for it, a product when its warp waits. In every second pair of launches copies into shared memory are made at once
-// instead, while products stay late: that shows a stage that is filled again while products read it. Copies swizzle and fill, products read
-// through their descriptors with the same swizzle, so a wrong box, address or descriptor gives wrong results. Misuse that a device answers
-// with a hang or with nonsense ends the launch with a message.
+// All of it is as late as a device may be: a copy into shared memory is made when no thread can go on without it (the newest first in every
+// second such launch, since copies keep no order), a copy out of it when somebody waits for it, a product when its warp waits. In every
+// second pair of launches copies into shared memory are made at once instead, while products stay late: that shows a stage that is filled
+// again while products read it. Copies swizzle and fill, products read through their descriptors with the same swizzle, so a wrong box,
+// address or descriptor gives wrong results. Misuse that a device answers with a hang or with nonsense ends the launch with a message.
 #pragma once
 
 namespace emulation {
@@ -55,8 +55,8 @@ void multiplyCommit();
 void multiplyWait(int pending);
 
 // For the scheduler.
-void asyncBegin(bool eager);
-// Completes the oldest copy that somebody may wait for; false if there is none.
+void asyncBegin(bool eager, bool newestFirst);
+// Completes a copy that somebody may wait for, the oldest or the newest; false if there is none.
 bool asyncStep();
 // Completes what a block's end waits for; null, or what was left undone.
 const char* asyncEnd();
