@@ -12,6 +12,8 @@ constexpr int EACH = 2;  // of them, a warp's
 constexpr int OTHERS = 32;
 constexpr int DEPTH = 64;  // columns that lie in shared memory at once
 constexpr int ATTENTION_THREADS = OWN / EACH * WARP;
+constexpr float LOG2_E = 1.4426950408889634f;
+constexpr float LN_2 = 0.6931471805599453f;
 
 struct q8_0 {};  // 32 elements: a scale in F16, then 32 signed bytes
 template <typename T> struct Kept { typedef float type; };

@@ -8,8 +8,6 @@
 constexpr int MMA_ROWS = 64;
 constexpr int MMA_THREADS = 128;
 constexpr int PADDING = 8;  // elements
-constexpr float LOG2_E = 1.4426950408889634f;
-constexpr float LN_2 = 0.6931471805599453f;
 
 // Whether a row's elements can be copied 16 bytes at a time.
 template <typename H> QUERN_INLINE bool alignedRows(const Rows<H>& rows, u32 d) {

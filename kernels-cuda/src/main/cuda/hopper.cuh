@@ -18,6 +18,17 @@ constexpr u32 SWIZZLE_BYTES = 1024;  // of the pattern of 128-byte swizzle: what
 // Where an element lies that is `at` bytes into a tile of 128-byte rows.
 QUERN_INLINE u32 swizzled(u32 at) { return at ^ (at >> 7 & 7) << 4; }
 
+// A place in a ring of stages: the stage, and the parity of its current phase.
+template <int STAGES> struct RingPlace {
+  u32 stage = 0, parity = 0;
+  QUERN_INLINE void advance() {
+    if (++stage == STAGES) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
+};
+
 #ifdef QUERN_EMULATED
 inline u32 sharedAddress(const void* p) { return emulation::sharedAddress(p); }
 inline void barrierInit(Barrier* b, u32 arrivals) { emulation::barrierInit(reinterpret_cast<uint64_t*>(b), arrivals); }
@@ -26,15 +37,25 @@ inline void barrierArrive(Barrier* b) { emulation::barrierArrive(reinterpret_cas
 inline void barrierArriveExpecting(Barrier* b, u32 bytes) { emulation::barrierArriveExpecting(reinterpret_cast<uint64_t*>(b), bytes); }
 inline void barrierWait(Barrier* b, u32 parity) { emulation::barrierWait(reinterpret_cast<uint64_t*>(b), parity); }
 inline void syncNamed(int id, int threads) { emulation::syncNamed(id, threads); }
+inline void arriveNamed(int id, int threads) { emulation::arriveNamed(id, threads); }
 inline void fenceForCopies() { emulation::fenceProxy(); }
 inline void prefetchMap(const TensorMap&) {}
 inline void copyIn(void* to, const TensorMap& map, int x, int y, int z, Barrier* b) {
   int at[] = {x, y, z};
   emulation::copyIn(to, &map, at, 3, reinterpret_cast<uint64_t*>(b));
 }
+inline void copyIn(void* to, const TensorMap& map, int x, int y, int z, int w, Barrier* b) {
+  int at[] = {x, y, z, w};
+  emulation::copyIn(to, &map, at, 4, reinterpret_cast<uint64_t*>(b));
+}
 inline void copyOut(const TensorMap& map, const void* from, int x, int y, int z) {
   int at[] = {x, y, z};
   emulation::copyOut(&map, from, at, 3);
+  emulation::copyOutCommit();
+}
+inline void copyOut(const TensorMap& map, const void* from, int x, int y, int z, int w) {
+  int at[] = {x, y, z, w};
+  emulation::copyOut(&map, from, at, 4);
   emulation::copyOutCommit();
 }
 template <int PENDING> inline void copyOutWait() { emulation::copyOutWait(PENDING); }
@@ -71,10 +92,12 @@ QUERN_INLINE void barrierWait(Barrier* b, u32 parity) {
 }
 // Waits for so many threads of the block; 0 is __syncthreads' own barrier.
 QUERN_INLINE void syncNamed(int id, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
-// What this thread has written to shared memory becomes visible to copies; the others learn of it at the next barrier.
+// Counts as one of them without waiting.
+QUERN_INLINE void arriveNamed(int id, int threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
+// What this thread has written to shared memory becomes visible to copies and products; the others learn of it at the next barrier.
 QUERN_INLINE void fenceForCopies() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 QUERN_INLINE void prefetchMap(const TensorMap& map) { asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory"); }
-// A box of a tensor, whose first element is (x, y, z), into shared memory; what lies outside the tensor is 0. By one thread.
+// A box of a tensor, whose first element is (x, y, z) or (x, y, z, w), into shared memory; what lies outside the tensor is 0. By one thread.
 QUERN_INLINE void copyIn(void* to, const TensorMap& map, int x, int y, int z, Barrier* b) {
   asm volatile(
       "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(
@@ -82,10 +105,23 @@ QUERN_INLINE void copyIn(void* to, const TensorMap& map, int x, int y, int z, Ba
       "l"(&map), "r"(sharedAddress(b)), "r"(x), "r"(y), "r"(z)
       : "memory");
 }
+QUERN_INLINE void copyIn(void* to, const TensorMap& map, int x, int y, int z, int w, Barrier* b) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(
+          sharedAddress(to)),
+      "l"(&map), "r"(sharedAddress(b)), "r"(x), "r"(y), "r"(z), "r"(w)
+      : "memory");
+}
 // A box from shared memory into a tensor, as a group of its own; what lies outside the tensor is not written. By one thread.
 QUERN_INLINE void copyOut(const TensorMap& map, const void* from, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map), "r"(sharedAddress(from)),
                "r"(x), "r"(y), "r"(z)
+               : "memory");
+  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+}
+QUERN_INLINE void copyOut(const TensorMap& map, const void* from, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(&map),
+               "r"(sharedAddress(from)), "r"(x), "r"(y), "r"(z), "r"(w)
                : "memory");
   asm volatile("cp.async.bulk.commit_group;" ::: "memory");
 }

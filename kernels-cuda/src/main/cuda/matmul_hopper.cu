@@ -37,17 +37,6 @@ struct HopperParams {
   u32 aShared, wShared, unused;  // whether all of the batch have the same factor
 };
 
-// The ring's place: a stage, and the parity of its current phase.
-template <int STAGES> struct Place {
-  u32 stage = 0, parity = 0;
-  QUERN_INLINE void advance() {
-    if (++stage == STAGES) {
-      stage = 0;
-      parity ^= 1;
-    }
-  }
-};
-
 struct Tile { u32 row, column, batch; };
 QUERN_INLINE Tile tileAt(const HopperParams& p, u32 t) {
   u32 each = p.tilesM * p.tilesN, batch = t / each, rest = t - batch * each;
@@ -142,7 +131,7 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
   }
   __syncthreads();
   u32 tiles = p.tilesM * p.tilesN * p.batches, steps = (p.k + TILE_K<H> - 1) / TILE_K<H>;
-  Place<STAGES> place;
+  RingPlace<STAGES> place;
   if (threadIdx.x < WARPGROUP) {
     if constexpr (BN >= 128) giveRegisters<40>();
     if (threadIdx.x != 0) return;

@@ -1,6 +1,7 @@
 // The product of a warpgroup on compute capability 9.0: d (64, N) = a (64, K) · b (N, K)ᵀ (+ d), BF16 or F16 with K = 16 or, K-major alone,
-// E4M3 with K = 32 in, F32 out, both factors in shared memory (wgmma.mma_async). With g = lane / 4 and t = lane % 4, thread (warp, lane) holds in d[4j + 2r + e] row 16 · warp + g + 8r,
-// column 8j + 2t + e.
+// E4M3 with K = 32 in, F32 out, b in shared memory, a there or (16 bits) in registers (wgmma.mma_async). With g = lane / 4 and t = lane % 4,
+// thread (warp, lane) holds in d[4j + 2r + e] row 16 · warp + g + 8r, column 8j + 2t + e. Of a in registers it holds rows as mma.cuh says, so
+// sums of one product, rounded, are factors of the next.
 //
 // A factor lies there as the copy engine leaves it with 128-byte swizzle, at a multiple of 1024: K-major as rows of 128 bytes of k; or
 // MN-major, one piece of 64 rows after the other, each as 64 lines, one for an element of k, of 64 rows. (PTX ISA, matrix descriptors: bits
@@ -14,23 +15,28 @@ template <typename H> constexpr int TILE_K = 128 / sizeof(H);    // elements of 
 template <typename H> constexpr int PRODUCT_K = 32 / sizeof(H);  // of one instruction
 constexpr u32 PIECE_BYTES = 64 * 128;  // 64 rows by a line of k, or 64 elements of k by 64 rows of 16 bits
 
-// The descriptor of a factor at the tile's first k; row: a multiple of 64.
-template <bool MN> QUERN_INLINE u64 describe(const void* tile, u32 row) {
-  u32 at = sharedAddress(tile) + row / 64 * PIECE_BYTES;
-  return (at & 0x3ffffu) >> 4 | static_cast<u64>((MN ? PIECE_BYTES : 16) >> 4) << 16 | static_cast<u64>(SWIZZLE_BYTES >> 4) << 32 | 1ull << 62;
+// The descriptor of a factor at the tile's first k; row: a multiple of 64; LINES: of a piece, if MN-major elements of k.
+template <bool MN, int LINES = 64> QUERN_INLINE u64 describe(const void* tile, u32 row) {
+  constexpr u32 BYTES = LINES * 128;
+  u32 at = sharedAddress(tile) + row / 64 * BYTES;
+  return (at & 0x3ffffu) >> 4 | static_cast<u64>((MN ? BYTES : 16) >> 4) << 16 | static_cast<u64>(SWIZZLE_BYTES >> 4) << 32 | 1ull << 62;
 }
 // What is added to a descriptor for each PRODUCT_K of k.
 template <bool MN> QUERN_INLINE constexpr u64 descriptorStep() { return (MN ? 16 * 128 : 32) >> 4; }
 
 #ifdef QUERN_EMULATED
-template <typename H, int N, bool A_MN, bool B_MN> inline void multiply(float (&d)[N / 2], u64 a, u64 b, bool accumulate) {
-  auto value = [](const unsigned char* at) {
-    H h;
-    memcpy(&h, at, sizeof h);
-    return widen(h);
-  };
-  emulation::multiply(d, {a, b, N, PRODUCT_K<H>, sizeof(H), accumulate, A_MN, B_MN, value});
+template <typename H> inline float valueAt(const unsigned char* at) {
+  H h;
+  memcpy(&h, at, sizeof h);
+  return widen(h);
 }
+template <typename H, int N, bool A_MN, bool B_MN> inline void multiply(float (&d)[N / 2], u64 a, u64 b, bool accumulate) {
+  emulation::multiply(d, {a, b, nullptr, N, PRODUCT_K<H>, sizeof(H), accumulate, A_MN, B_MN, valueAt<H>});
+}
+template <typename H, int N, bool B_MN> inline void multiplyFromRegisters(float (&d)[N / 2], const u32 (&a)[4], u64 b) {
+  emulation::multiply(d, {0, b, a, N, PRODUCT_K<H>, sizeof(H), true, false, B_MN, valueAt<H>});
+}
+template <int N> inline void settle(float (&)[N]) {}
 inline void multiplyFence() { emulation::multiplyFence(); }
 inline void multiplyCommit() { emulation::multiplyCommit(); }
 template <int PENDING> inline void multiplyWait() { emulation::multiplyWait(PENDING); }
@@ -40,10 +46,20 @@ QUERN_INLINE void multiplyFence() { asm volatile("wgmma.fence.sync.aligned;" :::
 QUERN_INLINE void multiplyCommit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 // Until at most PENDING of the groups that were committed are under way.
 template <int PENDING> QUERN_INLINE void multiplyWait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory"); }
+// After a wait: the compiler takes the sums for changed by it, so that what uses them stays behind.
+template <int N> QUERN_INLINE void settle(float (&d)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i])::"memory");
+}
 
 template <typename H, int N, bool A_MN, bool B_MN> struct Product;
 template <typename H, int N, bool A_MN, bool B_MN> QUERN_INLINE void multiply(float (&d)[N / 2], u64 a, u64 b, bool accumulate) {
   Product<H, N, A_MN, B_MN>::run(d, a, b, accumulate);
+}
+// d += a · bᵀ. The registers of a stay as they are until the product was waited for.
+template <typename H, int N, bool B_MN> struct RegisterProduct;
+template <typename H, int N, bool B_MN> QUERN_INLINE void multiplyFromRegisters(float (&d)[N / 2], const u32 (&a)[4], u64 b) {
+  RegisterProduct<H, N, B_MN>::run(d, a, b);
 }
 
 #define QUERN_D4(I) "+f"(d[I]), "+f"(d[I + 1]), "+f"(d[I + 2]), "+f"(d[I + 3])
@@ -95,6 +111,21 @@ template <> struct Product<e4m3_t, 128, false, false> {
                  : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
   }
 };
+// A0 to A3, B, P, T: numbers of the operands after N / 2 registers.
+#define QUERN_WGMMA_REGISTERS(TYPE, NAME, N, D, REGISTERS, A0, A1, A2, A3, B, P, T)                                            \
+  template <bool B_MN> struct RegisterProduct<TYPE, N, B_MN> {                                                                \
+    static QUERN_INLINE void run(float (&d)[N / 2], const u32 (&a)[4], u64 b) {                                               \
+      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" P ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N "k16.f32." NAME "." NAME \
+                   " {" REGISTERS "}, {%" A0 ", %" A1 ", %" A2 ", %" A3 "}, %" B ", p, 1, 1, %" T ";\n}"                      \
+                   : D                                                                                                        \
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1), "n"(B_MN ? 1 : 0));                          \
+    }                                                                                                                         \
+  };
+#define QUERN_WGMMAS_REGISTERS(TYPE, NAME) \
+  QUERN_WGMMA_REGISTERS(TYPE, NAME, 64, QUERN_D32(0), QUERN_REGISTERS_32, "32", "33", "34", "35", "36", "37", "38") \
+  QUERN_WGMMA_REGISTERS(TYPE, NAME, 128, QUERN_D64(0), QUERN_REGISTERS_64, "64", "65", "66", "67", "68", "69", "70")
+QUERN_WGMMAS_REGISTERS(bf16_t, "bf16")
+QUERN_WGMMAS_REGISTERS(half_t, "f16")
 QUERN_WGMMAS(bf16_t, "bf16")
 QUERN_WGMMAS(half_t, "f16")
 #endif

@@ -25,6 +25,7 @@ struct Issued {
   Product product;
   int lanes, group;
   float* d[WARP];
+  const uint32_t* a[WARP];  // if it is in registers
 };
 struct Lane {
   std::vector<Copy> uncommitted;
@@ -46,7 +47,7 @@ std::vector<Lane> lanes;
 std::vector<WarpProducts> products;
 std::deque<Copy> copies;  // into shared memory
 Named named[NAMED];
-bool eagerCopies;
+bool eagerCopies, newestFirst;
 bool used;  // whether this block did any of this, which most kernels don't
 
 Lane& me() {
@@ -143,9 +144,13 @@ Operand operand(uint64_t descriptor, bool transposed, int bytes) {
 void compute(const Issued& i, int warp) {
   const Product& p = i.product;
   static float a[16][32], b[256][32];
-  Operand left = operand(p.a, p.aTransposed, p.bytes), right = operand(p.b, p.bTransposed, p.bytes);
+  bool held = p.registers != nullptr;
+  Operand left = held ? Operand{} : operand(p.a, p.aTransposed, p.bytes), right = operand(p.b, p.bTransposed, p.bytes);
   for (int k = 0; k < p.k; k++) {
-    for (int r = 0; r < 16; r++) a[r][k] = p.widen(left.at(warp * 16 + r, k));
+    for (int r = 0; r < 16; r++) {
+      auto words = reinterpret_cast<const unsigned char*>(held ? i.a[r % 8 * 4 + k % 8 / 2] : nullptr);
+      a[r][k] = p.widen(held ? words + 4 * (r / 8 + k / 8 * 2) + k % 2 * 2 : left.at(warp * 16 + r, k));
+    }
     for (int c = 0; c < p.n; c++) b[c][k] = p.widen(right.at(c, k));
   }
   for (int lane = 0; lane < WARP; lane++) {
@@ -175,18 +180,22 @@ void barrierWait(const uint64_t* barrier, uint32_t parity) {
   waitUntil([](const void* b, uint32_t p) { return of(static_cast<const uint64_t*>(b))->phase != p; }, barrier, parity);
 }
 
-void syncNamed(int id, int threads) {
+void arriveNamed(int id, int threads) {
   Named& n = named[id];
   if (n.arrived == 0) n.threads = threads, n.fenced = true;
   if (n.threads != threads || threads % WARP != 0) complain("threads disagree about how many meet at a named barrier");
   n.fenced = n.fenced && me().fenced;
   me().fenced = false;
-  if (++n.arrived == n.threads) {
-    n.arrived = 0;
-    n.allFenced = n.fenced;
-    n.turn++;
-  } else {
-    unsigned turn = n.turn;
+  if (++n.arrived < n.threads) return;
+  n.arrived = 0;
+  n.allFenced = n.fenced;
+  n.turn++;
+}
+void syncNamed(int id, int threads) {
+  Named& n = named[id];
+  unsigned turn = n.turn;
+  arriveNamed(id, threads);
+  if (n.turn == turn) {
     waitUntil([](const void* b, uint32_t t) { return static_cast<const Named*>(b)->turn != t; }, &n, turn);
   }
   me().peersFenced = n.allFenced;
@@ -235,12 +244,13 @@ void multiply(float* d, const Product& p) {
   if (!lane.multiplyFenced) return complain("multiplies without wgmma.fence after its registers were in use");
   WarpProducts& w = products[threadIndex.x / WARP];
   size_t index = static_cast<size_t>(lane.issued++ - w.first);
-  if (index == w.queue.size()) w.queue.push_back({p, 0, -1, {}});
+  if (index == w.queue.size()) w.queue.push_back({p, 0, -1, {}, {}});
   Issued& i = w.queue[index];
   if (std::memcmp(&i.product.a, &p.a, 2 * sizeof(uint64_t)) != 0 || i.product.accumulate != p.accumulate) {
     return complain("lanes of a warp disagree about a product");
   }
   i.d[threadIndex.x % WARP] = d;
+  i.a[threadIndex.x % WARP] = p.registers;
   i.lanes++;
 }
 void multiplyFence() { me().multiplyFenced = true; }
@@ -267,8 +277,9 @@ void multiplyWait(int pending) {
   }
 }
 
-void asyncBegin(bool eager) {
+void asyncBegin(bool eager, bool newest) {
   eagerCopies = eager;
+  newestFirst = newest;
   if (!used && !lanes.empty()) return;
   lanes.assign(MAX_THREADS, Lane{});
   products.assign(MAX_THREADS / WARP, WarpProducts{});
@@ -278,8 +289,12 @@ void asyncBegin(bool eager) {
 }
 bool asyncStep() {
   if (copies.empty()) return false;
-  finish(copies.front());
-  copies.pop_front();
+  finish(newestFirst ? copies.back() : copies.front());
+  if (newestFirst) {
+    copies.pop_back();
+  } else {
+    copies.pop_front();
+  }
   return true;
 }
 void asyncLeave(int thread) {
@@ -289,6 +304,9 @@ void asyncLeave(int thread) {
 }
 const char* asyncEnd() {
   if (!copies.empty()) return "ends while copies into its shared memory are under way";
+  for (const Named& n : named) {
+    if (n.arrived != 0) return "ends while threads are awaited at a named barrier";
+  }
   for (const WarpProducts& w : products) {
     if (!w.queue.empty()) return "ends while products are under way";
   }

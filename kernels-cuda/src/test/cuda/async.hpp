@@ -1,11 +1,11 @@
 // What compute capability 9.0 does beside its threads, emulated: barriers in shared memory that count bytes, the copy engine (TMA), and
 // the products of warpgroups (wgmma).
 //
-// All of it is as late as a device may be: a copy into shared memory is made when no thread can go on without it, a copy out of it when
-// somebody waits for it, a product when its warp waits. In every second pair of launches copies into shared memory are made at once
-// instead, while products stay late: that shows a stage that is filled again while products read it. Copies swizzle and fill, products read
-// through their descriptors with the same swizzle, so a wrong box, address or descriptor gives wrong results. Misuse that a device answers
-// with a hang or with nonsense ends the launch with a message.
+// All of it is as late as a device may be: a copy into shared memory is made when no thread can go on without it (the newest first in every
+// second such launch, since copies keep no order), a copy out of it when somebody waits for it, a product when its warp waits. In every
+// second pair of launches copies into shared memory are made at once instead, while products stay late: that shows a stage that is filled
+// again while products read it. Copies swizzle and fill, products read through their descriptors with the same swizzle, so a wrong box,
+// address or descriptor gives wrong results. Misuse that a device answers with a hang or with nonsense ends the launch with a message.
 #pragma once
 
 namespace emulation {
@@ -29,6 +29,8 @@ void barrierArriveExpecting(uint64_t* barrier, uint32_t bytes);
 void barrierWait(const uint64_t* barrier, uint32_t parity);
 // bar.sync: waits for so many threads.
 void syncNamed(int id, int threads);
+// bar.arrive: counts as one of them.
+void arriveNamed(int id, int threads);
 
 void copyIn(void* to, const void* map, const int* at, int rank, uint64_t* barrier);
 void copyOut(const void* map, const void* from, const int* at, int rank);
@@ -38,9 +40,11 @@ void copyOutWait(int pending);
 // What this thread wrote to shared memory becomes visible to copies.
 void fenceProxy();
 
-// d (64, n) = a (64, k) · b (n, k)ᵀ (+ d) by the four warps of a warpgroup: elements of `bytes` bytes, whose values `widen` says.
+// d (64, n) = a (64, k) · b (n, k)ᵀ (+ d) by the four warps of a warpgroup: elements of `bytes` bytes, whose values `widen` says. a is where
+// its descriptor says, or in four registers of each lane, which are read as late as the rest.
 struct Product {
   uint64_t a, b;
+  const uint32_t* registers;
   int n, k, bytes;
   bool accumulate, aTransposed, bTransposed;
   float (*widen)(const unsigned char*);
@@ -51,8 +55,8 @@ void multiplyCommit();
 void multiplyWait(int pending);
 
 // For the scheduler.
-void asyncBegin(bool eager);
-// Completes the oldest copy that somebody may wait for; false if there is none.
+void asyncBegin(bool eager, bool newestFirst);
+// Completes a copy that somebody may wait for, the oldest or the newest; false if there is none.
 bool asyncStep();
 // Completes what a block's end waits for; null, or what was left undone.
 const char* asyncEnd();

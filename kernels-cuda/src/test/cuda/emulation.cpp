@@ -290,7 +290,7 @@ int quern_emulation_launch(const void* found, int x, int y, int z, int threadCou
     blockIndex = {static_cast<unsigned>(b % x), static_cast<unsigned>(b / x % y), static_cast<unsigned>(b / x / y)};
     dynamicShared = shared + SHARED_START;
     std::memset(dynamicShared, 0xff, static_cast<size_t>(sharedBytes) + 256);
-    asyncBegin(eager);
+    asyncBegin(eager, backwards);
     bool ended = runBlock(backwards);
     if (complaint != nullptr) return fail(complaint);
     if (!ended) return fail("threads wait at a barrier or shuffle that others never reach");

@@ -18,8 +18,10 @@ import java.util.List;
 
 /**
  * Attention: few queries in {@code attention_split.cu}, many in {@code attention_mma.cu} where the
- * precision lets 16-bit keys meet tensor cores, all others in {@code attention.cu}. Its gradients:
- * {@code attention_grad_mma.cu} under the same condition, else {@code attention_grad.cu}.
+ * precision lets 16-bit keys meet tensor cores, {@code attention_hopper.cu} before it where the
+ * device is Hopper and it {@linkplain HopperAttention#takes takes} the call, all others in {@code
+ * attention.cu}. Its gradients: {@code attention_grad_mma.cu} under the same condition, else {@code
+ * attention_grad.cu}.
  */
 final class AttentionKernels {
   private static final int THREADS = 256;
@@ -30,9 +32,11 @@ final class AttentionKernels {
   private static final int SPAN_BYTES = 512;
 
   private final CudaDevice device;
+  private final HopperAttention hopper;
 
   AttentionKernels(CudaDevice device) {
     this.device = device;
+    hopper = new HopperAttention(device);
   }
 
   /** The kernel for a signature. */
@@ -96,6 +100,9 @@ final class AttentionKernels {
     AttentionParams p = new AttentionParams(device, (Attention) args.op(), args);
     String types = Launches.name(q.dtype()) + "_" + Launches.name(k.dtype());
     if (inTiles(args.inputs(), tensorCores)) {
+      if (hopper.takes(p)) {
+        return hopper.bind(p);
+      }
       AttentionTiles t = tiles(args.inputs());
       return inTiles(t, "attention_mma", "attention_mma" + t.depth() + "_" + types, p);
     }

@@ -29,6 +29,11 @@ record AttentionParams(CudaDevice device, Attention op, KernelArgs args) {
 
   /** The same, with keys in pieces and tiles of so many rows of queries. */
   Params of(long blocks, int pieces, int tileRows) {
+    return appendTo(new Params(), blocks, pieces, tileRows);
+  }
+
+  /** The same behind what other members a kernel's struct begins with. */
+  Params appendTo(Params p, long blocks, int pieces, int tileRows) {
     boolean gradient = args.op() instanceof AttentionGrad;
     TensorView q = args.input(0);
     TensorView k = args.input(1);
@@ -42,7 +47,6 @@ record AttentionParams(CudaDevice device, Attention op, KernelArgs args) {
     TensorView g = !gradient ? null : args.input(at);
     TensorView result = !gradient ? null : args.input(at + 1);
     TensorView logs = !gradient ? null : args.input(at + 2);
-    Params p = new Params();
     p.address(start(q)).address(start(k)).address(start(v)).address(start(mask));
     p.address(start(starts)).address(start(lengths)).address(start(y)).address(start(lse));
     p.address(start(g)).address(start(result)).address(start(logs));

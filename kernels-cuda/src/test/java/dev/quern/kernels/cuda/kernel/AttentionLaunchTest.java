@@ -37,11 +37,16 @@ class AttentionLaunchTest {
   private static final int SMALL_SHARED = 99 << 10; // of capability 8.6
 
   private final FakeDriver driver = new FakeDriver();
-  private final CudaDevice device =
-      new CudaDevice(driver, 0, m -> ("image of " + m).getBytes(StandardCharsets.UTF_8));
-  private final CudaKernels kernels = new CudaKernels(device);
+  private CudaDevice device = device(8);
+  private CudaKernels kernels = new CudaKernels(device);
   private final List<String> launched = new ArrayList<>();
   private long scratch;
+
+  /** A device of a compute capability's first number. */
+  private CudaDevice device(int major) {
+    driver.major = major;
+    return new CudaDevice(driver, 0, m -> ("image of " + m).getBytes(StandardCharsets.UTF_8));
+  }
 
   private static TensorView view(DType type, long... dims) {
     return new TensorView(type, Layout.contiguous(Shape.of(dims)), NOWHERE);
@@ -168,6 +173,51 @@ class AttentionLaunchTest {
         List.of("attention_bf16_bf16 21"),
         attention(Precision.FAST, ScalarType.BF16, huge, 1, 100, 1, 264),
         "no tile is as wide");
+  }
+
+  /**
+   * A call that Hopper's own kernel takes but for what is said, which leaves it to all devices'.
+   */
+  @Test
+  void hopperHasItsOwnKernel() {
+    device = device(9);
+    kernels = new CudaKernels(device);
+    expect("attention_hopper128_bf16", "attention_hopper64_f16", "attention_mma128_bf16_bf16");
+    expect("attention_mma128_f32_bf16", "attention_mma64_f16_f16", "attention_bf16_bf16");
+    TensorView q = view(ScalarType.BF16, 1, 2048, 32, 128);
+    long[] k = {1, 2048, 8, 128};
+    assertEquals(
+        List.of("attention_hopper128_bf16 132"), attention(Precision.FAST, ScalarType.BF16, q, k));
+    assertEquals(
+        List.of("attention_hopper64_f16 6"),
+        attention(Precision.BF16, ScalarType.F16, view(ScalarType.F16, 3, 65, 2, 8), 3, 100, 1, 8));
+    String other = "attention_mma128_bf16_bf16 1024";
+    TensorView keys = view(ScalarType.BF16, k);
+    Attention capped = new Attention(true, 0.1f, 30, 0, false, false, false);
+    assertEquals(List.of(other), launches(capped, Precision.FAST, List.of(q, keys, keys)));
+    Attention masked = new Attention(true, 0.1f, 0, 0, true, false, false);
+    TensorView mask = view(ScalarType.BOOL, 1, 1, 1, 2048);
+    assertEquals(List.of(other), launches(masked, Precision.FAST, List.of(q, keys, keys, mask)));
+    Attention negative = new Attention(true, -0.1f, 0, 0, false, false, false);
+    assertEquals(List.of(other), launches(negative, Precision.FAST, List.of(q, keys, keys)));
+    TensorView odd =
+        new TensorView(
+            ScalarType.BF16,
+            Layout.contiguous(Shape.of(1, 2048, 8, 132)).slice(3, 0, 128, 1),
+            NOWHERE);
+    assertEquals(List.of(other), launches(CAUSAL, Precision.FAST, List.of(q, odd, keys)));
+    assertEquals(
+        List.of("attention_mma128_f32_bf16 1024"),
+        attention(Precision.FAST, ScalarType.BF16, view(ScalarType.F32, 1, 2048, 32, 128), k));
+    assertEquals(
+        List.of("attention_mma64_f16_f16 2"),
+        attention(Precision.FAST, ScalarType.F16, view(ScalarType.F16, 1, 64, 2, 8), 1, 100, 2, 8),
+        "few queries");
+    assertEquals(
+        List.of("attention_bf16_bf16 4096"), attention(Precision.EXACT, ScalarType.BF16, q, k));
+    device = device(10);
+    kernels = new CudaKernels(device);
+    assertEquals(List.of(other), attention(Precision.FAST, ScalarType.BF16, q, k));
   }
 
   @Test

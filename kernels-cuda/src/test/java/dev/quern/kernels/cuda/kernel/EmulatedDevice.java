@@ -7,10 +7,17 @@ import dev.quern.kernels.cuda.TestProviders;
 
 /** A CUDA device that is the processor: the backend, its pool, its graphs and all its kernels. */
 public final class EmulatedDevice {
-  private final EmulatedDriver driver = new EmulatedDriver(Emulation.library());
+  private final EmulatedDriver driver;
 
-  /** A device; the test is skipped where there is no C++ compiler. */
-  public EmulatedDevice() {}
+  /** A device of compute capability 8.0; the test is skipped where there is no C++ compiler. */
+  public EmulatedDevice() {
+    this(new EmulatedDriver(Emulation.library()));
+  }
+
+  /** A driver's first device. */
+  EmulatedDevice(EmulatedDriver driver) {
+    this.driver = driver;
+  }
 
   /**
    * An engine on a device of its own.

@@ -25,7 +25,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -62,6 +64,7 @@ final class EmulatedDriver implements CudaDriver {
   private long taken;
 
   private final int major;
+  private final Set<String> functions = ConcurrentHashMap.newKeySet();
 
   /** A driver over the library of a path, of compute capability 8.0. */
   EmulatedDriver(Path library) {
@@ -91,6 +94,11 @@ final class EmulatedDriver implements CudaDriver {
   /** How many graphs were launched. */
   long graphLaunches() {
     return graphLaunches.get();
+  }
+
+  /** Names of the kernels that were looked up, for launches. */
+  Set<String> functions() {
+    return functions;
   }
 
   private static MethodHandle handle(SymbolLookup symbols, String name, FunctionDescriptor type) {
@@ -124,6 +132,7 @@ final class EmulatedDriver implements CudaDriver {
       case WARP_THREADS -> 32;
       case REGISTERS_PER_BLOCK, REGISTERS_PER_MULTIPROCESSOR -> 65_536;
       case MULTIPROCESSORS -> 4; // few, so that kernels that stay resident take several turns
+      case L2_BYTES -> 192 << 10; // little, so that few heads' keys fill it
       case THREADS_PER_MULTIPROCESSOR -> 2_048;
       case UNIFIED_ADDRESSING -> 1;
       case MAJOR -> major;
@@ -273,6 +282,7 @@ final class EmulatedDriver implements CudaDriver {
       if (found.address() == 0) {
         throw new CudaDriverException("cuModuleGetFunction " + name, "CUDA_ERROR_NOT_FOUND");
       }
+      functions.add(name);
       parameterBytes.put(found.address(), (long) params.invokeExact(found));
       return found.address();
     } catch (RuntimeException e) {

@@ -18,8 +18,14 @@ final class EmulatedProvider implements KernelProvider {
   private final CudaDevice device;
   private final CudaKernels kernels;
 
+  /** Over a device of compute capability 8.0. */
   EmulatedProvider() {
-    device = new CudaDevice(new EmulatedDriver(Emulation.library()), 0, _ -> new byte[0]);
+    this(new EmulatedDriver(Emulation.library()));
+  }
+
+  /** Over a driver's first device. */
+  EmulatedProvider(EmulatedDriver driver) {
+    device = new CudaDevice(driver, 0, _ -> new byte[0]);
     kernels = new CudaKernels(device);
   }
 

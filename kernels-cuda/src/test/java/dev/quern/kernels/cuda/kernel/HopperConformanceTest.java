@@ -1,0 +1,41 @@
+package dev.quern.kernels.cuda.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.spi.KernelProvider;
+import dev.quern.testkit.KernelCase;
+import org.junit.jupiter.api.AfterAll;
+
+/** The kit's cases for which compute capability 9.0 has attention of its own, emulated. */
+class HopperConformanceTest extends CudaConformanceTest {
+  private static final int FEW = 64; // queries that attention of all devices takes
+
+  private final EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 9);
+  private final EmulatedProvider provider = new EmulatedProvider(driver);
+
+  @Override
+  protected KernelProvider provider() {
+    return provider;
+  }
+
+  @Override
+  protected Engine engine(Engine.Builder builder) {
+    return new EmulatedDevice(driver).open(builder);
+  }
+
+  @Override
+  protected boolean covers(KernelCase c) {
+    return c.op() instanceof Attention
+        && c.inputs().getFirst().view().dtype().blockBytes() == Short.BYTES
+        && c.inputs().getFirst().view().shape().dim(1) > FEW;
+  }
+
+  @AfterAll
+  void itsOwnKernelsRan() {
+    for (String type : new String[] {"f16", "bf16"}) {
+      assertTrue(driver.functions().contains("quern_attention_hopper128_" + type));
+    }
+  }
+}
