@@ -183,10 +183,8 @@ abstract class BackendOnDevice {
     Tensor taken = table.gather(0, engine.tensor(new int[] {9}));
     IndexException e = assertThrows(IndexException.class, taken::toFloats);
     assertTrue(e.getMessage().startsWith("[gather] "), e::getMessage);
-    assertTrue(
-        e.getMessage()
-            .endsWith(" 9, outside 0..3; correct the indices, or enlarge what they address"),
-        e::getMessage);
+    assertTrue(e.getMessage().contains(" is 9, outside "), e::getMessage);
+    assertTrue(e.getMessage().endsWith("; correct the indices, or enlarge what they address"));
     assertEquals(2, table.add(table).toFloats()[0]);
   }
 

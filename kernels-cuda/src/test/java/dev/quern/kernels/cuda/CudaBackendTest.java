@@ -24,12 +24,9 @@ class CudaBackendTest extends BackendOnDevice {
   private final FakeDriver driver;
 
   CudaBackendTest() {
-    this(new FakeDriver());
-  }
-
-  private CudaBackendTest(FakeDriver driver) {
-    super(FakeKernels.provider(driver));
-    this.driver = driver;
+    FakeDriver made = new FakeDriver();
+    super(FakeKernels.provider(made));
+    this.driver = made;
   }
 
   @Test

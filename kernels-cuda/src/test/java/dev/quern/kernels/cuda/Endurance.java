@@ -153,7 +153,7 @@ abstract class Endurance {
 
   @Test
   void plansThatAreForgottenGiveTheirGraphsBack() {
-    Consumer<String> before = LeakReport.reportTo(_ -> {});
+    Consumer<String> reports = LeakReport.reportTo(_ -> {});
     try {
       chain(engine).close();
       awaitNothingHeld();
@@ -167,7 +167,7 @@ abstract class Endurance {
       memory.trim();
       assertTrue(used() <= before + slack(), () -> before + " were in use, and now " + used());
     } finally {
-      LeakReport.reportTo(before);
+      LeakReport.reportTo(reports);
     }
   }
 

@@ -7,12 +7,9 @@ class EnduranceTest extends Endurance {
   private final FakeDriver driver;
 
   EnduranceTest() {
-    this(new FakeDriver());
-  }
-
-  private EnduranceTest(FakeDriver driver) {
-    super(FakeKernels.provider(driver));
-    this.driver = driver;
+    FakeDriver made = new FakeDriver();
+    super(FakeKernels.provider(made));
+    this.driver = made;
   }
 
   @Override

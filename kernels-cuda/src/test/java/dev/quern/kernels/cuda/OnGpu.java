@@ -6,6 +6,7 @@ import java.lang.annotation.Inherited;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ConditionEvaluationResult;
 import org.junit.jupiter.api.extension.ExecutionCondition;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public @interface OnGpu {
   /** Looks for a device once in a process. */
   final class Condition implements ExecutionCondition {
+    static final String REQUIRED = "required";
     private static final String SETTING = "quern.test.gpu";
 
     /** For JUnit. */
@@ -31,10 +33,14 @@ public @interface OnGpu {
 
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
-      return switch (new CudaProvider().probe()) {
+      return decide(new CudaProvider().probe(), System.getProperty(SETTING));
+    }
+
+    static ConditionEvaluationResult decide(Probe probe, @Nullable String setting) {
+      return switch (probe) {
         case Probe.Usable(String version) -> ConditionEvaluationResult.enabled(version);
         case Probe.Refused(String reason, String remedy) -> {
-          if ("required".equals(System.getProperty(SETTING))) {
+          if (REQUIRED.equals(setting)) {
             throw new IllegalStateException("no CUDA device: " + reason + "; " + remedy);
           }
           yield ConditionEvaluationResult.disabled("no CUDA device: " + reason);

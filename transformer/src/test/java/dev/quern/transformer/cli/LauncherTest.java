@@ -120,6 +120,23 @@ class LauncherTest {
   }
 
   @Test
+  void gpuTestsAreChosenByName() throws Exception {
+    bundle();
+    write("tests/quern-gpu-tests.jar", "");
+    Path script = Path.of("..", ".build", "quern-gpu-tests");
+    executable(write("bin/quern", Files.readString(script)));
+    String console = "org.junit.platform.console.ConsoleLauncher";
+    List<String> all = start(Map.of("QUERN_JAVA_OPTS", "-Da=1 -Db=2"), "--details=tree", "--x=a b");
+    assertEquals("execute", all.get(all.indexOf(console) + 1));
+    assertTrue(all.containsAll(List.of("-Da=1", "-Db=2", "--include-tag=gpu")), all.toString());
+    assertTrue(all.contains("--include-classname=.*\\.(.*Test)"), all.toString());
+    assertEquals(List.of("--details=tree", "--x=a b"), all.subList(all.size() - 2, all.size()));
+    List<String> some = start(Map.of(), "GpuMemoryTest", "--list", "GpuModelsTest");
+    assertEquals("discover", some.get(some.indexOf(console) + 1));
+    assertEquals("--include-classname=.*\\.(GpuMemoryTest|GpuModelsTest)", some.getLast());
+  }
+
+  @Test
   void leavesTheVectorApiOutWhereNativeKernelsAreBuilt() throws Exception {
     List<String> without = start(Map.of(), "generate", "-p", "x");
     assertTrue(without.contains(MODULE), "there is no native library: " + without);

@@ -22,12 +22,9 @@ class CudaMemoryTest extends MemoryOnDevice {
   private final FakeDriver driver;
 
   CudaMemoryTest() {
-    this(new FakeDriver());
-  }
-
-  private CudaMemoryTest(FakeDriver driver) {
-    super(new DeviceContext(driver, 0));
-    this.driver = driver;
+    FakeDriver made = new FakeDriver();
+    super(new DeviceContext(made, 0));
+    this.driver = made;
   }
 
   @Test
