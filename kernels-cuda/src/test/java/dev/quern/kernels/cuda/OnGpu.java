@@ -17,6 +17,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * Tests that run on the CUDA device of this machine, tagged {@code gpu}. Where there is none they
  * are skipped as a whole, with the reason; with {@code -Dquern.test.gpu=required} they fail.
  */
+@SuppressWarnings("exports") // JUnit is the tests' alone
 @Tag("gpu")
 @ExtendWith(OnGpu.Condition.class)
 @Inherited
