@@ -1,14 +1,19 @@
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 
 /*
  * Makes transformer/target/quern-VERSION-linux-x86_64.tar.gz, which needs no JDK where it is unpacked:
@@ -45,6 +50,9 @@ static final List<String> MODEL_TESTS =
         "dev/quern/transformer/device/",
         "dev/quern/transformer/Golden",
         "dev/quern/transformer/Engines");
+
+/** Of classes, not of devices; they need ArchUnit. */
+static final List<String> NOT_WANTED = List.of("ArchitectureTest", "PackageLadder");
 
 static final String GOLDEN = "dev/quern/transformer/golden";
 
@@ -131,7 +139,34 @@ void copyJars(Path target, Path lib) throws IOException {
     }
   }
   for (Path jar : jars) {
-    Files.copy(jar, lib.resolve(jar.getFileName()));
+    store(jar, lib.resolve(jar.getFileName()));
+  }
+}
+
+/**
+ * The same jar uncompressed, which the archive then compresses as a whole; without the libraries of
+ * CUDA's compiler, most of JCuda's, which nobody calls.
+ */
+void store(Path jar, Path to) throws IOException {
+  try (var in = new ZipFile(jar.toFile());
+      var out = new ZipOutputStream(Files.newOutputStream(to))) {
+    out.setMethod(ZipOutputStream.STORED);
+    for (ZipEntry entry : Collections.list(in.entries())) {
+      String name = entry.getName();
+      boolean unused = name.matches("lib/lib(JNvPTXCompiler|JNvrtc|JCudaRuntime)-.*\\.so");
+      if (unused || entry.isDirectory()) {
+        continue;
+      }
+      ZipEntry stored = new ZipEntry(name);
+      stored.setSize(entry.getSize());
+      stored.setCrc(entry.getCrc());
+      stored.setLastModifiedTime(entry.getLastModifiedTime());
+      out.putNextEntry(stored);
+      try (InputStream bytes = in.getInputStream(entry)) {
+        bytes.transferTo(out);
+      }
+      out.closeEntry();
+    }
   }
 }
 
@@ -139,7 +174,7 @@ void copyJars(Path target, Path lib) throws IOException {
 void copyTests(Path root, Path tests) throws IOException {
   Files.createDirectories(tests);
   for (Path jar : files(root.resolve("transformer/target/junit-console"), ".jar")) {
-    Files.copy(jar, tests.resolve(jar.getFileName()));
+    store(jar, tests.resolve(jar.getFileName()));
   }
   try (var jar = new JarOutputStream(Files.newOutputStream(tests.resolve("quern-gpu-tests.jar")))) {
     add(jar, root.resolve("engine-core/target/test-classes"), List.of("dev/quern/testkit/"));
@@ -161,7 +196,7 @@ void add(JarOutputStream jar, Path classes, List<String> prefixes) throws IOExce
     for (Path file : (Iterable<Path>) all.filter(Files::isRegularFile).sorted()::iterator) {
       String name = classes.relativize(file).toString();
       boolean wanted = prefixes.stream().anyMatch(name::startsWith) && name.endsWith(".class");
-      if (wanted && !name.endsWith("/ArchitectureTest.class")) {
+      if (wanted && NOT_WANTED.stream().noneMatch(name::contains)) {
         jar.putNextEntry(new JarEntry(name));
         Files.copy(file, jar);
         jar.closeEntry();
@@ -186,7 +221,7 @@ void checkClasses(Path bundle) throws Exception {
   }
 }
 
-/** With the archive of the JDK's own classes, without which the launcher can't add to it. */
+/** Uncompressed, as jars are, and without the symbols that only a debugger of the JVM looks at. */
 void linkRuntime(Path runtime) throws Exception {
   run(
       runtime.getParent(),
@@ -195,13 +230,14 @@ void linkRuntime(Path runtime) throws Exception {
           "--add-modules",
           String.join(",", MODULES),
           "--compress",
-          "zip-9",
+          "zip-0",
           "--strip-debug",
           "--no-header-files",
           "--no-man-pages",
           "--output",
           runtime.toString()));
-  run(runtime, List.of(runtime.resolve("bin/java").toString(), "-Xshare:dump"));
+  String jvm = runtime.resolve("lib/server/libjvm.so").toString();
+  run(runtime, List.of("strip", "--strip-unneeded", jvm));
 }
 
 /** As somebody does who unpacked it and has nothing else. */
@@ -216,7 +252,7 @@ void tryOut(Path work, Path archive, String name) throws Exception {
       fail("`bin/quern devices` of the bundle does not tell about " + expected + ":\n" + devices);
     }
   }
-  String text = run(work, with(bare, quern, "generate", "-p", "ROMEO:", "--max-tokens", "8"));
+  String text = run(work, with(bare, quern, "generate", "-p", "ROMEO:", "-n", "8"));
   if (text.isBlank()) {
     fail("`bin/quern generate` of the bundle printed nothing");
   }
