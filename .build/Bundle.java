@@ -40,7 +40,8 @@ static final List<String> MODULES =
         "jdk.incubator.vector",
         "jdk.jfr",
         "jdk.management", // the machine's memory
-        "jdk.unsupported"); // sun.misc.Unsafe, which Jackson and flatbuffers look for
+        "jdk.unsupported", // sun.misc.Unsafe, which Jackson and flatbuffers look for
+        "jdk.zipfs"); // JUnit looks for tests in a jar
 
 /** The test classes that GPU tests consist of. */
 static final List<String> CUDA_TESTS = List.of("dev/quern/kernels/cuda/");
