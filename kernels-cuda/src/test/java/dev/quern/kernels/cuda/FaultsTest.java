@@ -12,7 +12,6 @@ import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.DeviceException;
-import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
@@ -168,23 +167,6 @@ class FaultsTest {
       chain(engine, "chain").close();
       assertEquals(0, memory.statistics().heldBytes());
     }
-  }
-
-  /** Two engines have one stream, and each hears of its own kernels alone. */
-  @Test
-  void aWrongValueIsTheEnginesWhoseCallItWas() {
-    Engine other = Engine.builder().devices(FakeKernels.provider(driver)).device(CUDA).build();
-    CudaProvider shared = FakeKernels.provider(driver);
-    Engine a = Engine.builder().devices(shared).device(CUDA).build();
-    Engine b = Engine.builder().devices(shared).device(CUDA).build();
-    Tensor x = a.tensor(new float[] {1, 2, 3, 4});
-    Tensor table = b.tensor(new float[] {1, 2, 3, 4});
-    Tensor wrong = table.gather(0, b.tensor(new int[] {9}));
-    assertEquals(2, x.add(x).toFloats()[0]);
-    a.home().synchronize();
-    other.home().synchronize();
-    assertThrows(IndexException.class, wrong::toFloats);
-    assertEquals(2, table.add(table).toFloats()[0]);
   }
 
   @Test

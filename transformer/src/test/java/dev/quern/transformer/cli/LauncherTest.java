@@ -51,6 +51,14 @@ class LauncherTest {
     assertTrue(file.toFile().setExecutable(true), file.toString());
   }
 
+  /** Turns the checkout into what a bundle is when it is unpacked. */
+  private void bundle() throws IOException {
+    write("runtime/release", "JAVA_VERSION=\"25.0.1\"\n");
+    executable(write("runtime/bin/java", "#!/bin/sh\necho the bundle\nprintf '%s\\n' \"$@\"\n"));
+    write("lib/quern-native-0.jar", "");
+    write("lib/quern-transformer-0.jar", "");
+  }
+
   /** What Java is given. */
   private List<String> start(Map<String, String> environment, String... args) throws Exception {
     List<String> command = new ArrayList<>(List.of(root.resolve("bin/quern").toString()));
@@ -79,6 +87,53 @@ class LauncherTest {
     String classPath = given.get(given.indexOf("-cp") + 1);
     assertTrue(classPath.startsWith(root + "/transformer/target/quern-transformer-0.jar:"));
     assertTrue(classPath.endsWith("/transformer/target/lib/quern-native-0.jar"), classPath);
+  }
+
+  @Test
+  void aBundleNeedsNothingBesideItself() throws Exception {
+    bundle();
+    Files.delete(root.resolve("transformer/target/quern-transformer-0.jar"));
+    List<String> given = start(Map.of("QUERN_JAVA", ""), "devices");
+    assertEquals("the bundle", given.getFirst());
+    assertEquals(
+        root + "/lib/quern-native-0.jar:" + root + "/lib/quern-transformer-0.jar",
+        given.get(given.indexOf("-cp") + 1));
+    List<String> generate = start(Map.of("QUERN_JAVA", ""), "generate", "-p", "x");
+    assertFalse(generate.contains(MODULE), "the native library is in a jar: " + generate);
+    assertTrue(generate.contains("-Dquern.launcher=" + root.resolve("bin/quern")));
+    List<String> other = start(Map.of(), "devices");
+    assertNotEquals("the bundle", other.getFirst(), "QUERN_JAVA comes first");
+  }
+
+  @Test
+  void aBundleIsFoundThroughALink() throws Exception {
+    bundle();
+    Path link = folder.resolve("quern");
+    Files.createSymbolicLink(link, root.resolve("bin/quern"));
+    Process process =
+        new ProcessBuilder("/usr/bin/env", "-i", "PATH=/usr/bin:/bin", link.toString(), "devices")
+            .redirectErrorStream(true)
+            .start();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), out);
+    assertTrue(out.startsWith("the bundle\n"), out);
+  }
+
+  @Test
+  void gpuTestsAreChosenByName() throws Exception {
+    bundle();
+    write("tests/quern-gpu-tests.jar", "");
+    Path script = Path.of("..", ".build", "quern-gpu-tests");
+    executable(write("bin/quern", Files.readString(script)));
+    String console = "org.junit.platform.console.ConsoleLauncher";
+    List<String> all = start(Map.of("QUERN_JAVA_OPTS", "-Da=1 -Db=2"), "--details=tree", "--x=a b");
+    assertEquals("execute", all.get(all.indexOf(console) + 1));
+    assertTrue(all.containsAll(List.of("-Da=1", "-Db=2", "--include-tag=gpu")), all.toString());
+    assertTrue(all.contains("--include-classname=.*\\.(.*Test)"), all.toString());
+    assertEquals(List.of("--details=tree", "--x=a b"), all.subList(all.size() - 2, all.size()));
+    List<String> some = start(Map.of(), "GpuMemoryTest", "--list", "GpuModelsTest");
+    assertEquals("discover", some.get(some.indexOf(console) + 1));
+    assertEquals("--include-classname=.*\\.(GpuMemoryTest|GpuModelsTest)", some.getLast());
   }
 
   @Test

@@ -2,8 +2,10 @@ package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.type.Device;
 import dev.quern.kernels.cuda.TestProviders;
+import dev.quern.kernels.cuda.launch.CudaDevice;
 
 /** A CUDA device that is the processor: the backend, its pool, its graphs and all its kernels. */
 public final class EmulatedDevice {
@@ -38,9 +40,23 @@ public final class EmulatedDevice {
   public Engine open(Engine.Builder builder) {
     return builder
         .kernels(new ReferenceProvider())
-        .devices(TestProviders.over(driver, CudaKernels::new))
+        .devices(provider())
         .device(Device.cuda(0))
         .build();
+  }
+
+  /**
+   * A provider of this device, for engines that share it.
+   *
+   * @return the provider
+   */
+  public DeviceProvider provider() {
+    return TestProviders.over(driver, CudaKernels::new);
+  }
+
+  /** A device of its own, without engine and pool. */
+  static CudaDevice bare() {
+    return new CudaDevice(new EmulatedDriver(Emulation.library()), 0, _ -> new byte[0]);
   }
 
   /**

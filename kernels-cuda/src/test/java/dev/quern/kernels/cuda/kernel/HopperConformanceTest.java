@@ -4,20 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.op.AttentionOp.Attention;
-import dev.quern.core.spi.KernelProvider;
+import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.testkit.KernelCase;
 import org.junit.jupiter.api.AfterAll;
 
 /** The kit's cases for which compute capability 9.0 has attention of its own, emulated. */
-class HopperConformanceTest extends CudaConformanceTest {
+class HopperConformanceTest extends CudaConformance {
   private static final int FEW = 64; // queries that attention of all devices takes
 
-  private final EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 9);
-  private final EmulatedProvider provider = new EmulatedProvider(driver);
+  private final EmulatedDriver driver;
 
-  @Override
-  protected KernelProvider provider() {
-    return provider;
+  HopperConformanceTest() {
+    EmulatedDriver emulated = new EmulatedDriver(Emulation.library(), 9);
+    super(new CudaDevice(emulated, 0, _ -> new byte[0]));
+    driver = emulated;
   }
 
   @Override

@@ -12,87 +12,19 @@ import dev.quern.kernels.cuda.driver.DeviceContext;
 import dev.quern.kernels.cuda.driver.FakeDriver;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-class CudaMemoryTest {
-  private static final long MIB = 1L << 20;
+/** What of the pool takes a driver of one GiB that is looked into. */
+class CudaMemoryTest extends MemoryOnDevice {
+  private final FakeDriver driver;
 
-  private final FakeDriver driver = new FakeDriver();
-  private final DeviceContext context = new DeviceContext(driver, 0);
-  private final CudaMemory memory = new CudaMemory(context, Device.cuda(0), Long.MAX_VALUE, false);
-
-  @Test
-  void theHostCanSliceItAndNotTouchIt() {
-    MemorySegment x = memory.take(1000);
-    assertEquals(1024, x.byteSize());
-    assertEquals(0, x.address() % 256);
-    MemorySegment part = x.asSlice(128, 64);
-    assertEquals(x.address() + 128, part.address());
-    assertThrows(IllegalStateException.class, () -> part.get(ValueLayout.JAVA_INT, 0));
-    assertThrows(IllegalStateException.class, () -> part.fill((byte) 0));
-    assertThrows(
-        IllegalStateException.class, () -> MemorySegment.ofArray(new byte[64]).copyFrom(part));
-    assertThrows(IndexOutOfBoundsException.class, () -> x.asSlice(1000, 100));
-  }
-
-  @Test
-  void whatCameBackIsTakenAgainWithoutTheDriver() {
-    MemorySegment a = memory.take(10 * MIB);
-    memory.give(a);
-    assertEquals(a.address(), memory.take(10 * MIB).address());
-    assertEquals(1, driver.reservations);
-    for (int i = 0; i < 100; i++) {
-      memory.give(memory.take(300));
-    }
-    assertEquals(2, driver.reservations);
-    MemoryStatistics s = memory.statistics();
-    assertEquals(10 * MIB, s.heldBytes());
-    assertEquals(12 * MIB, s.reservedBytes());
-    assertEquals(2 * MIB, s.cachedBytes());
-    assertEquals(10 * MIB + 512, s.peakHeldBytes());
-    assertEquals(102, s.takes());
-    assertEquals(2, s.reservations());
-  }
-
-  @Test
-  void smallRequestsShareARegion() {
-    MemorySegment a = memory.take(0);
-    MemorySegment b = memory.take(1);
-    MemorySegment c = memory.take(257);
-    assertEquals(1, driver.reservations);
-    assertEquals(a.address() + 256, b.address());
-    assertEquals(b.address() + 256, c.address());
-    memory.give(b);
-    assertEquals(b.address(), memory.take(200).address(), "the hole fits best");
-    memory.give(a);
-    memory.give(c);
-  }
-
-  @Test
-  void neighboursJoinAgain() {
-    List<MemorySegment> all = new ArrayList<>();
-    for (int i = 0; i < 8; i++) {
-      all.add(memory.take(4 * MIB));
-    }
-    assertEquals(1, driver.reservations);
-    for (int i : new int[] {3, 1, 0, 2, 7, 5, 6, 4}) {
-      memory.give(all.get(i));
-    }
-    assertEquals(32 * MIB, memory.take(32 * MIB).byteSize());
-    assertEquals(1, driver.reservations);
-  }
-
-  @Test
-  void givingTwiceIsRefused() {
-    MemorySegment a = memory.take(100);
-    memory.give(a);
-    IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> memory.give(a));
-    assertTrue(e.getMessage().contains("cuda:0"), e.getMessage());
+  CudaMemoryTest() {
+    FakeDriver made = new FakeDriver();
+    super(new DeviceContext(made, 0));
+    this.driver = made;
   }
 
   @Test

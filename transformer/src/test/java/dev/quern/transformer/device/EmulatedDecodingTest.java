@@ -1,0 +1,11 @@
+package dev.quern.transformer.device;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.kernels.cuda.kernel.EmulatedDevice;
+
+class EmulatedDecodingTest extends DecodingOnDevice {
+  @Override
+  Engine engine(Engine.Builder builder) {
+    return EmulatedDevice.engine(builder);
+  }
+}

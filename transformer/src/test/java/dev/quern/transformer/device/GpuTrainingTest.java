@@ -1,0 +1,13 @@
+package dev.quern.transformer.device;
+
+import dev.quern.core.engine.Engine;
+import dev.quern.kernels.cuda.GpuDevice;
+import dev.quern.kernels.cuda.OnGpu;
+
+@OnGpu
+class GpuTrainingTest extends TrainingOnDevice {
+  @Override
+  Engine engine(Engine.Builder builder) {
+    return GpuDevice.engine(builder);
+  }
+}
