@@ -45,6 +45,11 @@ final class CublasLtMatMul {
     this.loader = loader;
   }
 
+  /** Whether it is installed. */
+  synchronized boolean isHere() {
+    return library() != null;
+  }
+
   /** The product without its epilogue, by each algorithm; empty if there is none. */
   synchronized List<NamedRunnable> bind(Product p) {
     CublasLt lt = takes(p) ? library() : null;
@@ -54,6 +59,7 @@ final class CublasLtMatMul {
     CublasLtProduct.Key key =
         new CublasLtProduct.Key(
             p.a().type() == ScalarType.BF16,
+            p.type() == ScalarType.F32,
             p.m(),
             p.n(),
             p.k(),
@@ -88,13 +94,14 @@ final class CublasLtMatMul {
     DType t = p.a().type();
     return (t == ScalarType.BF16 || t == ScalarType.F16)
         && t == p.w().type()
+        && (t == p.type() || p.type() == ScalarType.F32)
         && p.k() > 0
         && p.batch().rank() == 1
         && p.batches() < Integer.MAX_VALUE
         && (p.bias() == 0 || p.biasStep() == 1)
         && p.c() % ALIGNMENT == 0
         && p.bias() % ALIGNMENT == 0
-        && p.n() * Short.BYTES % ALIGNMENT == 0
+        && p.n() * p.type().blockBytes() % ALIGNMENT == 0
         && isReadable(p, p.a(), p.m(), 0)
         && isReadable(p, p.w(), p.n(), 1);
   }
@@ -108,6 +115,7 @@ final class CublasLtMatMul {
         && f.address() % ALIGNMENT == 0
         && between >= inner
         && between * Short.BYTES % ALIGNMENT == 0
+        && p.batch().strides()[operand][0] >= 0
         && p.batch().strides()[operand][0] * Short.BYTES % ALIGNMENT == 0;
   }
 

@@ -13,15 +13,17 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Products of BF16 and F16 by {@code matmul_hopper.cu}, on compute capability 9.0: with the copy
- * engine and warpgroups' products. It takes operands whose k or whose rows lie together, whose
- * other strides are multiples of 16 bytes, and results whose rows are.
+ * Products of BF16 and F16, of BF16 also with results of F32, by {@code matmul_hopper.cu}, on
+ * compute capability 9.0: with the copy engine and warpgroups' products. It takes operands whose k
+ * or whose rows lie together, whose other strides are multiples of 16 bytes, and results whose rows
+ * are.
  */
 final class HopperMatMul {
   private static final int MAJOR = 9;
   private static final int ALIGNMENT = 16;
-  private static final int BF16 = 9; // of CUtensorMapDataType
   private static final int F16 = 6;
+  private static final int F32 = 7;
+  private static final int BF16 = 9;
   private static final int SWIZZLE_128B = 3;
   private static final int TILE_M = 128;
   private static final int TILE_K = 64;
@@ -66,20 +68,31 @@ final class HopperMatMul {
     this.device = device;
   }
 
+  /** Whether this device runs it. */
+  boolean isHere() {
+    return device.attribute(Attribute.MAJOR) == MAJOR && device.attribute(Attribute.MINOR) == 0;
+  }
+
   /** Whether it takes a product. */
   boolean takes(Product p) {
     DType t = p.a().type();
-    return device.attribute(Attribute.MAJOR) == MAJOR
-        && device.attribute(Attribute.MINOR) == 0
+    return isHere()
         && (t == ScalarType.BF16 || t == ScalarType.F16)
         && t == p.w().type()
+        && (t == p.type() || (t == ScalarType.BF16 && p.type() == ScalarType.F32))
+        && (t == p.type() || isKMajor(p.a()) || !isKMajor(p.w()))
         && p.k() > 0
         && p.batch().rank() == 1
         && isReadable(p, p.a(), p.m(), 0)
         && isReadable(p, p.w(), p.n(), 1)
-        && p.n() * Short.BYTES % ALIGNMENT == 0
+        && p.n() * p.type().blockBytes() % ALIGNMENT == 0
         && Math.max(Math.max(p.m(), p.n()), Math.max(p.k(), p.batches())) < Integer.MAX_VALUE
-        && ((p.c() | p.epilogue().other() | p.epilogue().second()) % ALIGNMENT) == 0;
+        && p.c() % ALIGNMENT == 0;
+  }
+
+  /** Whether it computes a product's epilogue too. */
+  static boolean finishes(Product p) {
+    return (p.epilogue().other() | p.epilogue().second()) % ALIGNMENT == 0;
   }
 
   /** Whether the copy engine can read an operand. */
@@ -156,10 +169,14 @@ final class HopperMatMul {
     String orders = isKMajor(left) ? "k" : "n";
     orders += isKMajor(right) ? "k" : "n";
     String kernel =
-        "matmul_hopper_%s_%s%s"
-            .formatted(v.name(), Launches.name(p.a().type()), v.swapped() ? "" : "_" + orders);
+        "matmul_hopper_%s_%s%s".formatted(v.name(), types(p), v.swapped() ? "" : "_" + orders);
     Grid grid = Grid.of(blocks, THREADS).withShared(v.sharedBytes());
     return Launches.of(device, "matmul_hopper", kernel, grid, s);
+  }
+
+  private static String types(Product p) {
+    String factors = Launches.name(p.a().type());
+    return p.type() == p.a().type() ? factors : factors + "_" + Launches.name(p.type());
   }
 
   /** An operand: boxes of 64 elements of k by a tile's rows, or of 64 rows by 64 of k. */
@@ -179,9 +196,9 @@ final class HopperMatMul {
 
   /** The result: boxes of 128 bytes of a row by a consumer's rows. */
   private byte[] result(Product p, Variant v) {
-    int across = LINE / Short.BYTES;
+    int across = LINE / p.type().blockBytes();
     return encode(
-        p.a().type(),
+        p.type(),
         p.c(),
         List.of(p.n(), p.m(), p.batches()),
         p.n(),
@@ -195,16 +212,21 @@ final class HopperMatMul {
         .driver()
         .encodeTensorMap(
             new TensorMap(
-                type == ScalarType.BF16 ? BF16 : F16,
+                number(type),
                 address,
                 extents,
-                List.of(aligned(row), aligned(batch)),
+                List.of(aligned(row, type), aligned(batch, type)),
                 box,
                 SWIZZLE_128B));
   }
 
   /** Bytes of a stride; one along an axis of extent 1 may be anything that the driver takes. */
-  private static long aligned(long elements) {
-    return Math.ceilDiv(elements * Short.BYTES, (long) ALIGNMENT) * ALIGNMENT;
+  private static long aligned(long elements, DType type) {
+    return Math.ceilDiv(elements * type.blockBytes(), (long) ALIGNMENT) * ALIGNMENT;
+  }
+
+  /** Of CUtensorMapDataType. */
+  private static int number(DType type) {
+    return type == ScalarType.BF16 ? BF16 : type == ScalarType.F16 ? F16 : F32;
   }
 }

@@ -11,9 +11,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param a the left operand by its rows
  * @param w the right operand by its columns
- * @param bias address of the bias, of the left operand's type; 0 if there is none
+ * @param bias address of the bias, of the result's type; 0 if there is none
  * @param biasStep between its elements
- * @param c address of the result, of the left operand's type
+ * @param c address of the result
+ * @param type of the result
  * @param m rows of a batch's result
  * @param n its columns
  * @param k what is summed over
@@ -26,6 +27,7 @@ record Product(
     long bias,
     long biasStep,
     long c,
+    DType type,
     long m,
     long n,
     long k,
@@ -66,11 +68,17 @@ record Product(
         bias == null ? 0 : Launches.start(bias),
         bias == null ? 0 : bias.layout().stride(0),
         Launches.start(c),
+        c.dtype(),
         e.m(),
         e.n(),
         e.k(),
         e.batch(),
         epilogue);
+  }
+
+  /** The same without its epilogue. */
+  Product plain() {
+    return new Product(a, w, bias, biasStep, c, type, m, n, k, batch, Epilogue.NONE);
   }
 
   /** How many products there are. */
