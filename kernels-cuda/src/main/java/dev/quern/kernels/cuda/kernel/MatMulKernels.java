@@ -51,10 +51,12 @@ final class MatMulKernels {
     hopper = new HopperMatMul(device);
     skinny = new SkinnyMatMul(device);
     portable = new PortableMatMul(device);
-    cublasLt = new CublasLtMatMul(device, loader);
+    cublasLt = device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, loader));
     epilogues = new EpilogueKernel(device);
-    Stopwatch watch = new Stopwatch(device);
-    tuner = new Tuner(watch::millis, () -> !device.isCapturing());
+    tuner =
+        device.shared(
+            Tuner.class,
+            () -> new Tuner(new Stopwatch(device)::millis, () -> !device.isCapturing()));
   }
 
   /** The kernel for a signature, or null for block types. */

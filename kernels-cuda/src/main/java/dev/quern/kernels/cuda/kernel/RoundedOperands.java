@@ -8,8 +8,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Operands of one call that are rounded to BF16 in its working memory, each once, however many
@@ -24,7 +26,7 @@ final class RoundedOperands {
   private final MemorySegment scratch;
   private long used;
   private final Map<Place, TensorView> rounded = new HashMap<>();
-  private final List<TensorView> written = new ArrayList<>();
+  private final Set<Long> written = new HashSet<>(); // addresses
 
   /**
    * Nothing is rounded yet.
@@ -78,10 +80,9 @@ final class RoundedOperands {
 
   /** Writes what {@link #of} said of an operand, unless an earlier product of the call does. */
   Runnable write(TensorView x, TensorView to) {
-    if (x == to || written.stream().anyMatch(w -> w == to)) {
+    if (x.dtype() == ScalarType.BF16 || !written.add(Launches.start(to))) {
       return Launches.NOTHING;
     }
-    written.add(to);
     boolean swapped = isSwapped(to);
     return elements.cast(swapped ? swapped(x) : x, swapped ? swapped(to) : to);
   }
