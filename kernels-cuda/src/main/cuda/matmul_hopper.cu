@@ -1,5 +1,6 @@
 // Matrix products of BF16, F16 and E4M3 on compute capability 9.0: c[b, i, j] = Σ_k a[b, i, k] · w[b, j, k] (+ bias[j]), and what an epilogue makes of it;
-// sums in F32. Each factor may have k or its rows together in memory; the other stride, and the batch's, a multiple of 16 bytes.
+// sums in F32, results of the factors' type, or of BF16 factors F32 (of E4M3 always). Each factor may have k or its rows together in memory; the other
+// stride, and the batch's, a multiple of 16 bytes.
 //
 // Loop nest: as many blocks as multiprocessors stay, each for every gridDim-th tile of 128 × BN results, k in steps of 128 bytes. A producer,
 // one thread, has the copy engine bring the steps of both factors into a ring of stages in shared memory, across tiles, so that a tile's
@@ -62,7 +63,9 @@ template <typename T, int BN, bool SWAPPED>
 QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* staging, int consumer, u32 row, u32 column, u32 batch) {
   constexpr int ACROSS = LINE / static_cast<int>(sizeof(T));  // results of a line
   constexpr int CHUNK = SWAPPED ? BN : ACROSS;                // columns of the tile that are staged together
-  constexpr int LINES = SWAPPED ? BN : 64, V = 16 / static_cast<int>(sizeof(T));
+  constexpr int BOXES = SWAPPED ? 64 / ACROSS : 1;            // side by side in c, each staged in a memory of its own
+  constexpr int LINES = SWAPPED ? BN : 64, V = 16 / static_cast<int>(sizeof(T)), PIECES = LINES * (LINE / 16);
+  static_assert(BOXES <= STAGINGS, "the boxes of a transposed tile are staged together");
   u32 thread = threadIdx.x % WARPGROUP, lane = thread % WARP, g = lane / 4, t = lane % 4, warp = thread / WARP;
   u32 rows = SWAPPED ? p.n : p.m, columns = SWAPPED ? p.m : p.n;  // of c
   const T* bias = static_cast<const T*>(p.bias);
@@ -86,8 +89,9 @@ QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* s
           h.v[e] = narrow<T>(v);
         }
         if constexpr (SWAPPED) {
+          u8* box = to + i / ACROSS * STAGING;
 #pragma unroll
-          for (u32 e = 0; e < 2; e++) memcpy(to + swizzled((at + e) * LINE + i * sizeof(T)), &h.v[e], sizeof(T));
+          for (u32 e = 0; e < 2; e++) memcpy(box + swizzled((at + e) * LINE + i % ACROSS * sizeof(T)), &h.v[e], sizeof(T));
         } else {
           storeAligned<2 * sizeof(T)>(to + swizzled(i * LINE + at * sizeof(T)), &h);
         }
@@ -96,11 +100,12 @@ QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* s
     if (p.epilogue.kind != PLAIN) {
       syncNamed(1 + consumer, WARPGROUP);
 #pragma unroll 1
-      for (u32 piece = thread; piece < LINES * (LINE / 16); piece += WARPGROUP) {
-        u32 line = piece / (LINE / 16), at = piece % (LINE / 16) * V;
+      for (u32 piece = thread; piece < BOXES * PIECES; piece += WARPGROUP) {
+        u32 box = piece / PIECES, within = piece % PIECES;
+        u32 line = within / (LINE / 16), at = within % (LINE / 16) * V + box * ACROSS;
         if (top + line >= rows || left + at >= columns) continue;
         Pack<T, V> h;
-        u8* staged = to + swizzled(piece * 16);
+        u8* staged = to + box * STAGING + swizzled(within * 16);
         loadAligned<16>(&h, staged);
         finish(h, (static_cast<i64>(batch) * rows + top + line) * columns + left + at, p.epilogue);
         storeAligned<16>(staged, &h);
@@ -108,7 +113,12 @@ QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* s
     }
     fenceForCopies();
     syncNamed(1 + consumer, WARPGROUP);
-    if (thread == 0) copyOut(p.c, to, static_cast<int>(left), static_cast<int>(top), static_cast<int>(batch));
+    if (thread == 0) {
+#pragma unroll
+      for (int box = 0; box < BOXES; box++) {
+        copyOut(p.c, to + box * STAGING, static_cast<int>(left + box * ACROSS), static_cast<int>(top), static_cast<int>(batch));
+      }
+    }
   }
 }
 
@@ -205,11 +215,21 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
   KERNEL(NAME##_kn, H, T, BN, STAGES, false, true, false)    \
   KERNEL(NAME##_nk, H, T, BN, STAGES, true, false, false)    \
   KERNEL(NAME##_nn, H, T, BN, STAGES, true, true, false)
-#define KERNELS(NAME, H)                                     \
-  ORDERS(256_##NAME, H, H, 256, 4)                           \
-  ORDERS(128_##NAME, H, H, 128, 6)                           \
-  KERNEL(swapped_64_##NAME, H, H, 64, 8, false, false, true) \
-  KERNEL(swapped_32_##NAME, H, H, 32, 8, false, false, true)
-KERNELS(bf16, bf16_t)
-KERNELS(f16, half_t)
+#define KERNELS(NAME, H, T)                                  \
+  KERNEL(swapped_64_##NAME, H, T, 64, 8, false, false, true) \
+  KERNEL(swapped_32_##NAME, H, T, 32, 8, false, false, true)
+ORDERS(256_bf16, bf16_t, bf16_t, 256, 4)
+ORDERS(128_bf16, bf16_t, bf16_t, 128, 6)
+KERNELS(bf16, bf16_t, bf16_t)
+ORDERS(256_f16, half_t, half_t, 256, 4)
+ORDERS(128_f16, half_t, half_t, 128, 6)
+KERNELS(f16, half_t, half_t)
+// Activations of F32 that were rounded to BF16 on the way, with F32 results: a layer's product and its two gradients.
+#define ROUNDED(NAME, BN, STAGES)                                              \
+  KERNEL(NAME##_bf16_f32_kk, bf16_t, float, BN, STAGES, false, false, false)   \
+  KERNEL(NAME##_bf16_f32_kn, bf16_t, float, BN, STAGES, false, true, false)    \
+  KERNEL(NAME##_bf16_f32_nn, bf16_t, float, BN, STAGES, true, true, false)
+ROUNDED(256, 256, 4)
+ROUNDED(128, 128, 6)
+KERNELS(bf16_f32, bf16_t, float)
 KERNEL(128_f8_e4m3_kk, e4m3_t, float, 128, 6, false, false, false)

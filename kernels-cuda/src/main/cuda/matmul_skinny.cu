@@ -1,8 +1,9 @@
-// Products of few rows, as decoding has them: a stream of weights. c[b, i, j] = Σ_k a[b, i, k] · w[b, j, k] (+ bias[j]) for up to 16 rows of
-// BF16 or F16 whose k lies together, aligned to 16 bytes; sums in F32, on the tensor cores of Ampere and later.
+// Products of few rows, as decoding has them: a stream of weights. c[b, i, j] = Σ_k a[b, i, k] · w[b, j, k] (+ bias[j]) for up to 16 rows whose
+// k lies together, aligned to 16 bytes; factors in BF16 or F16 (others are rounded to BF16 in registers), sums in F32, results of the left
+// operand's type, on the tensor cores of Ampere and later.
 //
 // Loop nest: a block for 8 · NT columns of the result, all of k: its warps take every eighth piece of 32 of k, so that together they read
-// 512 bytes of each weight row at a time, each thread 16 bytes with UNROLL · NT such loads in flight. An mma's k may be in any order that both
+// 256 elements of each weight row at a time, each thread 8 elements with UNROLL · NT such loads in flight. An mma's k may be in any order that both
 // factors agree on: thread t of a quad takes elements 8t to 8t + 7 of a piece, of both factors, and calls the first four k of one product
 // and the last four k of a second. So nothing passes through shared memory but the warps' sums, which are added in the order of warps: the
 // bits are the same in every run. Weights are read once, past the first-level cache; activations stay there.
@@ -13,7 +14,6 @@
 constexpr int WARPS = 8;
 constexpr int THREADS = WARPS * WARP;
 constexpr int PIECE = 32;  // of k
-constexpr int UNROLL = 4;
 constexpr int ROWS = 16;
 
 // 16 bytes, or zeros; ONCE: past the first-level cache. Without a branch, so that the loads of an unrolled loop are in flight together.
@@ -35,41 +35,66 @@ template <bool ONCE> QUERN_INLINE uint4 loadIf(bool there, const void* p) {
 }
 #endif
 
+// 8 neighbours along k, as they lie in memory.
+template <typename T> struct Run { uint4 words[sizeof(T) / 2]; };
+template <bool ONCE, typename T> QUERN_INLINE Run<T> loadRun(bool there, const T* p) {
+  Run<T> r;
+#pragma unroll
+  for (u32 i = 0; i < sizeof(T) / 2; i++) r.words[i] = loadIf<ONCE>(there, p + i * (16 / sizeof(T)));
+  return r;
+}
+// The same as H: as they are, or rounded.
+template <typename H, typename T> struct Factors {
+  static QUERN_INLINE uint4 of(const Run<T>& r) {
+    T x[8];
+    memcpy(x, &r, sizeof(x));
+    return {packed<H>(widen(x[0]), widen(x[1])), packed<H>(widen(x[2]), widen(x[3])), packed<H>(widen(x[4]), widen(x[5])),
+            packed<H>(widen(x[6]), widen(x[7]))};
+  }
+};
+template <typename H> struct Factors<H, H> {
+  static QUERN_INLINE uint4 of(const Run<H>& r) { return r.words[0]; }
+};
+
 // BOTH: whether there are more than 8 rows.
-template <typename H, int NT, bool BOTH> QUERN_INLINE void product(const MatMulParams& p) {
+template <typename A, typename W, typename H, int NT, bool BOTH> QUERN_INLINE void product(const MatMulParams& p) {
+  constexpr int UNROLL = sizeof(W) > 2 ? 2 : 4;  // as many bytes of weights in flight
   __shared__ float sums[WARPS][ROWS][8 * NT + 1];
   i64 aAt, wAt;
   u32 batch = blockIdx.z + p.firstBatch, column0 = blockIdx.x * 8 * NT;
   p.batch(batch, aAt, wAt);
   u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, g = lane / 4, t = lane % 4;
-  const H* a[2];
-  const H* w[NT];
+  const A* a[2];
+  const W* w[NT];
 #pragma unroll
-  for (u32 r = 0; r < 2; r++) a[r] = static_cast<const H*>(p.a) + aAt + (g + 8 * r < p.m ? g + 8 * r : 0) * p.aRow + t * 8;
+  for (u32 r = 0; r < 2; r++) a[r] = static_cast<const A*>(p.a) + aAt + (g + 8 * r < p.m ? g + 8 * r : 0) * p.aRow + t * 8;
 #pragma unroll
   for (u32 j = 0; j < NT; j++) {
     u32 column = column0 + j * 8 + g;
-    w[j] = static_cast<const H*>(p.w) + wAt + (column < p.n ? column : 0) * p.wColumn + t * 8;
+    w[j] = static_cast<const W*>(p.w) + wAt + (column < p.n ? column : 0) * p.wColumn + t * 8;
   }
   float sum[NT][4] = {};
-  const uint4 zero = {0, 0, 0, 0};
   for (u32 k0 = warp * PIECE; k0 < p.k; k0 += WARPS * PIECE * UNROLL) {
-    uint4 x[UNROLL][2], y[UNROLL][NT];
+    Run<A> x[UNROLL][BOTH ? 2 : 1];
+    Run<W> y[UNROLL][NT];
 #pragma unroll
     for (int u = 0; u < UNROLL; u++) {
       u32 k = k0 + u * WARPS * PIECE;
       bool there = k + t * 8 < p.k;  // k is a multiple of 8
 #pragma unroll
-      for (int j = 0; j < NT; j++) y[u][j] = loadIf<true>(there, w[j] + k);
-      x[u][0] = loadIf<false>(there, a[0] + k);
-      x[u][1] = BOTH ? loadIf<false>(there, a[1] + k) : zero;
+      for (int j = 0; j < NT; j++) y[u][j] = loadRun<true>(there, w[j] + k);
+#pragma unroll
+      for (int r = 0; r < (BOTH ? 2 : 1); r++) x[u][r] = loadRun<false>(there, a[r] + k);
     }
 #pragma unroll
     for (int u = 0; u < UNROLL; u++) {
-      u32 low[4] = {x[u][0].x, x[u][1].x, x[u][0].y, x[u][1].y}, high[4] = {x[u][0].z, x[u][1].z, x[u][0].w, x[u][1].w};
+      uint4 top = Factors<H, A>::of(x[u][0]), bottom = {0, 0, 0, 0};
+      if constexpr (BOTH) bottom = Factors<H, A>::of(x[u][1]);
+      u32 low[4] = {top.x, bottom.x, top.y, bottom.y}, high[4] = {top.z, bottom.z, top.w, bottom.w};
 #pragma unroll
       for (int j = 0; j < NT; j++) {
-        u32 first[2] = {y[u][j].x, y[u][j].y}, second[2] = {y[u][j].z, y[u][j].w};
+        uint4 column = Factors<H, W>::of(y[u][j]);
+        u32 first[2] = {column.x, column.y}, second[2] = {column.z, column.w};
         mma<H>(sum[j], low, first);
         mma<H>(sum[j], high, second);
       }
@@ -81,21 +106,24 @@ template <typename H, int NT, bool BOTH> QUERN_INLINE void product(const MatMulP
     for (int r = 0; r < 4; r++) sums[warp][g + r / 2 * 8][j * 8 + 2 * t + r % 2] = sum[j][r];
   }
   __syncthreads();
-  H* c = static_cast<H*>(p.c) + static_cast<i64>(batch) * p.m * p.n;
+  A* c = static_cast<A*>(p.c) + static_cast<i64>(batch) * p.m * p.n;
   for (u32 i = threadIdx.x; i < ROWS * 8 * NT; i += THREADS) {
     u32 row = i / (8 * NT), at = i % (8 * NT), column = column0 + at;
     if (row >= p.m || column >= p.n) continue;
     float v = 0.0f;
 #pragma unroll
     for (int k = 0; k < WARPS; k++) v += sums[k][row][at];
-    if (p.bias != nullptr) v += widen(static_cast<const H*>(p.bias)[column * p.biasStep]);
-    c[static_cast<i64>(row) * p.n + column] = narrow<H>(v);
+    if (p.bias != nullptr) v += widen(static_cast<const A*>(p.bias)[column * p.biasStep]);
+    c[static_cast<i64>(row) * p.n + column] = narrow<A>(v);
   }
 }
 
-#define KERNEL(NAME, H, NT)                                                                             \
-  QUERN_KERNEL(matmul_skinny_8_##NT##_##NAME, MatMulParams, THREADS) { product<H, NT, false>(p); }      \
-  QUERN_KERNEL(matmul_skinny_16_##NT##_##NAME, MatMulParams, THREADS) { product<H, NT, true>(p); }
-#define KERNELS(NAME, H) KERNEL(NAME, H, 1) KERNEL(NAME, H, 2) KERNEL(NAME, H, 4)
-KERNELS(f16, half_t)
-KERNELS(bf16, bf16_t)
+#define KERNEL(NAME, A, W, H, NT)                                                                            \
+  QUERN_KERNEL(matmul_skinny_8_##NT##_##NAME, MatMulParams, THREADS) { product<A, W, H, NT, false>(p); }     \
+  QUERN_KERNEL(matmul_skinny_16_##NT##_##NAME, MatMulParams, THREADS) { product<A, W, H, NT, true>(p); }
+#define KERNELS(NAME, A, W, H) KERNEL(NAME, A, W, H, 1) KERNEL(NAME, A, W, H, 2) KERNEL(NAME, A, W, H, 4)
+KERNELS(f16_f16, half_t, half_t, half_t)
+KERNELS(bf16_bf16, bf16_t, bf16_t, bf16_t)
+KERNELS(f32_bf16, float, bf16_t, bf16_t)
+KERNELS(f32_f32, float, float, bf16_t)
+KERNELS(f32_f16, float, half_t, bf16_t)

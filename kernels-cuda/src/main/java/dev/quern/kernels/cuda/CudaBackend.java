@@ -44,6 +44,7 @@ final class CudaBackend implements Backend {
     this.provider = provider;
     this.kernels = KernelRegistry.of(new WatchedKernels(provider.apply(cuda), cuda, faults));
     cuda.context().reclaimBy(memory::trim);
+    cuda.context().lendBy(bytes -> memory.take(bytes).address());
     memory.explainBy(faults::explain);
   }
 

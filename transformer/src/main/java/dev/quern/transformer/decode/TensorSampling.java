@@ -33,13 +33,14 @@ final class TensorSampling {
     if (o.temperature() == 0) {
       return scores.argMax(-1, true);
     }
+    Tensor ranked = scores; // quotients of neighbours may be the same F32
     scores = scores.cast(ScalarType.F64).div(o.temperature());
     if (o.topK() == 0 && o.topP() == 1 && o.minP() == 0) {
       return draw(weights(scores), uniform);
     }
     long vocabulary = logits.shape().dim(-1);
     long kept = o.topK() == 0 ? vocabulary : Math.min(o.topK(), vocabulary);
-    Tensor order = scores.cast(ScalarType.F32).argSort(-1, true).slice(-1, 0, kept);
+    Tensor order = ranked.cast(ScalarType.F32).argSort(-1, true).slice(-1, 0, kept);
     Tensor weights = weights(scores.gather(-1, order));
     Tensor none = weights.scalarLike(0);
     if (o.topP() < 1) {

@@ -193,6 +193,23 @@ abstract class ModelsOnDevice {
     }
   }
 
+  /** A decode plan reads BF16 weights with the kernel for few rows, though activations are F32. */
+  @Test
+  void decodingReachesTheProductsOfFewRows() {
+    Path file = folder.resolve("few-rows.gguf");
+    try (Engine host = Engines.of("reference", Precision.AUTO);
+        Engine device = engine(Engine.builder())) {
+      GgufExport.of(DType.of("BF16")).run(host, Golden.of("llama/hf"), file, _ -> {});
+      try (var model = Models.openCausal(file, ModelOptions.of(device));
+          Session session = model.openSession(1, 4)) {
+        session.step(1);
+        String plan = session.plan().explain();
+        assertTrue(plan.contains("linears cuda mma 8x"), plan);
+        assertTrue(plan.contains("gatedFeedForward cuda mma 8x"), plan);
+      }
+    }
+  }
+
   @Test
   void cachesAreForkedAndReorderedWhereTheyAre() {
     int[] tokens = {1, 40, 41, 42};

@@ -49,6 +49,7 @@ public final class CublasLtProduct {
    * What makes a product another one to the library.
    *
    * @param bf16 whether elements are BF16; else F16
+   * @param wide whether results, and the bias, are F32; else of the operands' type
    * @param m rows
    * @param n columns
    * @param k what is summed over
@@ -58,7 +59,15 @@ public final class CublasLtProduct {
    * @param bias whether there is one
    */
   public record Key(
-      boolean bf16, long m, long n, long k, long batches, Factor a, Factor w, boolean bias) {}
+      boolean bf16,
+      boolean wide,
+      long m,
+      long n,
+      long k,
+      long batches,
+      Factor a,
+      Factor w,
+      boolean bias) {}
 
   /** What is freed: without a reference to the product. */
   private record Described(CublasLt library, long desc, List<Long> layouts) implements Runnable {
@@ -97,7 +106,7 @@ public final class CublasLtProduct {
     CLEANER.register(this, new Described(library, desc, layouts));
     a = layout(layouts, type, key.w(), key.n(), key);
     b = layout(layouts, type, key.a(), key.m(), key);
-    c = add(layouts, type, key.n(), key.m(), key.n());
+    c = add(layouts, key.wide() ? R_32F : type, key.n(), key.m(), key.n());
     batch(c, key.batches(), key.m() * key.n());
     set(TRANS_A, key.w().kMajor() ? 1 : 0);
     set(TRANS_B, key.a().kMajor() ? 0 : 1);

@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.driver;
 
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 import java.util.function.Supplier;
 
 /**
@@ -13,6 +14,7 @@ public final class DeviceContext implements AutoCloseable {
   private final long context;
   private final long stream;
   private volatile LongSupplier reclaim = () -> 0;
+  private volatile LongUnaryOperator lend;
 
   /**
    * Begins a use of a device.
@@ -34,6 +36,7 @@ public final class DeviceContext implements AutoCloseable {
       }
     }
     this.stream = created;
+    this.lend = driver::memAlloc;
   }
 
   /**
@@ -81,6 +84,26 @@ public final class DeviceContext implements AutoCloseable {
    */
   public void reclaimBy(LongSupplier trim) {
     reclaim = trim;
+  }
+
+  /**
+   * Says who gives memory that a library works in: the pool, so that it is counted with all else.
+   *
+   * @param take takes bytes for as long as the device is used, and says their address
+   */
+  public void lendBy(LongUnaryOperator take) {
+    lend = take;
+  }
+
+  /**
+   * Memory for as long as the device is used.
+   *
+   * @param bytes how many
+   * @return its address
+   */
+  public long lend(long bytes) {
+    enter();
+    return lend.applyAsLong(bytes);
   }
 
   /**

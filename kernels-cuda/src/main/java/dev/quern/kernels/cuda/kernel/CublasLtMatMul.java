@@ -1,25 +1,30 @@
 package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.type.DType;
+import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.CublasLt;
 import dev.quern.kernels.cuda.driver.CublasLtProduct;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.kernel.Product.Factor;
 import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Products of BF16 and F16 by cuBLASLt, where it is installed. It is loaded when the first product
- * comes that it could compute; without it there are no candidates.
+ * comes that it could compute; without it there are no candidates, nor where it refuses a product.
+ * All engines of a device share it.
  */
 final class CublasLtMatMul {
+  private static final System.Logger LOG = System.getLogger(CublasLtMatMul.class.getName());
   private static final long WORKSPACE_BYTES = 32L << 20;
   private static final int MOST_PRODUCTS = 1024;
   private static final int ALIGNMENT = 16;
@@ -31,11 +36,12 @@ final class CublasLtMatMul {
   private long workspace;
   private long workspaceBytes;
 
-  private final Map<CublasLtProduct.Key, CublasLtProduct> products =
+  /** By key; empty for what the library refuses to describe. */
+  private final Map<CublasLtProduct.Key, Optional<CublasLtProduct>> products =
       new LinkedHashMap<>(16, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(
-            Map.Entry<CublasLtProduct.Key, CublasLtProduct> eldest) {
+            Map.Entry<CublasLtProduct.Key, Optional<CublasLtProduct>> eldest) {
           return size() > MOST_PRODUCTS;
         }
       };
@@ -43,6 +49,11 @@ final class CublasLtMatMul {
   CublasLtMatMul(CudaDevice device, Supplier<Optional<CublasLt>> loader) {
     this.device = device;
     this.loader = loader;
+  }
+
+  /** Whether it is installed. */
+  synchronized boolean isHere() {
+    return library() != null;
   }
 
   /** The product without its epilogue, by each algorithm; empty if there is none. */
@@ -54,6 +65,7 @@ final class CublasLtMatMul {
     CublasLtProduct.Key key =
         new CublasLtProduct.Key(
             p.a().type() == ScalarType.BF16,
+            p.type() == ScalarType.F32,
             p.m(),
             p.n(),
             p.k(),
@@ -62,13 +74,27 @@ final class CublasLtMatMul {
             factor(p, p.w(), p.n(), 1),
             p.bias() != 0);
     CublasLtProduct product =
-        products.computeIfAbsent(key, k -> new CublasLtProduct(lt, k, workspaceBytes));
+        products.computeIfAbsent(key, k -> described(lt, k, workspaceBytes)).orElse(null);
+    if (product == null) {
+      return List.of();
+    }
     List<NamedRunnable> calls = new ArrayList<>();
     for (int i = 0; i < product.algorithms(); i++) {
       int algorithm = i;
       calls.add(new NamedRunnable("cublasLt #" + (i + 1), () -> run(product, algorithm, p)));
     }
     return calls;
+  }
+
+  /** Empty where the library says that it has no algorithm, in whichever way. */
+  private static Optional<CublasLtProduct> described(
+      CublasLt library, CublasLtProduct.Key key, long workspaceBytes) {
+    try {
+      return Optional.of(new CublasLtProduct(library, key, workspaceBytes));
+    } catch (CudaDriverException e) {
+      LOG.log(Level.DEBUG, "cuBLASLt refuses " + key, e);
+      return Optional.empty();
+    }
   }
 
   private void run(CublasLtProduct product, int algorithm, Product p) {
@@ -88,13 +114,14 @@ final class CublasLtMatMul {
     DType t = p.a().type();
     return (t == ScalarType.BF16 || t == ScalarType.F16)
         && t == p.w().type()
+        && (t == p.type() || p.type() == ScalarType.F32)
         && p.k() > 0
         && p.batch().rank() == 1
         && p.batches() < Integer.MAX_VALUE
         && (p.bias() == 0 || p.biasStep() == 1)
         && p.c() % ALIGNMENT == 0
         && p.bias() % ALIGNMENT == 0
-        && p.n() * Short.BYTES % ALIGNMENT == 0
+        && p.n() * p.type().blockBytes() % ALIGNMENT == 0
         && isReadable(p, p.a(), p.m(), 0)
         && isReadable(p, p.w(), p.n(), 1);
   }
@@ -108,6 +135,7 @@ final class CublasLtMatMul {
         && f.address() % ALIGNMENT == 0
         && between >= inner
         && between * Short.BYTES % ALIGNMENT == 0
+        && p.batch().strides()[operand][0] >= 0
         && p.batch().strides()[operand][0] * Short.BYTES % ALIGNMENT == 0;
   }
 
@@ -123,12 +151,19 @@ final class CublasLtMatMul {
         f.step() == 1, between(p, f, rows), p.batch().strides()[operand][0]);
   }
 
-  /** The library, with its working memory, which all calls share: they run one after another. */
+  /**
+   * The library, with its working memory, which all calls share: they run one after another. One
+   * that doesn't suit the driver is as good as none.
+   */
   private @Nullable CublasLt library() {
     if (!asked) {
       asked = true;
       device.makeCurrent();
-      library = loader.get().orElse(null);
+      try {
+        library = loader.get().orElse(null);
+      } catch (CudaDriverException | NoSuchElementException e) {
+        LOG.log(Level.DEBUG, "cuBLASLt can't be used", e);
+      }
       if (library != null) {
         takeWorkspace();
       }
@@ -139,12 +174,10 @@ final class CublasLtMatMul {
   /** Without it there are fewer algorithms. */
   private void takeWorkspace() {
     try {
-      workspace = device.driver().memAlloc(WORKSPACE_BYTES);
+      workspace = device.context().lend(WORKSPACE_BYTES);
       workspaceBytes = WORKSPACE_BYTES;
-    } catch (CudaDriverException e) {
-      if (!e.isOutOfMemory()) {
-        throw e;
-      }
+    } catch (CudaDriverException | DeviceException e) {
+      LOG.log(Level.DEBUG, "cuBLASLt works without memory of its own", e);
     }
   }
 }

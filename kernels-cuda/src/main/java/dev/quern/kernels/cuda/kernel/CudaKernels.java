@@ -75,7 +75,7 @@ public final class CudaKernels implements KernelProvider {
     scans = new ScanKernels(device);
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
-    products = new MatMulKernels(device, choice, cublasLt);
+    products = new MatMulKernels(device, elements, choice, cublasLt);
     blockProducts = new BlockMatMulKernels(device, elements);
     fused = new FusedProducts(products);
     attentions = new AttentionKernels(device);

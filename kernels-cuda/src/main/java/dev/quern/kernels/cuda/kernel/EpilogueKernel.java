@@ -22,7 +22,7 @@ final class EpilogueKernel {
     if (p.epilogue().isNone()) {
       return plain;
     }
-    DType type = p.result();
+    DType type = p.type();
     Params s = new Params().address(p.c()).int64(p.results());
     p.epilogue().write(s);
     long groups = Math.ceilDiv(p.results(), (long) (GROUP_BYTES / type.blockBytes()));

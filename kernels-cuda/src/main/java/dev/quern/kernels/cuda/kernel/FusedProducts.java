@@ -11,6 +11,7 @@ import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.kernel.CudaKernel.Space;
@@ -51,11 +52,19 @@ final class FusedProducts {
         || (other > 0 && s.layouts().get(other) != LayoutClass.CONTIGUOUS)) {
       return null;
     }
+    boolean linear = !(s.op() instanceof FusedProduct.MatMulMul);
     Space space =
         switch (s.op()) {
-          case FusedOp.GatedFeedForward _ -> (in, _) -> bytes(in);
-          case FusedProduct.MatMulSum _ -> (_, out) -> out.getFirst().spec().byteSize();
-          default -> Space.NONE;
+          case FusedOp.GatedFeedForward _ -> (in, _) -> bytes(in, s.precision());
+          case FusedProduct.MatMulSum(int count) ->
+              (in, out) -> sumBytes(in, out, count, s.precision());
+          default ->
+              (in, _) ->
+                  products.roundingBytes(
+                      linear,
+                      s.precision(),
+                      in.getFirst(),
+                      IntStream.of(weights).mapToObj(in::get).toArray(TensorView[]::new));
         };
     return new CudaKernel(s.op().name() + " cuda", this::bind, space);
   }
@@ -74,33 +83,37 @@ final class FusedProducts {
     if (args.output().shape().elements() == 0 && !(args.op() instanceof FusedOp.Linears)) {
       return Launches.NOTHING;
     }
+    RoundedOperands rounded = products.rounded(args, innerBytes(args));
     List<NamedRunnable> calls =
         switch ((FusedOp) args.op()) {
-          case FusedOp.Linears(int count, boolean bias) -> linears(args, count, bias);
+          case FusedOp.Linears(int count, boolean bias) -> linears(args, count, bias, rounded);
           case FusedOp.LinearAdd(boolean bias) ->
               List.of(
                   linear(
                       args,
+                      rounded,
                       bias,
                       new Epilogue(Epilogue.Kind.ADD, Launches.start(args.inputs().getLast()), 0)));
           case FusedProduct.LinearActivation(_, ActivationGradOp gradient, boolean bias) ->
               List.of(
                   linear(
                       args,
+                      rounded,
                       bias,
                       new Epilogue(slope(gradient), 0, Launches.start(args.outputs().get(1)))));
           case FusedProduct.MatMulMul _ ->
               List.of(
                   products.bind(
-                      Product.matMul(
+                      ProductOperands.matMul(
                           args.input(0),
                           args.input(1),
                           args.output(),
                           new Epilogue(Epilogue.Kind.TIMES, Launches.start(args.input(2)), 0)),
-                      args.precision()));
+                      args.precision(),
+                      rounded));
           case FusedOp.GatedFeedForward(BinaryOp gate, boolean residual) ->
-              feedForward(args, gate, residual);
-          case FusedProduct.MatMulSum(int count) -> sum(args, count);
+              feedForward(args, gate, residual, rounded);
+          case FusedProduct.MatMulSum(int count) -> sum(args, count, rounded);
           default -> throw new IllegalStateException("find has refused " + args.op().name());
         };
     String name = args.op().name() + " cuda " + String.join(", ", names(calls));
@@ -111,27 +124,31 @@ final class FusedProducts {
     return calls.stream().map(NamedRunnable::name).distinct().toList();
   }
 
-  private NamedRunnable linear(KernelArgs args, boolean bias, Epilogue epilogue) {
+  private NamedRunnable linear(
+      KernelArgs args, RoundedOperands rounded, boolean bias, Epilogue epilogue) {
     return products.bind(
-        Product.linear(
+        ProductOperands.linear(
             args.input(0), args.input(1), bias ? args.input(2) : null, args.output(), epilogue),
-        args.precision());
+        args.precision(),
+        rounded);
   }
 
-  private List<NamedRunnable> linears(KernelArgs args, int count, boolean bias) {
+  private List<NamedRunnable> linears(
+      KernelArgs args, int count, boolean bias, RoundedOperands rounded) {
     List<NamedRunnable> calls = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       TensorView y = args.outputs().get(i);
       if (y.shape().elements() > 0) {
         calls.add(
             products.bind(
-                Product.linear(
+                ProductOperands.linear(
                     args.input(0),
                     args.input(1 + i),
                     bias ? args.input(1 + count + i) : null,
                     y,
                     Epilogue.NONE),
-                args.precision()));
+                args.precision(),
+                rounded));
       }
     }
     return calls;
@@ -142,7 +159,7 @@ final class FusedProducts {
    * before it adds, so sums come to lie in scratch and in the result by turns, the last in the
    * result.
    */
-  private List<NamedRunnable> sum(KernelArgs args, int count) {
+  private List<NamedRunnable> sum(KernelArgs args, int count, RoundedOperands rounded) {
     TensorView y = args.output();
     TensorView spare = scratch(args, y.dtype(), y.shape(), 0);
     Epilogue epilogue = Epilogue.NONE;
@@ -151,15 +168,17 @@ final class FusedProducts {
       TensorView to = (count - i) % 2 == 1 ? y : spare;
       calls.add(
           products.bind(
-              Product.matMul(args.input(2 * i), args.input(2 * i + 1), to, epilogue),
-              args.precision()));
+              ProductOperands.matMul(args.input(2 * i), args.input(2 * i + 1), to, epilogue),
+              args.precision(),
+              rounded));
       epilogue = new Epilogue(Epilogue.Kind.ADD, Launches.start(to), 0);
     }
     return calls;
   }
 
   /** The gate's product, the other one times the gate's activation, and the product of that. */
-  private List<NamedRunnable> feedForward(KernelArgs args, BinaryOp gate, boolean residual) {
+  private List<NamedRunnable> feedForward(
+      KernelArgs args, BinaryOp gate, boolean residual, RoundedOperands rounded) {
     TensorView x = args.input(0);
     Shape hidden = x.shape().with(-1, args.input(1).shape().dim(0));
     long bytes = aligned(hidden.elements() * x.dtype().blockBytes());
@@ -174,12 +193,18 @@ final class FusedProducts {
     if (hidden.elements() > 0) {
       calls.add(
           products.bind(
-              Product.linear(x, args.input(1), null, g, Epilogue.NONE), args.precision()));
-      calls.add(products.bind(Product.linear(x, args.input(2), null, u, gated), args.precision()));
+              ProductOperands.linear(x, args.input(1), null, g, Epilogue.NONE),
+              args.precision(),
+              rounded));
+      calls.add(
+          products.bind(
+              ProductOperands.linear(x, args.input(2), null, u, gated), args.precision(), rounded));
     }
     calls.add(
         products.bind(
-            Product.linear(u, args.input(3), null, args.output(), added), args.precision()));
+            ProductOperands.linear(u, args.input(3), null, args.output(), added),
+            args.precision(),
+            rounded));
     return calls;
   }
 
@@ -188,8 +213,40 @@ final class FusedProducts {
     return new TensorView(type, Layout.contiguous(shape), memory);
   }
 
-  /** What a feed-forward layer keeps between its products. */
-  private static long bytes(List<TensorView> in) {
+  /** What a feed-forward layer keeps between its products, and rounds for them. */
+  private long bytes(List<TensorView> in, Precision precision) {
+    TensorView x = in.getFirst();
+    TensorView down = in.get(3);
+    boolean rounds = products.rounds(precision, x.dtype(), down.dtype(), rows(x));
+    Shape hidden = x.shape().with(-1, down.shape().dim(1));
+    return innerBytes(in)
+        + products.roundingBytes(true, precision, x, in.get(1), in.get(2))
+        + (rounds ? RoundedOperands.bytes(down) + RoundedOperands.bytes(hidden) : 0);
+  }
+
+  /** What a sum keeps beside its result, and rounds for its products. */
+  private long sumBytes(List<TensorView> in, List<TensorView> out, int count, Precision precision) {
+    long bytes = resultBytes(out.getFirst());
+    for (int i = 0; i < count; i++) {
+      bytes += products.roundingBytes(false, precision, in.get(2 * i), in.get(2 * i + 1));
+    }
+    return bytes;
+  }
+
+  /** What a call keeps between its products, before what is rounded for them. */
+  private static long innerBytes(KernelArgs args) {
+    return switch (args.op()) {
+      case FusedOp.GatedFeedForward _ -> innerBytes(args.inputs());
+      case FusedProduct.MatMulSum _ -> resultBytes(args.output());
+      default -> 0;
+    };
+  }
+
+  private static long resultBytes(TensorView y) {
+    return aligned(y.shape().elements() * y.dtype().blockBytes());
+  }
+
+  private static long innerBytes(List<TensorView> in) {
     TensorView x = in.getFirst();
     return 2 * aligned(rows(x) * in.get(1).shape().dim(0) * x.dtype().blockBytes());
   }

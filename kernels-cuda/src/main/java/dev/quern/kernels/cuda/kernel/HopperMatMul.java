@@ -14,10 +14,11 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Products of BF16 and F16 by {@code matmul_hopper.cu}, on compute capability 9.0: with the copy
- * engine and warpgroups' products. It takes operands whose k or whose rows lie together, whose
- * other strides are multiples of 16 bytes, and results whose rows are. And products of F8_E4M3
- * whose k lies together, unless precision is EXACT: sums of 128 products have fewer bits than F32.
+ * Products of BF16 and F16, of BF16 also with results of F32, by {@code matmul_hopper.cu}, on
+ * compute capability 9.0: with the copy engine and warpgroups' products. It takes operands whose k
+ * or whose rows lie together, whose other strides are multiples of 16 bytes, and results whose rows
+ * are. And products of F8_E4M3 whose k lies together, unless precision is EXACT: sums of 128
+ * products have fewer bits than F32.
  */
 final class HopperMatMul {
   private static final int MAJOR = 9;
@@ -66,20 +67,32 @@ final class HopperMatMul {
     this.device = device;
   }
 
+  /** Whether this device runs it. */
+  boolean isHere() {
+    return device.attribute(Attribute.MAJOR) == MAJOR && device.attribute(Attribute.MINOR) == 0;
+  }
+
   /** Whether it takes a product. */
   boolean takes(Product p, Precision precision) {
     DType t = p.a().type();
-    return device.attribute(Attribute.MAJOR) == MAJOR
-        && device.attribute(Attribute.MINOR) == 0
-        && (t == ScalarType.BF16 || t == ScalarType.F16 || isEight(p, precision))
+    boolean eight = isEight(p, precision);
+    return isHere()
+        && (t == ScalarType.BF16 || t == ScalarType.F16 || eight)
         && t == p.w().type()
+        && (t == p.type() || ((t == ScalarType.BF16 || eight) && p.type() == ScalarType.F32))
+        && (t == p.type() || isKMajor(p.a()) || !isKMajor(p.w()))
         && p.k() > 0
         && p.batch().rank() == 1
         && isReadable(p, p.a(), p.m(), 0)
         && isReadable(p, p.w(), p.n(), 1)
-        && p.n() * p.result().blockBytes() % ALIGNMENT == 0
+        && p.n() * p.type().blockBytes() % ALIGNMENT == 0
         && Math.max(Math.max(p.m(), p.n()), Math.max(p.k(), p.batches())) < Integer.MAX_VALUE
-        && ((p.c() | p.epilogue().other() | p.epilogue().second()) % ALIGNMENT) == 0;
+        && p.c() % ALIGNMENT == 0;
+  }
+
+  /** Whether it computes a product's epilogue too. */
+  static boolean finishes(Product p) {
+    return (p.epilogue().other() | p.epilogue().second()) % ALIGNMENT == 0;
   }
 
   /** Whether the products of 8-bit factors take both, and their sums are good enough. */
@@ -167,10 +180,15 @@ final class HopperMatMul {
     String orders = isKMajor(left) ? "k" : "n";
     orders += isKMajor(right) ? "k" : "n";
     String kernel =
-        "matmul_hopper_%s_%s%s"
-            .formatted(v.name(), Launches.name(p.a().type()), v.swapped() ? "" : "_" + orders);
+        "matmul_hopper_%s_%s%s".formatted(v.name(), types(p), v.swapped() ? "" : "_" + orders);
     Grid grid = Grid.of(blocks, THREADS).withShared(v.sharedBytes());
     return Launches.of(device, "matmul_hopper", kernel, grid, s);
+  }
+
+  private static String types(Product p) {
+    String factors = Launches.name(p.a().type());
+    boolean one = p.type() == p.a().type() || p.a().type() == ScalarType.F8_E4M3;
+    return one ? factors : factors + "_" + Launches.name(p.type());
   }
 
   /** An operand: boxes of 128 bytes of k by a tile's rows, or of 64 rows by 64 of k. */
@@ -190,9 +208,9 @@ final class HopperMatMul {
 
   /** The result: boxes of 128 bytes of a row by a consumer's rows. */
   private byte[] result(Product p, Variant v) {
-    int across = LINE / p.result().blockBytes();
+    int across = LINE / p.type().blockBytes();
     return encode(
-        p.result(),
+        p.type(),
         p.c(),
         List.of(p.n(), p.m(), p.batches()),
         p.n(),

@@ -31,23 +31,32 @@ final class MatMulKernels {
   private final PortableMatMul portable;
   private final CublasLtMatMul cublasLt;
   private final EpilogueKernel epilogues;
+  private final ElementKernels elements;
   private final Tuner tuner;
 
   /**
    * The products of a device.
    *
+   * @param elements casts
    * @param choice whose kernels
    * @param loader loads cuBLASLt, if there is one
    */
-  MatMulKernels(CudaDevice device, MatMulChoice choice, Supplier<Optional<CublasLt>> loader) {
+  MatMulKernels(
+      CudaDevice device,
+      ElementKernels elements,
+      MatMulChoice choice,
+      Supplier<Optional<CublasLt>> loader) {
+    this.elements = elements;
     this.choice = choice;
     hopper = new HopperMatMul(device);
     skinny = new SkinnyMatMul(device);
     portable = new PortableMatMul(device);
-    cublasLt = new CublasLtMatMul(device, loader);
+    cublasLt = device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, loader));
     epilogues = new EpilogueKernel(device);
-    Stopwatch watch = new Stopwatch(device);
-    tuner = new Tuner(watch::millis, () -> !device.isCapturing());
+    tuner =
+        device.shared(
+            Tuner.class,
+            () -> new Tuner(new Stopwatch(device)::millis, () -> !device.isCapturing()));
   }
 
   /** The kernel for a signature, or null for block types. */
@@ -60,17 +69,24 @@ final class MatMulKernels {
     boolean tensorCores = onTensorCores(x, w, s.precision());
     String how =
         tensorCores ? " cuda mma" : s.precision() == Precision.EXACT ? " cuda" : " cuda (exact)";
-    return new CudaKernel(s.op().name() + how, this::bind);
+    boolean linear = s.op() instanceof MatMulOp.Linear;
+    return new CudaKernel(
+        s.op().name() + how,
+        this::bind,
+        (in, _) -> roundingBytes(linear, s.precision(), in.getFirst(), in.get(1)));
   }
 
   /** Whether the tensor cores take both operands as they are, or they may be rounded to BF16. */
   private static boolean onTensorCores(DType x, DType w, Precision precision) {
-    boolean same = x == w && (x == ScalarType.F16 || x == ScalarType.BF16);
     boolean eight = w == ScalarType.F8_E4M3; // BF16 holds it exactly
     boolean rounds =
         (precision == Precision.BF16 && x != ScalarType.F64 && x != ScalarType.F16)
             || (precision == Precision.FAST && (w == ScalarType.BF16 || eight));
-    return same || rounds || (eight && x != ScalarType.F32);
+    return is16Bit(x, w) || rounds || (eight && x != ScalarType.F32);
+  }
+
+  private static boolean is16Bit(DType x, DType w) {
+    return x == w && (x == ScalarType.F16 || x == ScalarType.BF16);
   }
 
   private Runnable bind(KernelArgs args) {
@@ -83,33 +99,99 @@ final class MatMulKernels {
     NamedRunnable call =
         bind(
             args.op() instanceof MatMulOp.Linear(boolean bias)
-                ? Product.linear(a, w, bias ? args.input(2) : null, c, Epilogue.NONE)
-                : Product.matMul(a, w, c, Epilogue.NONE),
-            args.precision());
+                ? ProductOperands.linear(
+                    a, w, bias ? args.input(2) : null, args.output(), Epilogue.NONE)
+                : ProductOperands.matMul(a, w, args.output(), Epilogue.NONE),
+            args.precision(),
+            rounded(args, 0));
     return new NamedRunnable(args.op().name() + " cuda " + call.name(), call.call());
   }
 
+  /** Rounded operands of a call, from a place of its working memory on. */
+  RoundedOperands rounded(KernelArgs args, long from) {
+    return new RoundedOperands(elements, args.scratch(), from);
+  }
+
+  /** Working memory for the rounded operands of a call's products that share x. */
+  long roundingBytes(boolean linear, Precision precision, TensorView x, TensorView... weights) {
+    long bytes = 0;
+    boolean any = false;
+    for (TensorView w : weights) {
+      if (rounds(precision, x.dtype(), w.dtype(), rows(linear, x))) {
+        any = true;
+        bytes += RoundedOperands.bytes(w);
+      }
+    }
+    return any ? bytes + RoundedOperands.bytes(x) : 0;
+  }
+
+  /**
+   * Whether operands are rounded in memory: many rows of them, for kernels that read BF16 alone.
+   * 8-bit floats are left to kernels that read them.
+   */
+  boolean rounds(Precision precision, DType x, DType w, long rows) {
+    return rows > SkinnyMatMul.MOST_ROWS
+        && onTensorCores(x, w, precision)
+        && !is16Bit(x, w)
+        && x != ScalarType.F8_E4M3
+        && w != ScalarType.F8_E4M3
+        && (hopper.isHere() || (choice != MatMulChoice.OWN && cublasLt.isHere()));
+  }
+
+  private static long rows(boolean linear, TensorView x) {
+    return linear ? x.shape().with(-1, 1).elements() : x.shape().dim(-2);
+  }
+
   /** A product with results, by the kernel that suits its shape. */
-  NamedRunnable bind(Product p, Precision precision) {
-    boolean tensorCores = onTensorCores(p.a().type(), p.w().type(), precision);
-    if (!tensorCores) {
+  NamedRunnable bind(ProductOperands o, Precision precision, RoundedOperands rounded) {
+    DType x = o.a().dtype();
+    DType w = o.w().dtype();
+    Product p = o.product();
+    if (!onTensorCores(x, w, precision)) {
       return new NamedRunnable("exact", epilogues.after(portable.bind(p, false), p));
     }
-    List<NamedRunnable> own = own(p, precision);
-    boolean small = (double) p.results() * p.k() < WORTH_MEASURING;
-    if (small && choice != MatMulChoice.CUBLASLT) {
+    if (!rounds(precision, x, w, rows(o.linear(), o.a()))) {
+      return choose(p, own(p, precision), others(p));
+    }
+    TensorView right = rounded.of(o.w(), true);
+    boolean together = right.layout().stride(-1) == 1;
+    TensorView left = rounded.of(o.a(), together != o.linear());
+    Product q = o.with(left, right).product();
+    List<NamedRunnable> others = others(q);
+    if (!hopper.takes(q, precision) && others.isEmpty()) {
+      return choose(p, own(p, precision), others);
+    }
+    List<NamedRunnable> own = hopper.takes(q, precision) ? own(q, precision) : own(p, precision);
+    NamedRunnable chosen = choose(p, own, others);
+    if (!hopper.takes(q, precision) && own.contains(chosen)) {
+      return chosen;
+    }
+    return new NamedRunnable(
+        chosen.name(),
+        Launches.inOrder(
+            List.of(rounded.write(o.a(), left), rounded.write(o.w(), right), chosen.call())));
+  }
+
+  /** By the setting; where that leaves several, by measurement. */
+  private NamedRunnable choose(Product p, List<NamedRunnable> own, List<NamedRunnable> others) {
+    if (choice == MatMulChoice.CUBLASLT && !others.isEmpty()) {
+      return tuner.choose(Shape.of(p), others);
+    }
+    if ((double) p.results() * p.k() < WORTH_MEASURING) {
       return own.getFirst();
     }
-    List<NamedRunnable> others =
-        choice == MatMulChoice.OWN
-            ? List.of()
-            : cublasLt.bind(p).stream().map(c -> finished(c, p)).toList();
-    List<NamedRunnable> candidates = new ArrayList<>();
-    if (choice != MatMulChoice.CUBLASLT || others.isEmpty()) {
-      candidates.addAll(own);
-    }
+    List<NamedRunnable> candidates = new ArrayList<>(own);
     candidates.addAll(others);
     return tuner.choose(Shape.of(p), candidates);
+  }
+
+  /** What cuBLASLt has for a product, if it is asked. */
+  private List<NamedRunnable> others(Product p) {
+    boolean small = (double) p.results() * p.k() < WORTH_MEASURING;
+    if (choice == MatMulChoice.OWN || (small && choice != MatMulChoice.CUBLASLT)) {
+      return List.of();
+    }
+    return cublasLt.bind(p).stream().map(c -> finished(c, p)).toList();
   }
 
   /**
@@ -121,7 +203,8 @@ final class MatMulKernels {
       all.add(finished(skinny.bind(p), p));
     }
     if (hopper.takes(p, precision)) {
-      all.addAll(hopper.bind(p));
+      boolean whole = HopperMatMul.finishes(p);
+      hopper.bind(whole ? p : p.plain()).forEach(c -> all.add(whole ? c : finished(c, p)));
     }
     if (all.isEmpty()) {
       all.add(finished(new NamedRunnable("mma", portable.bind(p, true)), p));
@@ -133,17 +216,18 @@ final class MatMulKernels {
     return new NamedRunnable(plain.name(), epilogues.after(plain.call(), p));
   }
 
-  /** What a product's time depends on. */
-  private record Shape(
-      DType a, DType w, List<Long> extents, List<Long> steps, boolean bias, Epilogue.Kind kind) {
+  /**
+   * What a product's time depends on, but for its epilogue: fused or not, the same kernel computes
+   * it, and results have the same bits.
+   */
+  private record Shape(DType a, DType w, List<Long> extents, List<Long> steps, boolean bias) {
     static Shape of(Product p) {
       return new Shape(
           p.a().type(),
           p.w().type(),
           List.of(p.m(), p.n(), p.k(), p.batches()),
           List.of(p.a().row(), p.a().step(), p.w().row(), p.w().step()),
-          p.bias() != 0,
-          p.epilogue().kind());
+          p.bias() != 0);
     }
   }
 }

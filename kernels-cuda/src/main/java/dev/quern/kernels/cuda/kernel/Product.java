@@ -2,7 +2,6 @@ package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.type.DType;
-import dev.quern.core.type.ScalarType;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param bias address of the bias, of the result's type; 0 if there is none
  * @param biasStep between its elements
  * @param c address of the result
+ * @param type of the result
  * @param m rows of a batch's result
  * @param n its columns
  * @param k what is summed over
@@ -27,6 +27,7 @@ record Product(
     long bias,
     long biasStep,
     long c,
+    DType type,
     long m,
     long n,
     long k,
@@ -67,6 +68,7 @@ record Product(
         bias == null ? 0 : Launches.start(bias),
         bias == null ? 0 : bias.layout().stride(0),
         Launches.start(c),
+        c.dtype(),
         e.m(),
         e.n(),
         e.k(),
@@ -74,9 +76,9 @@ record Product(
         epilogue);
   }
 
-  /** The result's type: the left operand's, or F32. */
-  DType result() {
-    return a.type() == ScalarType.F8_E4M3 ? ScalarType.F32 : a.type();
+  /** The same without its epilogue. */
+  Product plain() {
+    return new Product(a, w, bias, biasStep, c, type, m, n, k, batch, Epilogue.NONE);
   }
 
   /** How many products there are. */

@@ -1,21 +1,28 @@
 package dev.quern.kernels.cuda.kernel;
 
-import dev.quern.core.type.DType;
-import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.Attribute;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.kernel.Product.Factor;
 import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.util.Set;
 import java.util.stream.LongStream;
 
 /**
- * Products of up to 16 rows of BF16 or F16 by {@code matmul_skinny.cu}, which reads the right
+ * Products of up to 16 rows on the tensor cores by {@code matmul_skinny.cu}, which reads the right
  * operand as fast as memory gives it: both operands' k lies together, in rows aligned to 16 bytes.
+ * Factors that don't have 16 bits of one type are rounded to BF16 on the way in.
  */
 final class SkinnyMatMul {
-  private static final int MOST_ROWS = 16;
+  /** Rows up to which it takes products. */
+  static final int MOST_ROWS = 16;
+
+  /** Of the operands; the last three are rounded to BF16 in registers. */
+  private static final Set<String> TYPES =
+      Set.of("f16_f16", "bf16_bf16", "f32_bf16", "f32_f32", "f32_f16");
+
   private static final int FEW_ROWS = 8;
   private static final int RUN = 8; // elements that a thread reads at once
+  private static final int ALIGNMENT = 16;
   private static final int COLUMNS = 8; // of an mma
   private static final int WIDEST = 4; // mma side by side
   private static final int THREADS = 256;
@@ -29,10 +36,9 @@ final class SkinnyMatMul {
 
   /** Whether it takes a product. */
   static boolean takes(Product p) {
-    DType t = p.a().type();
-    return (t == ScalarType.BF16 || t == ScalarType.F16)
-        && t == p.w().type()
-        && p.m() <= MOST_ROWS
+    return p.m() <= MOST_ROWS
+        && p.type() == p.a().type()
+        && TYPES.contains(types(p))
         && p.k() % RUN == 0
         && p.k() < Integer.MAX_VALUE / 2
         && p.batches() <= MOST_BATCH
@@ -41,10 +47,15 @@ final class SkinnyMatMul {
   }
 
   private static boolean isAligned(Factor f, long rows, long... batch) {
+    long bytes = f.type().blockBytes();
     return f.step() == 1
-        && f.address() % (RUN * Short.BYTES) == 0
-        && (rows == 1 || f.row() % RUN == 0)
-        && LongStream.of(batch).allMatch(b -> b % RUN == 0);
+        && f.address() % ALIGNMENT == 0
+        && (rows == 1 || f.row() * bytes % ALIGNMENT == 0)
+        && LongStream.of(batch).allMatch(b -> b * bytes % ALIGNMENT == 0);
+  }
+
+  private static String types(Product p) {
+    return Launches.name(p.a().type()) + "_" + Launches.name(p.w().type());
   }
 
   /** The product without its epilogue. */
@@ -55,7 +66,7 @@ final class SkinnyMatMul {
       wide /= 2;
     }
     int rows = p.m() <= FEW_ROWS ? FEW_ROWS : MOST_ROWS;
-    String kernel = "matmul_skinny_%d_%d_%s".formatted(rows, wide, Launches.name(p.a().type()));
+    String kernel = "matmul_skinny_%d_%d_%s".formatted(rows, wide, types(p));
     Grid grid = new Grid(Math.toIntExact(blocks(p, wide)), 1, (int) p.batches(), THREADS, 0);
     return new NamedRunnable(
         "mma %dx%d".formatted(rows, COLUMNS * wide),

@@ -1,5 +1,6 @@
 package dev.quern.kernels.cuda.kernel;
 
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +38,8 @@ final class Tuner {
   }
 
   /**
-   * The fastest call. One thread at a time, so that measurements don't disturb each other.
+   * The fastest call. One thread at a time, so that measurements don't disturb each other. A call
+   * that the driver, or a library, refuses is no candidate, unless all are refused.
    *
    * @param shape all that the time depends on
    * @param candidates at least one, the likely fastest first: what is taken if nothing can be
@@ -60,11 +62,18 @@ final class Tuner {
       return best;
     }
     double least = Double.POSITIVE_INFINITY;
+    int refused = 0;
     for (NamedRunnable c : candidates) {
-      double took = time.applyAsDouble(c);
-      if (took < least) {
-        least = took;
-        best = c;
+      try {
+        double took = time.applyAsDouble(c);
+        if (took < least) {
+          least = took;
+          best = c;
+        }
+      } catch (CudaDriverException e) {
+        if (++refused == candidates.size()) {
+          throw e;
+        }
       }
     }
     fastest.put(shape, best.name());

@@ -10,6 +10,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +25,7 @@ public final class CudaDevice {
   private final StatusRecords records;
   private final Status status;
   private final Modules modules;
+  private final Map<Class<?>, Object> shared;
   private final Map<Attribute, Integer> attributes;
 
   /**
@@ -42,6 +45,7 @@ public final class CudaDevice {
     this.captured = new ThreadLocal<>();
     this.records = new StatusRecords(context);
     this.modules = new Modules(context, images);
+    this.shared = new ConcurrentHashMap<>();
     try {
       this.status = records.take();
     } catch (RuntimeException e) {
@@ -57,6 +61,7 @@ public final class CudaDevice {
     this.captured = shared.captured;
     this.records = shared.records;
     this.modules = shared.modules;
+    this.shared = shared.shared;
     this.status = records.take();
   }
 
@@ -67,6 +72,18 @@ public final class CudaDevice {
    */
   public CudaDevice forEngine() {
     return new CudaDevice(this);
+  }
+
+  /**
+   * What all engines of this device have together, beside its modules.
+   *
+   * @param kind what it is
+   * @param make makes it, when the first engine asks
+   * @param <T> what it is
+   * @return the same for all engines
+   */
+  public <T> T shared(Class<T> kind, Supplier<T> make) {
+    return kind.cast(shared.computeIfAbsent(kind, _ -> make.get()));
   }
 
   /**

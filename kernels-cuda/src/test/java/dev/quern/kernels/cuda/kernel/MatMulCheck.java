@@ -9,6 +9,7 @@ import dev.quern.core.op.Buffer;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
@@ -36,10 +37,15 @@ final class MatMulCheck {
 
   /** Over a device, with the products that are chosen. */
   MatMulCheck(EmulatedDriver driver, MatMulChoice choice, Supplier<Optional<CublasLt>> cublasLt) {
+    this(TestProviders.over(driver, d -> new CudaKernels(d, choice, cublasLt)));
+  }
+
+  /** An engine of its own over a device. */
+  MatMulCheck(DeviceProvider device) {
     cuda =
         Engine.builder()
             .kernels(new ReferenceProvider())
-            .devices(TestProviders.over(driver, d -> new CudaKernels(d, choice, cublasLt)))
+            .devices(device)
             .device(Device.cuda(0))
             .build();
   }

@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.op.Tensor;
+import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.SettingException;
+import dev.quern.kernels.cuda.TestProviders;
 import dev.quern.kernels.cuda.driver.CublasLt;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.driver.StubLibrary;
 import java.util.ArrayList;
 import java.util.List;
@@ -104,6 +107,74 @@ class MatMulChoiceTest {
             });
     hopper.times.addAll(List.of(2f, 1f));
     own.product("wgmma 128x256", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+  }
+
+  /** What one engine measured holds for the others, and there is one library for all. */
+  @Test
+  void enginesOfADeviceChooseTheSame() {
+    int[] loads = {0};
+    DeviceProvider device =
+        TestProviders.over(
+            hopper,
+            d ->
+                new CudaKernels(
+                    d,
+                    MatMulChoice.AUTO,
+                    () -> {
+                      loads[0]++;
+                      return STUB.get();
+                    }));
+    hopper.times.addAll(List.of(4f, 3f, 1f, 2f));
+    MatMulCheck first = new MatMulCheck(device);
+    first.product("cublasLt #1", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+    hopper.times.addAll(List.of(1f, 2f, 3f, 4f));
+    MatMulCheck second = new MatMulCheck(device);
+    second.product("cublasLt #1", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+    assertEquals(4, hopper.times.size(), "a shape is measured once");
+    assertEquals(1, loads[0]);
+  }
+
+  @Test
+  void aFusedProductIsNotMeasuredAnew() {
+    MatMulCheck own = new MatMulCheck(hopper, MatMulChoice.OWN, Optional::empty);
+    hopper.times.addAll(List.of(2f, 1f));
+    own.product("wgmma 128x256", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
+    hopper.times.addAll(List.of(1f, 2f));
+    own.product(
+        "wgmma 128x256", ScalarType.BF16, LEFT, RIGHT, (a, b) -> a.linear(b).add(a.concat(1, a)));
+    assertEquals(2, hopper.times.size());
+  }
+
+  @Test
+  void whatCublasLtRefusesIsComputedAllTheSame() {
+    long[] nk = {56, 24};
+    MatMulCheck lt = new MatMulCheck(hopper, MatMulChoice.CUBLASLT, STUB);
+    lt.product("wgmma 32x128", ScalarType.BF16, new long[] {20, 24}, nk, Tensor::linear);
+    MatMulCheck unsuitable =
+        new MatMulCheck(
+            hopper,
+            MatMulChoice.CUBLASLT,
+            () -> {
+              throw new CudaDriverException("cublasLtCreate", "CUBLAS_STATUS 1");
+            });
+    unsuitable.product("wgmma 32x128", ScalarType.F16, new long[] {20, 24}, nk, Tensor::linear);
+  }
+
+  @Test
+  void aRefusedCallIsNoCandidate() {
+    NamedRunnable a = new NamedRunnable("a", () -> {});
+    NamedRunnable b = new NamedRunnable("b", () -> {});
+    Tuner tuner =
+        new Tuner(
+            work -> {
+              if (work.equals(a)) {
+                throw new CudaDriverException("cublasLtMatmul", "CUBLAS_STATUS 15");
+              }
+              return 1;
+            },
+            () -> true);
+    assertEquals(b, tuner.choose("shape", List.of(a, b)));
+    assertThrows(CudaDriverException.class, () -> tuner.choose("other", List.of(a, a)));
   }
 
   @Test

@@ -45,7 +45,10 @@ class SpillsTest {
           Map.entry("quern_attention_split16_f32_f16 sm_80", 24),
           Map.entry("quern_attention_split16_bf16_bf16 sm_80", 24),
           Map.entry("quern_attention_split16_f16_f16 sm_80", 24),
-          Map.entry("quern_gather_8 sm_90", 24));
+          Map.entry("quern_gather_8 sm_90", 24),
+          Map.entry("quern_matmul_skinny_8_2_f32_f32 sm_80", 4),
+          Map.entry("quern_matmul_skinny_16_2_f32_f32 sm_90", 4),
+          Map.entry("quern_matmul_skinny_8_2_f32_bf16 sm_90", 4));
 
   @Test
   void noKernelSpillsMoreThanItsBudget() throws IOException {

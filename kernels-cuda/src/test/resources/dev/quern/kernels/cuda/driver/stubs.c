@@ -214,20 +214,22 @@ int cublasLtMatmulPreferenceDestroy(lt_preference *p) {
   return 0;
 }
 
-/* Two algorithms, and one that can't be used between them; none for 13 columns. */
+/* Two algorithms, and one that can't be used between them; none for 13 columns, and a refusal of 56. */
 int cublasLtMatmulAlgoGetHeuristic(void *handle, lt_desc *d, lt_layout *a, lt_layout *b, lt_layout *c, lt_layout *e, lt_preference *p,
                                    int asked, lt_result *results, int *found) {
   (void)d, (void)b, (void)e;
   *found = c->rows == 13 ? 0 : 3;
+  if (c->rows == 56) return 15; /* CUBLAS_STATUS_NOT_SUPPORTED */
   for (int i = 0; i < *found; i++) {
     results[i].algorithm[0] = 100 + i;
     results[i].workspace = p->workspace;
     results[i].status = i == 1 ? 15 : 0;
   }
-  return handle == (void *)0x17 && asked >= 3 && p->alignments[3] == 16 && a->type == c->type ? 0 : 7;
+  return handle == (void *)0x17 && asked >= 3 && p->alignments[3] == 16 && (c->type == 0 || a->type == c->type) ? 0 : 7;
 }
 
 static float lt_read(int type, const void *at, int64_t i) {
+  if (type == 0) return ((const float *)at)[i];
   if (type == 2) return (float)((const _Float16 *)at)[i];
   uint32_t bits = (uint32_t)((const uint16_t *)at)[i] << 16;
   float f;
@@ -236,6 +238,10 @@ static float lt_read(int type, const void *at, int64_t i) {
 }
 
 static void lt_write(int type, void *at, int64_t i, float f) {
+  if (type == 0) {
+    ((float *)at)[i] = f;
+    return;
+  }
   if (type == 2) {
     ((_Float16 *)at)[i] = (_Float16)f;
     return;
