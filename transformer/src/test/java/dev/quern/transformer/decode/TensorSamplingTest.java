@@ -25,9 +25,10 @@ class TensorSamplingTest {
       logits[2 * i + 1] = x;
     }
     try (Engine engine = Engines.of("reference", Precision.AUTO);
+        LogitAdjustment none = new LogitAdjustment(engine, best, rows, 2, 1);
         TensorScope _ = TensorScope.open()) {
       Tensor uniform = engine.tensor(new float[rows], rows, 1).cast(ScalarType.F64);
-      Tensor chosen = TensorSampling.choose(engine.tensor(logits, rows, 2), best, uniform);
+      Tensor chosen = TensorSampling.choose(engine.tensor(logits, rows, 2), best, uniform, none);
       for (float id : chosen.cast(ScalarType.F32).toFloats()) {
         assertEquals(1, id);
       }
