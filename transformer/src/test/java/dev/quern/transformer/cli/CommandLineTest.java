@@ -187,7 +187,7 @@ class CommandLineTest {
       float[] logits = NpyFile.read(out).floats();
       f32 = type.equals("f32") ? logits : f32;
       double error = Golden.nmse(logits, f32);
-      assertTrue(type.equals("f32") || (error > 0 && error < 5e-3), type + ": " + error);
+      assertTrue(type.equals("f32") || (error > 0 && error < 1e-3), type + ": " + error);
     }
     Outcome narrow =
         failed(
