@@ -1,6 +1,6 @@
 // AttentionOp.Attention with streaming softmax (Dao et al. 2022): y = Σ_j softmax_j(softcap(scale · q·k_j) + mask) · v_j over the keys that a
-// query sees. q: (B, TQ, H, D); k: (B, TK, HKV, D), v: (B, TK, HKV, DV), of q's type or F16, BF16, F8_E4M3, Q8_0 for F32; y: (B, TQ, H, DV) without
-// gaps; lse: (B, H, TQ), if the tape wants it.
+// query sees. q: (B, TQ, H, D); k: (B, TK, HKV, D), v: (B, TK, HKV, DV), of q's type or F16, BF16, F8_E4M3, Q8_0 for F32; y: (B, TQ, H, DV)
+// without gaps; lse: (B, H, TQ), if the tape wants it.
 //
 // Loop nest: a block for a tile of 16 rows and a span of DV; tiles of 32 keys from the first that any of the rows sees to the last
 // (attention.cuh). Per tile: scores, their maximum and sum by shuffles, then values weighed, all rescaled where the maximum grew.

@@ -11,7 +11,8 @@ template <typename K> struct Factor {
   static constexpr bool WIDENED = false;
 };
 
-// A row as it is stored. Unit: what is copied of a row that lies anyhow, zero behind its end.
+// A row as it is stored. Where it lies is row's and unit's to say, what it holds widen's. Unit: what is copied at once of a row that isn't
+// whole or aligned; zeros behind its end.
 template <typename K> struct Packed8;
 template <> struct Packed8<e4m3_t> {
   typedef u8 Unit;
@@ -19,7 +20,9 @@ template <> struct Packed8<e4m3_t> {
   static QUERN_INLINE u32 bytes(u32 d) { return (d + 7) / 8 * 8; }
   static QUERN_INLINE const u8* row(const Rows<e4m3_t>& rows, u32 j) { return reinterpret_cast<const u8*>(rows.base + j * rows.time); }
   static QUERN_INLINE bool whole(const Rows<e4m3_t>& rows, u32 d) { return rows.step == 1 && d % 8 == 0; }
-  static QUERN_INLINE u8 unit(const Rows<e4m3_t>& rows, u32 j, u32 i, u32 d) { return i < d ? rows.base[j * rows.time + i * rows.step].bits : u8{0}; }
+  static QUERN_INLINE u8 unit(const Rows<e4m3_t>& rows, u32 j, u32 i, u32 d) {
+    return i < d ? rows.base[j * rows.time + i * rows.step].bits : u8{0};
+  }
   // Eight elements from column c, a multiple of 8.
   static QUERN_INLINE void widen(u32 (&to)[4], const u8* row, u32 c) {
     u16 pairs[4];
@@ -41,7 +44,8 @@ template <> struct Packed8<q8_0> {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       u16 pair = block[1 + c % 32 / 2 + i];
-      to[i] = packed<half_t>(scale * static_cast<float>(static_cast<i8>(pair & 0xff)), scale * static_cast<float>(static_cast<i8>(pair >> 8)));
+      float low = static_cast<float>(static_cast<i8>(pair & 0xff)), high = static_cast<float>(static_cast<i8>(pair >> 8));
+      to[i] = packed<half_t>(scale * low, scale * high);
     }
   }
 };
