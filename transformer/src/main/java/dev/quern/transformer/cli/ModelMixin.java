@@ -1,7 +1,6 @@
 package dev.quern.transformer.cli;
 
 import dev.quern.core.spi.TaskPool;
-import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.DeviceException;
@@ -86,19 +85,17 @@ final class ModelMixin {
 
   /** What a cache can be stored in, under the names of dtypes, and those that vLLM has. */
   enum CacheType {
-    F32(ScalarType.F32),
-    F16(ScalarType.F16),
-    BF16(ScalarType.BF16),
-    F8_E4M3(ScalarType.F8_E4M3),
-    FP8(ScalarType.F8_E4M3),
-    FP8_E4M3(ScalarType.F8_E4M3),
-    Q8_0(BlockType.Q8_0);
+    F32,
+    F16,
+    BF16,
+    F8_E4M3,
+    FP8,
+    FP8_E4M3,
+    Q8_0;
 
-    /** The dtype. */
-    final DType dtype;
-
-    CacheType(DType dtype) {
-      this.dtype = dtype;
+    /** The dtype that is meant. */
+    DType dtype() {
+      return this == FP8 || this == FP8_E4M3 ? ScalarType.F8_E4M3 : DType.of(name());
     }
   }
 
@@ -157,7 +154,7 @@ final class ModelMixin {
       chosen = chosen.withDevice(device(device));
     }
     if (cacheType != null) {
-      chosen = chosen.withCache(cacheType.dtype);
+      chosen = chosen.withCache(cacheType.dtype());
     }
     if (threads == null) {
       return chosen;

@@ -89,7 +89,7 @@ final class Restart {
       command = command.subcommand();
     }
     ModelMixin.@Nullable CacheType type = command.matchedOptionValue("--cache-type", null);
-    return type != null && type.dtype == ScalarType.F8_E4M3;
+    return type != null && type.dtype() == ScalarType.F8_E4M3;
   }
 
   /** Hands the command line to another process, and returns that one's exit code. */
