@@ -79,10 +79,10 @@ public sealed interface AttentionOp extends Op {
   /**
    * Scaled dot-product attention with streaming softmax (Dao et al. 2022), T×T never materialised.
    * Inputs, in this order: q [b, tq, h, d], k [b, tk, hkv, d], v [b, tk, hkv, dv] (h a multiple of
-   * hkv; k and v of one dtype: q's, or F16|BF16|Q8_0 for F32 q, Q8_0 only if d and dv are multiples
-   * of 32); then, if present, mask (BOOL, true = visible, or q's dtype, added; broadcasts to [b, h,
-   * tq, tk]), starts I32 [b], lengths I32 [b]. Output [b, tq, h, dv] of q's dtype. Residual:
-   * log-sum-exp of each row, F32 (F64 for F64) [b, h, tq].
+   * hkv; k and v of one dtype: q's, or F16|BF16|F8_E4M3|Q8_0 for F32 q, Q8_0 only if d and dv are
+   * multiples of 32; 8-bit ones get no gradient); then, if present, mask (BOOL, true = visible, or
+   * q's dtype, added; broadcasts to [b, h, tq, tk]), starts I32 [b], lengths I32 [b]. Output [b,
+   * tq, h, dv] of q's dtype. Residual: log-sum-exp of each row, F32 (F64 for F64) [b, h, tq].
    *
    * <p>score = softcap(scale · q·k) + mask, where softcap(s) = c · tanh(s / c). Query i of sequence
    * b is at position p = starts[b] + i (without starts: length − tq + i, so that the queries are
@@ -145,7 +145,14 @@ public sealed interface AttentionOp extends Op {
       Infer.sameDType(this, in.subList(1, 3));
       if (q.dtype() == ScalarType.F32) {
         Infer.require(
-            this, k, "k", ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
+            this,
+            k,
+            "k",
+            ScalarType.F32,
+            ScalarType.F16,
+            ScalarType.BF16,
+            ScalarType.F8_E4M3,
+            BlockType.Q8_0);
       } else {
         Infer.require(this, k, "k", q.dtype());
       }

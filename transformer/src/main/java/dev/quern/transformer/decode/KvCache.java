@@ -29,11 +29,13 @@ import java.util.List;
  * the capacity: where a sequence that sits a step out writes.
  *
  * <p>Q8_0 stores a head in blocks of 32 elements, each with a scale: 34 bytes instead of F16's 64.
- * A row is quantised once, when it is written; attention reads it as it is.
+ * A row is quantised once, when it is written; attention reads it as it is. F8_E4M3 stores each
+ * element in a byte, rounded to 4 bits of mantissa, of at most ±448, without any scale; heads may
+ * have any size.
  */
 public final class KvCache implements AutoCloseable {
   private static final List<DType> DTYPES =
-      List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
+      List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0);
 
   private final Engine engine;
   private final Decoder.Dimensions dimensions;
@@ -64,7 +66,7 @@ public final class KvCache implements AutoCloseable {
    *
    * @param engine runs the operations on it; on its device keys and values are
    * @param dimensions of the decoder
-   * @param dtype F32|F16|BF16|Q8_0: how keys and values are stored
+   * @param dtype F32|F16|BF16|F8_E4M3|Q8_0: how keys and values are stored
    * @param batch number of sequences
    * @param capacity how many tokens each sequence may have
    * @throws ShapeException if batch or capacity are not positive
@@ -102,7 +104,9 @@ public final class KvCache implements AutoCloseable {
   static void checkDType(DType dtype) {
     if (!DTYPES.contains(dtype)) {
       throw new DTypeException(
-          "[kvCache] a KV cache can't be " + dtype.name() + "; take F32, F16, BF16 or Q8_0");
+          "[kvCache] a KV cache can't be "
+              + dtype.name()
+              + "; take F32, F16, BF16, F8_E4M3 or Q8_0");
     }
   }
 
@@ -127,7 +131,7 @@ public final class KvCache implements AutoCloseable {
   /**
    * How keys and values are stored.
    *
-   * @return F32, F16, BF16 or Q8_0
+   * @return F32, F16, BF16, F8_E4M3 or Q8_0
    */
   public DType dtype() {
     return dtype;

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param batch number of sequences
  * @param capacity how many tokens each sequence may have
- * @param cacheDType F32|F16|BF16|Q8_0: how keys and values are stored; null leaves it to the model
- *     that opens the session, and means F32 without one
+ * @param cacheDType F32|F16|BF16|F8_E4M3|Q8_0: how keys and values are stored; null leaves it to
+ *     the model that opens the session, and means F32 without one
  * @param prefillTokens how many tokens of a prompt are computed at once
  */
 public record SessionOptions(
@@ -53,7 +53,7 @@ public record SessionOptions(
   /**
    * The same with another element type of the cache.
    *
-   * @param dtype F32|F16|BF16|Q8_0
+   * @param dtype F32|F16|BF16|F8_E4M3|Q8_0
    * @return new options
    */
   public SessionOptions withCache(DType dtype) {

@@ -3,7 +3,9 @@ package dev.quern.transformer.device;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.decode.Generation;
@@ -31,15 +33,27 @@ abstract class DecodingOnDevice {
         Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
       for (SamplingOptions sampling :
           new SamplingOptions[] {SamplingOptions.GREEDY, o, penalised}) {
-        assertEquals(generated(host, sampling), generated(device, sampling));
+        assertEquals(
+            generated(host, sampling, ScalarType.F32), generated(device, sampling, ScalarType.F32));
       }
     }
   }
 
+  @Test
+  void cachesMayHold8BitFloats() {
+    try (Engine host = Engines.of("reference", Precision.EXACT);
+        Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
+      assertEquals(
+          generated(host, SamplingOptions.GREEDY, ScalarType.F8_E4M3),
+          generated(device, SamplingOptions.GREEDY, ScalarType.F8_E4M3));
+    }
+  }
+
   /** The tokens of a generation, and how long the sequence was after each. */
-  private static String generated(Engine engine, SamplingOptions sampling) {
+  private static String generated(Engine engine, SamplingOptions sampling, DType cache) {
     GenerationOptions options = GenerationOptions.of(20, sampling);
-    try (var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+    ModelOptions opening = ModelOptions.of(engine).withCache(cache);
+    try (var model = Models.openCausal(Golden.of("llama/hf"), opening);
         Session session = model.openSession(1, 64)) {
       StringBuilder lengths = new StringBuilder();
       Generation g = new Generation(session, model.tokenizer(), PROMPT, options);

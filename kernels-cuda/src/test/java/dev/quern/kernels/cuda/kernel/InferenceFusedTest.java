@@ -92,6 +92,8 @@ class InferenceFusedTest {
     "F32, BF16, 10, 3, true",
     "F16, F16, 40, 8, false",
     "BF16, BF16, 300, 150, true",
+    "F32, F8_E4M3, 48, 24, false",
+    "F32, F8_E4M3, 10, 3, true",
     "F32, Q8_0, 64, 32, false",
     "F32, Q8_0, 96, 8, true",
     "F32, Q8_0, 32, 0, false"
