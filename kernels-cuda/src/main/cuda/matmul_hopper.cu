@@ -13,6 +13,9 @@
 // Tiles are ordered in groups of `group` rows of tiles, along columns within a group, so that the tiles that run together share rows
 // and columns in the second-level cache.
 //
+// Where there are fewer tiles than multiprocessors, k is cut into pieces, which blocks take like tiles. Each leaves its F32 sums in memory;
+// the one that comes last adds all up in the order of k and goes on with the tile, so the bits are the same in every run.
+//
 // E4M3: both factors have k together, the result is F32. The instructions' own sums of 8-bit products keep fewer bits than F32 has (about
 // 14, DeepSeek-V3 Technical Report, 3.3.2), so each step's sum begins anew and is added to F32 registers.
 //
@@ -33,9 +36,12 @@ struct HopperParams {
   const void* bias;
   Epilogue epilogue;
   i64 biasStep;
+  float* partial;                // sums of pieces of k, by tile, consumer and piece
+  int* arrived;                  // how many pieces of a consumer's tile are there; 0 before and after each launch
   u32 m, n, k, batches;          // of the product as it is computed: SWAPPED exchanges m and n
   u32 tilesM, tilesN, group;
-  u32 aShared, wShared, unused;  // whether all of the batch have the same factor
+  u32 aShared, wShared;          // whether all of the batch have the same factor
+  u32 pieces;                    // of k
 };
 
 struct Tile { u32 row, column, batch; };
@@ -44,6 +50,13 @@ QUERN_INLINE Tile tileAt(const HopperParams& p, u32 t) {
   u32 width = p.group * p.tilesN, first = rest / width * p.group, within = rest % width;
   u32 rows = p.tilesM - first < p.group ? p.tilesM - first : p.group;
   return {first + within % rows, within / rows, batch};
+}
+
+// What a block takes at once: a tile's sums over some steps of k.
+struct Piece { u32 tile, index, from, to; };
+QUERN_INLINE Piece pieceAt(const HopperParams& p, u32 t, u32 steps) {
+  u32 tile = t / p.pieces, i = t - tile * p.pieces;
+  return {tile, i, steps * i / p.pieces, steps * (i + 1) / p.pieces};
 }
 
 // ROWS rows of a factor by a step of k.
@@ -56,6 +69,40 @@ template <bool MN, int ROWS> QUERN_INLINE void bring(u8* to, const TensorMap& ma
   } else {
     copyIn(to, map, static_cast<int>(k), static_cast<int>(row), static_cast<int>(batch), full);
   }
+}
+
+// Leaves a consumer's sums of a piece in memory. True, with the sums of all pieces, where it is the tile's last; each thread reads what the
+// thread in its place wrote in other blocks. last: shared by the consumer's threads.
+template <int BN> QUERN_INLINE bool join(const HopperParams& p, float (&sum)[BN / 2], const Piece& piece, int consumer, u32* last) {
+  constexpr u32 QUADS = BN / 8;  // of a thread's sums
+  u32 thread = threadIdx.x % WARPGROUP, part = piece.tile * CONSUMERS + static_cast<u32>(consumer);
+  float4* all = reinterpret_cast<float4*>(p.partial) + static_cast<i64>(part) * p.pieces * QUADS * WARPGROUP + thread;
+  float4* mine = all + static_cast<i64>(piece.index) * QUADS * WARPGROUP;
+#pragma unroll
+  for (u32 i = 0; i < QUADS; i++) mine[i * WARPGROUP] = {sum[4 * i], sum[4 * i + 1], sum[4 * i + 2], sum[4 * i + 3]};
+  syncNamed(1 + consumer, WARPGROUP);
+  if (thread == 0) {
+    __threadfence();
+    *last = atomicAdd(p.arrived + part, 1) + 1 == static_cast<int>(p.pieces);
+    if (*last) p.arrived[part] = 0;
+    __threadfence();
+  }
+  syncNamed(1 + consumer, WARPGROUP);
+  if (!*last) return false;
+#pragma unroll
+  for (int i = 0; i < BN / 2; i++) sum[i] = 0.0f;
+#pragma unroll 1
+  for (u32 other = 0; other < p.pieces; other++, all += QUADS * WARPGROUP) {
+#pragma unroll
+    for (u32 i = 0; i < QUADS; i++) {
+      float4 v = all[i * WARPGROUP];
+      sum[4 * i] += v.x;
+      sum[4 * i + 1] += v.y;
+      sum[4 * i + 2] += v.z;
+      sum[4 * i + 3] += v.w;
+    }
+  }
+  return true;
 }
 
 // A consumer's results, as it holds them in registers, through its staging memory to c. row: of its first result.
@@ -129,6 +176,7 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
   u8* staging = stages + STAGES * STAGE_BYTES;
   Barrier* full = reinterpret_cast<Barrier*>(staging + CONSUMERS * STAGINGS * STAGING);
   Barrier* empty = full + STAGES;
+  u32* last = reinterpret_cast<u32*>(empty + STAGES);  // of each consumer
   if (threadIdx.x == 0) {
     for (int s = 0; s < STAGES; s++) {
       barrierInit(full + s, 1);
@@ -140,15 +188,16 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
     prefetchMap(p.c);
   }
   __syncthreads();
-  u32 tiles = p.tilesM * p.tilesN * p.batches, steps = (p.k + TILE_K<H> - 1) / TILE_K<H>;
+  u32 all = p.tilesM * p.tilesN * p.batches * p.pieces, steps = (p.k + TILE_K<H> - 1) / TILE_K<H>;
   RingPlace<STAGES> place;
   if (threadIdx.x < WARPGROUP) {
     if constexpr (BN >= 128) giveRegisters<40>();
     if (threadIdx.x != 0) return;
     place.parity = 1;  // all stages are empty
-    for (u32 t = blockIdx.x; t < tiles; t += gridDim.x) {
-      Tile tile = tileAt(p, t);
-      for (u32 step = 0; step < steps; step++) {
+    for (u32 t = blockIdx.x; t < all; t += gridDim.x) {
+      Piece piece = pieceAt(p, t, steps);
+      Tile tile = tileAt(p, piece.tile);
+      for (u32 step = piece.from; step < piece.to; step++) {
         u8* stage = stages + place.stage * STAGE_BYTES;
         barrierWait(empty + place.stage, place.parity);
         barrierArriveExpecting(full + place.stage, STAGE_BYTES);
@@ -164,10 +213,10 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
   bool speaks = threadIdx.x % WARP == 0;
   staging += consumer * STAGINGS * STAGING;
   float sum[BN / 2];
-  for (u32 t = blockIdx.x; t < tiles; t += gridDim.x) {
-    Tile tile = tileAt(p, t);
+  for (u32 t = blockIdx.x; t < all; t += gridDim.x) {
+    Piece piece = pieceAt(p, t, steps);
     u32 before = 0;
-    for (u32 step = 0; step < steps; step++) {
+    for (u32 step = piece.from; step < piece.to; step++) {
       const u8* stage = stages + place.stage * STAGE_BYTES;
       barrierWait(full + place.stage, place.parity);
       u64 a = describe<A_MN>(stage, 64 * consumer), b = describe<B_MN>(stage + A_BYTES, 0);
@@ -182,15 +231,15 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
         multiplyWait<0>();
         if (speaks) barrierArrive(empty + place.stage);
 #pragma unroll
-        for (int i = 0; i < BN / 2; i++) sum[i] = step > 0 ? sum[i] + part[i] : part[i];
+        for (int i = 0; i < BN / 2; i++) sum[i] = step > piece.from ? sum[i] + part[i] : part[i];
       } else {
 #pragma unroll
         for (int k = 0; k < TILE_K<H> / PRODUCT_K<H>; k++) {
-          multiply<H, BN, A_MN, B_MN>(sum, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), step > 0 || k > 0);
+          multiply<H, BN, A_MN, B_MN>(sum, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), step > piece.from || k > 0);
         }
         multiplyCommit();
         multiplyWait<1>();
-        if (step > 0 && speaks) barrierArrive(empty + before);
+        if (step > piece.from && speaks) barrierArrive(empty + before);
         before = place.stage;
       }
       place.advance();
@@ -199,6 +248,8 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
       multiplyWait<0>();
       if (speaks) barrierArrive(empty + before);
     }
+    if (p.pieces > 1 && !join<BN>(p, sum, piece, consumer, last + consumer)) continue;
+    Tile tile = tileAt(p, piece.tile);
     write<T, BN, SWAPPED>(p, sum, staging, consumer, tile.row * BM + 64 * consumer, tile.column * BN, tile.batch);
   }
   if (threadIdx.x % WARPGROUP == 0) copyOutWait<0>();

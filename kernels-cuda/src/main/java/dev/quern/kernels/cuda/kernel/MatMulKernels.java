@@ -48,10 +48,12 @@ final class MatMulKernels {
       Supplier<Optional<CublasLt>> loader) {
     this.elements = elements;
     this.choice = choice;
-    hopper = new HopperMatMul(device);
-    skinny = new SkinnyMatMul(device);
+    Workspace workspace = Workspace.of(device);
+    hopper = new HopperMatMul(device, workspace);
+    skinny = new SkinnyMatMul(device, workspace);
     portable = new PortableMatMul(device);
-    cublasLt = device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, loader));
+    cublasLt =
+        device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, workspace, loader));
     epilogues = new EpilogueKernel(device);
     tuner =
         device.shared(
@@ -200,7 +202,7 @@ final class MatMulKernels {
   private List<NamedRunnable> own(Product p, Precision precision) {
     List<NamedRunnable> all = new ArrayList<>();
     if (SkinnyMatMul.takes(p)) {
-      all.add(finished(skinny.bind(p), p));
+      skinny.bind(p).forEach(c -> all.add(finished(c, p)));
     }
     if (hopper.takes(p, precision)) {
       boolean whole = HopperMatMul.finishes(p);
