@@ -111,7 +111,7 @@ final class HopperMatMul {
     Params s =
         new Params()
             .bytes(map(p, left, m, HopperTiling.ROWS, leftBatch), TensorMap.ALIGNMENT)
-            .bytes(map(p, right, n, v.columns(), rightBatch), TensorMap.ALIGNMENT)
+            .bytes(map(p, right, n, v.columns() / v.blocks(), rightBatch), TensorMap.ALIGNMENT)
             .bytes(result(p, v), TensorMap.ALIGNMENT)
             .address(p.bias());
     p.epilogue().write(s);
@@ -125,12 +125,13 @@ final class HopperMatMul {
         .int32((int) p.batches())
         .int32((int) v.tilesM(p))
         .int32((int) v.tilesN(p))
-        .int32(GROUP)
+        .int32(GROUP / v.blocks())
         .int32(leftBatch == 0 ? 1 : 0)
         .int32(rightBatch == 0 ? 1 : 0)
         .int32(v.pieces());
-    int work = Math.toIntExact(v.tiles(p) * v.pieces());
-    int blocks = Math.min(work, device.attribute(Attribute.MULTIPROCESSORS));
+    long work = v.tiles(p) * v.pieces();
+    int clusters = device.attribute(Attribute.MULTIPROCESSORS) / v.blocks();
+    int blocks = (int) Math.min(work, clusters) * v.blocks();
     String orders = isKMajor(left) ? "k" : "n";
     orders += isKMajor(right) ? "k" : "n";
     String kernel =

@@ -6,8 +6,9 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * How {@code matmul_hopper.cu} cuts a product: into tiles of results, and k into pieces where there
- * are fewer tiles than multiprocessors.
+ * How {@code matmul_hopper.cu} cuts a product: into tiles of results, two of which may be a pair of
+ * blocks that share what they read, and k into pieces where there are fewer tiles than
+ * multiprocessors.
  *
  * <p>What a cut takes is estimated in clocks of a multiprocessor. A step of k, 128 bytes of each
  * row of a tile, takes what the tensor cores need for it (2048 products of 16 bits a clock) or what
@@ -20,9 +21,10 @@ import java.util.List;
  * @param columns of a tile: rows of the right operand
  * @param stages in shared memory
  * @param swapped whether the operands change places
+ * @param blocks of a cluster, which have tiles one below the other and share the right operand
  * @param pieces of k
  */
-record HopperTiling(int columns, int stages, boolean swapped, int pieces) {
+record HopperTiling(int columns, int stages, boolean swapped, int blocks, int pieces) {
   /** Rows of a tile. */
   static final int ROWS = 128;
 
@@ -32,10 +34,11 @@ record HopperTiling(int columns, int stages, boolean swapped, int pieces) {
   /** Warpgroups that multiply. */
   static final int CONSUMERS = 2;
 
-  private static final HopperTiling WIDE = new HopperTiling(256, 4, false, 1);
-  private static final HopperTiling NARROW = new HopperTiling(128, 6, false, 1);
-  private static final HopperTiling FEW_ROWS = new HopperTiling(64, 8, true, 1);
-  private static final HopperTiling FEWER_ROWS = new HopperTiling(32, 8, true, 1);
+  private static final HopperTiling WIDE = new HopperTiling(256, 4, false, 1, 1);
+  private static final HopperTiling PAIR = new HopperTiling(256, 4, false, 2, 1);
+  private static final HopperTiling NARROW = new HopperTiling(128, 6, false, 1, 1);
+  private static final HopperTiling FEW_ROWS = new HopperTiling(64, 8, true, 1, 1);
+  private static final HopperTiling FEWER_ROWS = new HopperTiling(32, 8, true, 1, 1);
 
   private static final int SWIZZLE = 1024; // bytes that tiles are aligned to
   private static final int STAGING = 4 * 64 * LINE;
@@ -48,15 +51,12 @@ record HopperTiling(int columns, int stages, boolean swapped, int pieces) {
 
   /** The cuts that suit a product, the one that is likely the fastest first. */
   static List<HopperTiling> of(Product p, int multiprocessors) {
-    boolean kMajor = p.a().step() == 1 && p.w().step() == 1;
-    List<HopperTiling> tiles =
-        p.a().type() == ScalarType.F8_E4M3
-            ? List.of(NARROW)
-            : kMajor && p.m() <= FEWER_ROWS.columns()
-                ? List.of(FEWER_ROWS)
-                : kMajor && p.m() <= FEW_ROWS.columns() ? List.of(FEW_ROWS) : List.of(NARROW, WIDE);
+    List<HopperTiling> tiles = suitable(p);
     List<HopperTiling> all = new ArrayList<>(tiles);
     for (HopperTiling t : tiles) {
+      if (t.blocks > 1) {
+        continue;
+      }
       HopperTiling best = t;
       for (int i = 2; i <= Math.min(MOST_PIECES, t.steps(p)); i++) {
         HopperTiling cut = t.cut(i);
@@ -70,17 +70,28 @@ record HopperTiling(int columns, int stages, boolean swapped, int pieces) {
     return all;
   }
 
+  private static List<HopperTiling> suitable(Product p) {
+    boolean kMajor = p.a().step() == 1 && p.w().step() == 1;
+    if (p.a().type() == ScalarType.F8_E4M3) {
+      return List.of(NARROW);
+    }
+    if (kMajor && p.m() <= FEW_ROWS.columns()) {
+      return List.of(p.m() <= FEWER_ROWS.columns() ? FEWER_ROWS : FEW_ROWS);
+    }
+    return p.m() <= ROWS ? List.of(NARROW, WIDE) : List.of(NARROW, PAIR, WIDE);
+  }
+
   private HopperTiling cut(int intoPieces) {
-    return new HopperTiling(columns, stages, swapped, intoPieces);
+    return new HopperTiling(columns, stages, swapped, blocks, intoPieces);
   }
 
   /** An estimate; see above. */
   private long clocks(Product p, int multiprocessors) {
     long bytes = p.a().type().blockBytes();
     long products = (long) ROWS * columns * LINE / bytes / (PRODUCTS * Short.BYTES / bytes);
-    long step = Math.max(products, (long) (ROWS + columns) * LINE / CACHE_BYTES);
+    long step = Math.max(products, (long) (ROWS + columns / blocks) * LINE / CACHE_BYTES);
     long tile = (long) ROWS * columns * Float.BYTES / CACHE_BYTES;
-    long turns = Math.ceilDiv(tiles(p) * pieces, (long) multiprocessors);
+    long turns = Math.ceilDiv(tiles(p) * pieces, (long) multiprocessors / blocks);
     long work = turns * (Math.ceilDiv(steps(p), (long) pieces) * step + tile);
     long memory = (p.m() + p.n()) * p.k() * bytes * p.batches() / MEMORY_BYTES;
     long join = pieces == 1 ? 0 : HANDOVER + pieces * tile;
@@ -92,9 +103,9 @@ record HopperTiling(int columns, int stages, boolean swapped, int pieces) {
     return Math.ceilDiv(p.k() * p.a().type().blockBytes(), (long) LINE);
   }
 
-  /** Rows of tiles. */
+  /** Rows of tiles, or of a cluster's tiles. */
   long tilesM(Product p) {
-    return Math.ceilDiv(swapped ? p.n() : p.m(), (long) ROWS);
+    return Math.ceilDiv(swapped ? p.n() : p.m(), (long) ROWS * blocks);
   }
 
   /** Columns of tiles. */
@@ -102,7 +113,7 @@ record HopperTiling(int columns, int stages, boolean swapped, int pieces) {
     return Math.ceilDiv(swapped ? p.m() : p.n(), (long) columns);
   }
 
-  /** Tiles of all the batch. */
+  /** Tiles of all the batch, those of a cluster counted as one. */
   long tiles(Product p) {
     return Math.multiplyExact(Math.multiplyExact(tilesM(p), tilesN(p)), p.batches());
   }
@@ -123,12 +134,14 @@ record HopperTiling(int columns, int stages, boolean swapped, int pieces) {
 
   /** Of the kernel, before its types. */
   String kernel() {
-    return (swapped ? "swapped_" : "") + columns;
+    return (swapped ? "swapped_" : "") + columns + (blocks > 1 ? "_pair" : "");
   }
 
-  /** For {@code explain}: rows × columns of the result that a tile has, and the pieces of k. */
+  /**
+   * For {@code explain}: rows × columns of the result that a tile has, and how it is cut further.
+   */
   String text() {
     String tile = swapped ? columns + "x" + ROWS : ROWS + "x" + columns;
-    return pieces == 1 ? tile : tile + " k/" + pieces;
+    return tile + (blocks > 1 ? " in pairs" : "") + (pieces > 1 ? " k/" + pieces : "");
   }
 }

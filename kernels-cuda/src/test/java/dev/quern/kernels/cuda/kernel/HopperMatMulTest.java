@@ -37,6 +37,31 @@ class HopperMatMulTest {
         "wgmma " + tile, ScalarType.F16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
   }
 
+  /** Pairs of blocks that share the right operand. */
+  @ParameterizedTest
+  @CsvSource({"512, 512, 200", "400, 1000, 72"})
+  void pairs(int m, int n, int k) {
+    long[] mk = {m, k};
+    long[] km = {k, m};
+    long[] nk = {n, k};
+    long[] kn = {k, n};
+    String ran = "wgmma 128x256 in pairs";
+    matmul.product(ran, ScalarType.BF16, mk, nk, Tensor::linear);
+    matmul.product(ran, ScalarType.F16, mk, kn, Tensor::matmul);
+    matmul.product(ran, ScalarType.BF16, km, kn, (a, b) -> a.transpose().matmul(b));
+    matmul.product(ran, ScalarType.F16, km, nk, (a, b) -> a.transpose().matmul(b.transpose()));
+  }
+
+  @Test
+  void aPairWhoseLowerBlockHasNoRows() {
+    matmul.product(
+        "wgmma 128x256 in pairs",
+        ScalarType.BF16,
+        new long[] {300, 320},
+        new long[] {704, 320},
+        Tensor::linear);
+  }
+
   /** Fewer tiles than multiprocessors, and a long k, whose pieces need not be of one length. */
   @ParameterizedTest
   @CsvSource({
