@@ -28,6 +28,7 @@ final class MatMulKernels {
   private final MatMulChoice choice;
   private final HopperMatMul hopper;
   private final SkinnyMatMul skinny;
+  private final StreamMatMul stream;
   private final PortableMatMul portable;
   private final CublasLtMatMul cublasLt;
   private final EpilogueKernel epilogues;
@@ -51,6 +52,7 @@ final class MatMulKernels {
     Workspace workspace = Workspace.of(device);
     hopper = new HopperMatMul(device, workspace);
     skinny = new SkinnyMatMul(device, workspace);
+    stream = new StreamMatMul(device);
     portable = new PortableMatMul(device);
     cublasLt =
         device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, workspace, loader));
@@ -150,7 +152,11 @@ final class MatMulKernels {
     DType w = o.w().dtype();
     Product p = o.product();
     if (!onTensorCores(x, w, precision)) {
-      return new NamedRunnable("exact", epilogues.after(portable.bind(p, false), p));
+      return finished(
+          StreamMatMul.takes(p)
+              ? stream.bind(p)
+              : new NamedRunnable("exact", portable.bind(p, false)),
+          p);
     }
     if (!rounds(precision, x, w, rows(o.linear(), o.a()))) {
       return choose(p, own(p, precision), others(p));

@@ -42,9 +42,12 @@ final class SkinnyMatMul {
 
   /** Whether it takes a product. */
   static boolean takes(Product p) {
+    return p.type() == p.a().type() && TYPES.contains(types(p)) && isStreamed(p);
+  }
+
+  /** Whether a product has few rows, and operands that are read 16 bytes of k at a time. */
+  static boolean isStreamed(Product p) {
     return p.m() <= MOST_ROWS
-        && p.type() == p.a().type()
-        && TYPES.contains(types(p))
         && p.k() % RUN == 0
         && p.k() < Integer.MAX_VALUE / 2
         && p.batches() <= MOST_BATCH

@@ -85,7 +85,13 @@ class RoundedProductsTest {
     "8, AUTO, BF16, 70, 44, 200, mma",
     "9, EXACT, BF16, 20, 44, 200, exact",
     "9, FAST, F16, 20, 44, 200, exact",
-    "9, AUTO, F32, 20, 44, 200, exact"
+    "9, AUTO, F32, 20, 44, 200, exact",
+    "9, AUTO, F16, 1, 72, 136, exact 1x4",
+    "8, FAST, F16, 3, 41, 1032, exact 4x4",
+    "8, AUTO, F16, 16, 18, 2056, exact 8x4",
+    "8, AUTO, F32, 11, 24, 264, exact 8x4",
+    "9, EXACT, BF16, 5, 3, 40, exact 8x4",
+    "9, EXACT, BF16, 5, 3, 41, exact"
   })
   void linear(int major, Precision precision, ScalarType w, int m, int n, int k, String ran) {
     try (Engine cuda = engine(major, precision);
@@ -95,6 +101,31 @@ class RoundedProductsTest {
       Tensor weight = integers(cuda, 2, n, k).cast(w);
       Tensor bias = integers(cuda, 3, n);
       check(cuda, ran, integers(cuda, 1, m, k), x -> x.linear(weight, bias), expected);
+    }
+  }
+
+  /** Bits that BF16 doesn't have: of F16 weights and of the activations that meet them. */
+  @Test
+  void f16WeightsOfFewRowsKeepTheirBits() {
+    float[] x = {1 + 0x1p-20f, 3 - 0x1p-19f, 0, 0, 0, 0, 0, 0};
+    float[] w = {1 + 0x1p-10f, -0x1p-24f, 0, 0, 0, 0, 0, 0};
+    float exact = Math.fma(x[0], w[0], x[1] * w[1]);
+    try (Engine cuda = engine(9, Precision.AUTO);
+        TensorScope _ = TensorScope.open()) {
+      Tensor weight = cuda.tensor(w, 1, 8).cast(ScalarType.F16);
+      assertArrayEquals(new float[] {exact}, cuda.tensor(x, 1, 8).linear(weight).toFloats());
+    }
+  }
+
+  @Test
+  void batchesOfFewRowsKeepTheirBits() {
+    try (Engine cuda = engine(9, Precision.EXACT);
+        TensorScope _ = TensorScope.open()) {
+      float[] expected =
+          integers(cpu, 1, 2, 3, 5, 24).matmul(integers(cpu, 2, 3, 7, 24).transpose()).toFloats();
+      Tensor w = integers(cuda, 2, 3, 7, 24);
+      Tensor x = integers(cuda, 1, 2, 3, 5, 24);
+      check(cuda, "exact 8x4", x, a -> a.matmul(w.transpose()), expected);
     }
   }
 
