@@ -156,6 +156,9 @@ final class CublasLtMatMul {
       device.makeCurrent();
       try {
         library = loader.get().orElse(null);
+        if (library != null) {
+          device.context().endsWith(library::close);
+        }
       } catch (CudaDriverException | NoSuchElementException e) {
         LOG.log(Level.DEBUG, "cuBLASLt can't be used", e);
       }

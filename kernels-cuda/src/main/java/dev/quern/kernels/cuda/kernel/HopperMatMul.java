@@ -4,12 +4,15 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.Attribute;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.driver.TensorMap;
 import dev.quern.kernels.cuda.kernel.Product.Factor;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
+import java.lang.System.Logger.Level;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Products of BF16 and F16, of BF16 also with results of F32, by {@code matmul_hopper.cu}, on
@@ -19,6 +22,7 @@ import java.util.List;
  * products have fewer bits than F32.
  */
 final class HopperMatMul {
+  private static final System.Logger LOG = System.getLogger(HopperMatMul.class.getName());
   private static final int MAJOR = 9;
   private static final int ALIGNMENT = 16;
   private static final int SWIZZLE_128B = 3;
@@ -88,11 +92,14 @@ final class HopperMatMul {
     return f.step() == 1;
   }
 
-  /** The kernels that compute a product, the one that is likely the fastest first. */
+  /**
+   * The kernels that compute a product, the one that is likely the fastest first; none if the
+   * driver refuses to describe an operand.
+   */
   List<NamedRunnable> bind(Product p) {
     return HopperTiling.of(p, device.attribute(Attribute.MULTIPROCESSORS)).stream()
         .filter(t -> t.pieces() == 1 || workspace.holds(parts(p, t), t.partialBytes(p)))
-        .map(t -> new NamedRunnable("wgmma " + t.text(), launch(p, t)))
+        .flatMap(t -> launch(p, t).stream())
         .toList();
   }
 
@@ -101,7 +108,26 @@ final class HopperMatMul {
     return t.tiles(p) * HopperTiling.CONSUMERS;
   }
 
-  private Runnable launch(Product p, HopperTiling v) {
+  private Optional<NamedRunnable> launch(Product p, HopperTiling v) {
+    Params params;
+    try {
+      params = params(p, v);
+    } catch (CudaDriverException e) {
+      LOG.log(Level.DEBUG, "the copy engine does not take " + p, e);
+      return Optional.empty();
+    }
+    long work = v.tiles(p) * v.pieces();
+    int clusters = device.attribute(Attribute.MULTIPROCESSORS) / v.blocks();
+    int blocks = (int) Math.min(work, clusters) * v.blocks();
+    String orders =
+        v.swapped() ? "" : "_" + (isKMajor(p.a()) ? "k" : "n") + (isKMajor(p.w()) ? "k" : "n");
+    String kernel = "matmul_hopper_%s_%s%s".formatted(v.kernel(), types(p), orders);
+    Grid grid = Grid.of(blocks, THREADS).withShared(v.sharedBytes());
+    Runnable call = Launches.of(device, "matmul_hopper", kernel, grid, params);
+    return Optional.of(new NamedRunnable("wgmma " + v.text(), call));
+  }
+
+  private Params params(Product p, HopperTiling v) {
     Factor left = v.swapped() ? p.w() : p.a();
     Factor right = v.swapped() ? p.a() : p.w();
     long m = v.swapped() ? p.n() : p.m();
@@ -116,7 +142,7 @@ final class HopperMatMul {
             .address(p.bias());
     p.epilogue().write(s);
     boolean whole = v.pieces() == 1;
-    s.int64(p.biasStep())
+    return s.int64(p.biasStep())
         .address(whole ? 0 : workspace.address())
         .address(whole ? 0 : workspace.counters())
         .int32((int) m)
@@ -129,15 +155,6 @@ final class HopperMatMul {
         .int32(leftBatch == 0 ? 1 : 0)
         .int32(rightBatch == 0 ? 1 : 0)
         .int32(v.pieces());
-    long work = v.tiles(p) * v.pieces();
-    int clusters = device.attribute(Attribute.MULTIPROCESSORS) / v.blocks();
-    int blocks = (int) Math.min(work, clusters) * v.blocks();
-    String orders = isKMajor(left) ? "k" : "n";
-    orders += isKMajor(right) ? "k" : "n";
-    String kernel =
-        "matmul_hopper_%s_%s%s".formatted(v.kernel(), types(p), v.swapped() ? "" : "_" + orders);
-    Grid grid = Grid.of(blocks, THREADS).withShared(v.sharedBytes());
-    return Launches.of(device, "matmul_hopper", kernel, grid, s);
   }
 
   private static String types(Product p) {

@@ -165,13 +165,14 @@ final class MatMulKernels {
     boolean together = right.layout().stride(-1) == 1;
     TensorView left = rounded.of(o.a(), together != o.linear());
     Product q = o.with(left, right).product();
+    List<NamedRunnable> ofRounded = onHopper(q, precision);
     List<NamedRunnable> others = others(q);
-    if (!hopper.takes(q, precision) && others.isEmpty()) {
+    if (ofRounded.isEmpty() && others.isEmpty()) {
       return choose(p, own(p, precision), others);
     }
-    List<NamedRunnable> own = hopper.takes(q, precision) ? own(q, precision) : own(p, precision);
+    List<NamedRunnable> own = ofRounded.isEmpty() ? own(p, precision) : ofRounded;
     NamedRunnable chosen = choose(p, own, others);
-    if (!hopper.takes(q, precision) && own.contains(chosen)) {
+    if (ofRounded.isEmpty() && own.contains(chosen)) {
       return chosen;
     }
     return new NamedRunnable(
@@ -210,14 +211,21 @@ final class MatMulKernels {
     if (SkinnyMatMul.takes(p)) {
       skinny.bind(p).forEach(c -> all.add(finished(c, p)));
     }
-    if (hopper.takes(p, precision)) {
-      boolean whole = HopperMatMul.finishes(p);
-      hopper.bind(whole ? p : p.plain()).forEach(c -> all.add(whole ? c : finished(c, p)));
-    }
+    all.addAll(onHopper(p, precision));
     if (all.isEmpty()) {
       all.add(finished(new NamedRunnable("mma", portable.bind(p, true)), p));
     }
     return all;
+  }
+
+  /** With their epilogues, in the kernel or after it. */
+  private List<NamedRunnable> onHopper(Product p, Precision precision) {
+    if (!hopper.takes(p, precision)) {
+      return List.of();
+    }
+    return HopperMatMul.finishes(p)
+        ? hopper.bind(p)
+        : hopper.bind(p.plain()).stream().map(c -> finished(c, p)).toList();
   }
 
   private NamedRunnable finished(NamedRunnable plain, Product p) {

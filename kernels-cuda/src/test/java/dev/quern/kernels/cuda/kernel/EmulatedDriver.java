@@ -50,6 +50,9 @@ final class EmulatedDriver implements CudaDriver {
   /** What the next measurements say; afterwards everything takes no time. */
   final Queue<Float> times = new ConcurrentLinkedQueue<>();
 
+  /** Whether the driver describes no tensor to the copy engine. */
+  volatile boolean refusesTensorMaps;
+
   private final MethodHandle find;
   private final MethodHandle params;
   private final MethodHandle launch;
@@ -398,7 +401,7 @@ final class EmulatedDriver implements CudaDriver {
             && map.box().stream().allMatch(b -> b > 0 && b <= 256)
             && map.box().getFirst() * size % 16 == 0
             && (map.swizzle() != 3 || map.box().getFirst() * size <= 128);
-    if (!right) {
+    if (!right || refusesTensorMaps) {
       throw new CudaDriverException("cuTensorMapEncodeTiled", "CUDA_ERROR_INVALID_VALUE");
     }
     ByteBuffer b = ByteBuffer.allocate(TensorMap.BYTES).order(ByteOrder.LITTLE_ENDIAN);
