@@ -171,6 +171,7 @@ QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* s
         storeAligned<16>(staged, &h);
       }
     }
+    if (!p.epilogue.keeps()) continue;
     fenceForCopies();
     syncNamed(1 + consumer, WARPGROUP);
     if (thread == 0) {

@@ -161,10 +161,8 @@ final class MatMulKernels {
     if (!rounds(precision, x, w, rows(o.linear(), o.a()))) {
       return choose(p, own(p, precision), others(p));
     }
-    TensorView right = rounded.of(o.w(), true);
-    boolean together = right.layout().stride(-1) == 1;
-    TensorView left = rounded.of(o.a(), together != o.linear());
-    Product q = o.with(left, right).product();
+    ProductOperands both = bothRounded(o, rounded);
+    Product q = both.product();
     List<NamedRunnable> ofRounded = onHopper(q, precision);
     List<NamedRunnable> others = others(q);
     if (ofRounded.isEmpty() && others.isEmpty()) {
@@ -178,7 +176,28 @@ final class MatMulKernels {
     return new NamedRunnable(
         chosen.name(),
         Launches.inOrder(
-            List.of(rounded.write(o.a(), left), rounded.write(o.w(), right), chosen.call())));
+            List.of(
+                rounded.write(o.a(), both.a()), rounded.write(o.w(), both.w()), chosen.call())));
+  }
+
+  private static ProductOperands bothRounded(ProductOperands o, RoundedOperands rounded) {
+    TensorView right = rounded.of(o.w(), true);
+    boolean together = right.layout().stride(-1) == 1;
+    return o.with(rounded.of(o.a(), together != o.linear()), right);
+  }
+
+  /**
+   * Where a product's left operand lies in BF16, if every kernel that may compute the product reads
+   * it there: then it need not exist otherwise.
+   */
+  Optional<TensorView> leftRounded(
+      ProductOperands o, Precision precision, RoundedOperands rounded) {
+    DType x = o.a().dtype();
+    if (x == ScalarType.BF16 || !rounds(precision, x, o.w().dtype(), rows(o.linear(), o.a()))) {
+      return Optional.empty();
+    }
+    ProductOperands both = bothRounded(o, rounded);
+    return onHopper(both.product(), precision).isEmpty() ? Optional.empty() : Optional.of(both.a());
   }
 
   /** By the setting; where that leaves several, by measurement. */

@@ -63,6 +63,7 @@ final class EmulatedDriver implements CudaDriver {
   private @Nullable List<Runnable> captured;
   private final AtomicLong waits = new AtomicLong();
   private final AtomicLong graphLaunches = new AtomicLong();
+  private final AtomicLong launches = new AtomicLong();
   private long handles;
   private long taken;
 
@@ -92,6 +93,11 @@ final class EmulatedDriver implements CudaDriver {
   /** How often the host waited for the device. */
   long waits() {
     return waits.get();
+  }
+
+  /** How many kernels were run. */
+  long launches() {
+    return launches.get();
   }
 
   /** How many graphs were launched. */
@@ -323,6 +329,7 @@ final class EmulatedDriver implements CudaDriver {
   }
 
   private void run(long function, Grid g, MemorySegment struct) {
+    launches.incrementAndGet();
     try {
       int wrong =
           (int)

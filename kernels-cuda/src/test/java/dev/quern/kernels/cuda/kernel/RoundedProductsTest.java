@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.kernel;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
@@ -33,7 +34,10 @@ class RoundedProductsTest {
   private final Engine cpu = Engine.builder().kernels(new ReferenceProvider()).build();
 
   private static Engine engine(int major, Precision precision) {
-    EmulatedDriver driver = new EmulatedDriver(Emulation.library(), major);
+    return engine(new EmulatedDriver(Emulation.library(), major), precision);
+  }
+
+  private static Engine engine(EmulatedDriver driver, Precision precision) {
     return Engine.builder()
         .precision(precision)
         .kernels(new ReferenceProvider())
@@ -171,6 +175,37 @@ class RoundedProductsTest {
       same(cuda, new FusedOp.Linears(3, false), x, w, up, w);
       same(cuda, new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), false), x, w, up, down);
       same(cuda, new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), true), x, w, up, down, x);
+    }
+  }
+
+  /** What the last product would round comes rounded from the one before. */
+  @Test
+  void aFeedForwardLayerRoundsItsInnerValuesWhereTheyAreMade() {
+    EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 9);
+    FusedOp op = new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), true);
+    try (Engine cuda = engine(driver, Precision.AUTO);
+        TensorScope _ = TensorScope.open()) {
+      Tensor x = cuda.normal(1, 24, 72);
+      Tensor w = cuda.normal(2, 136, 72).cast(ScalarType.BF16);
+      Tensor down = cuda.normal(3, 72, 136).cast(ScalarType.BF16);
+      long before = driver.launches();
+      cuda.apply(op, List.of(x, w, w, down, x));
+      assertEquals(4, driver.launches() - before, "a cast and three products");
+    }
+  }
+
+  /** Weights that are rounded too, and one of them used twice, or read by another kernel. */
+  @ParameterizedTest
+  @CsvSource({"9, 24, 136", "9, 200, 72", "9, 24, 133", "8, 24, 136"})
+  void feedForwardLayersOfRoundedWeightsHaveTheBitsOfTheirParts(int major, int m, int n) {
+    int k = 72;
+    FusedOp op = new FusedOp.GatedFeedForward(new BinaryOp.GeGlu(true), false);
+    try (Engine cuda = engine(major, Precision.BF16);
+        TensorScope _ = TensorScope.open()) {
+      Tensor x = cuda.normal(1, m, k);
+      Tensor gate = cuda.normal(2, n, k);
+      Tensor up = cuda.normal(3, n, k);
+      same(cuda, op, x, gate, up, n == k ? up : cuda.normal(4, k, n));
     }
   }
 
