@@ -17,13 +17,13 @@ template <typename T> QUERN_INLINE void finishAll(const EpilogueParams& p) {
     Pack<T, V> h;
     loadAligned<16>(&h, c);
     finish(h, at, p.epilogue);
-    storeAligned<16>(c, &h);
+    if (p.epilogue.keeps()) storeAligned<16>(c, &h);
     return;
   }
   for (int v = 0; v < V && at + v < p.count; v++) {
     Pack<T, 1> h = {{c[v]}};
     finish(h, at + v, p.epilogue);
-    c[v] = h.v[0];
+    if (p.epilogue.keeps()) c[v] = h.v[0];
   }
 }
 #define KERNEL(NAME, T) \

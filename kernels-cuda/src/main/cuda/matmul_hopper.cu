@@ -13,11 +13,17 @@
 // Tiles are ordered in groups of `group` rows of tiles, along columns within a group, so that the tiles that run together share rows
 // and columns in the second-level cache.
 //
+// Blocks of a PAIR are neighbours in rows of tiles: each brings its own rows of a and half the tile's rows of w, for both, so that 256 bytes are
+// read for each 384 that a block gets. A stage is empty when the consumers of both have read it.
+//
+// Where there are fewer tiles than multiprocessors, k is cut into pieces, which blocks take like tiles. Each leaves its F32 sums in memory;
+// the one that comes last adds all up in the order of k and goes on with the tile, so the bits are the same in every run.
+//
 // E4M3: both factors have k together, the result is F32. The instructions' own sums of 8-bit products keep fewer bits than F32 has (about
 // 14, DeepSeek-V3 Technical Report, 3.3.2), so each step's sum begins anew and is added to F32 registers.
 //
 // SWAPPED: a is the weight and w the activations, so that few rows of activations fill an instruction's 64 rows with columns of the result;
-// BN is then 32 or 64 rows of activations, and the epilogue transposes. To be measured: BN, stages, group; clusters that share loads.
+// BN is then 32 or 64 rows of activations, and the epilogue transposes. To be measured: BN, stages, group, pairs, pieces.
 #include "epilogue.cuh"
 #include "wgmma.cuh"
 
@@ -33,9 +39,12 @@ struct HopperParams {
   const void* bias;
   Epilogue epilogue;
   i64 biasStep;
+  float* partial;                // sums of pieces of k, by tile, consumer and piece
+  int* arrived;                  // how many pieces of a consumer's tile are there; 0 before and after each launch
   u32 m, n, k, batches;          // of the product as it is computed: SWAPPED exchanges m and n
   u32 tilesM, tilesN, group;
-  u32 aShared, wShared, unused;  // whether all of the batch have the same factor
+  u32 aShared, wShared;          // whether all of the batch have the same factor
+  u32 pieces;                    // of k
 };
 
 struct Tile { u32 row, column, batch; };
@@ -46,16 +55,67 @@ QUERN_INLINE Tile tileAt(const HopperParams& p, u32 t) {
   return {first + within % rows, within / rows, batch};
 }
 
-// ROWS rows of a factor by a step of k.
-template <bool MN, int ROWS> QUERN_INLINE void bring(u8* to, const TensorMap& map, u32 row, u32 k, u32 batch, Barrier* full) {
-  if constexpr (MN) {
+// What a block takes at once: a tile's sums over some steps of k.
+struct Piece { u32 tile, index, from, to; };
+QUERN_INLINE Piece pieceAt(const HopperParams& p, u32 t, u32 steps) {
+  u32 tile = t / p.pieces, i = t - tile * p.pieces;
+  return {tile, i, steps * i / p.pieces, steps * (i + 1) / p.pieces};
+}
+
+// ROWS rows of a factor by a step of k, for as many blocks of the cluster.
+template <bool MN, int ROWS, int BLOCKS> QUERN_INLINE void bring(u8* to, const TensorMap& map, u32 row, u32 k, u32 batch, Barrier* full) {
 #pragma unroll
-    for (int i = 0; i < ROWS / 64; i++) {
-      copyIn(to + i * PIECE_BYTES, map, static_cast<int>(row + i * 64), static_cast<int>(k), static_cast<int>(batch), full);
+  for (int i = 0; i < (MN ? ROWS / 64 : 1); i++) {
+    int r = static_cast<int>(row + i * 64), x = MN ? r : static_cast<int>(k), y = MN ? static_cast<int>(k) : r;
+    if constexpr (BLOCKS > 1) {
+      copyInto((1 << BLOCKS) - 1, to + i * PIECE_BYTES, map, x, y, static_cast<int>(batch), full);
+    } else {
+      copyIn(to + i * PIECE_BYTES, map, x, y, static_cast<int>(batch), full);
     }
-  } else {
-    copyIn(to, map, static_cast<int>(k), static_cast<int>(row), static_cast<int>(batch), full);
   }
+}
+// Says that this warp has read a stage, to each block that fills it.
+template <int BLOCKS> QUERN_INLINE void release(Barrier* empty) {
+  u32 lane = threadIdx.x % WARP;
+  if constexpr (BLOCKS > 1) {
+    if (lane < BLOCKS) barrierArriveAt(empty, lane);
+  } else {
+    if (lane == 0) barrierArrive(empty);
+  }
+}
+
+// Leaves a consumer's sums of a piece in memory. True, with the sums of all pieces, where it is the tile's last; each thread reads what the
+// thread in its place wrote in other blocks. last: shared by the consumer's threads.
+template <int BN> QUERN_INLINE bool join(const HopperParams& p, float (&sum)[BN / 2], const Piece& piece, int consumer, u32* last) {
+  constexpr u32 QUADS = BN / 8;  // of a thread's sums
+  u32 thread = threadIdx.x % WARPGROUP, part = piece.tile * CONSUMERS + static_cast<u32>(consumer);
+  float4* all = reinterpret_cast<float4*>(p.partial) + static_cast<i64>(part) * p.pieces * QUADS * WARPGROUP + thread;
+  float4* mine = all + static_cast<i64>(piece.index) * QUADS * WARPGROUP;
+#pragma unroll
+  for (u32 i = 0; i < QUADS; i++) mine[i * WARPGROUP] = {sum[4 * i], sum[4 * i + 1], sum[4 * i + 2], sum[4 * i + 3]};
+  syncNamed(1 + consumer, WARPGROUP);
+  if (thread == 0) {
+    __threadfence();
+    *last = atomicAdd(p.arrived + part, 1) + 1 == static_cast<int>(p.pieces);
+    if (*last) p.arrived[part] = 0;
+    __threadfence();
+  }
+  syncNamed(1 + consumer, WARPGROUP);
+  if (!*last) return false;
+#pragma unroll
+  for (int i = 0; i < BN / 2; i++) sum[i] = 0.0f;
+#pragma unroll 1
+  for (u32 other = 0; other < p.pieces; other++, all += QUADS * WARPGROUP) {
+#pragma unroll
+    for (u32 i = 0; i < QUADS; i++) {
+      float4 v = all[i * WARPGROUP];
+      sum[4 * i] += v.x;
+      sum[4 * i + 1] += v.y;
+      sum[4 * i + 2] += v.z;
+      sum[4 * i + 3] += v.w;
+    }
+  }
+  return true;
 }
 
 // A consumer's results, as it holds them in registers, through its staging memory to c. row: of its first result.
@@ -111,6 +171,7 @@ QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* s
         storeAligned<16>(staged, &h);
       }
     }
+    if (!p.epilogue.keeps()) continue;
     fenceForCopies();
     syncNamed(1 + consumer, WARPGROUP);
     if (thread == 0) {
@@ -122,52 +183,67 @@ QUERN_INLINE void write(const HopperParams& p, const float (&sum)[BN / 2], u8* s
   }
 }
 
-template <typename H, typename T, int BN, int STAGES, bool A_MN, bool B_MN, bool SWAPPED>
+template <typename H, typename T, int BN, int STAGES, bool A_MN, bool B_MN, bool SWAPPED, int BLOCKS>
 QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
-  constexpr u32 A_BYTES = BM * LINE, STAGE_BYTES = A_BYTES + BN * LINE;
+  constexpr u32 A_BYTES = BM * LINE, STAGE_BYTES = A_BYTES + BN * LINE, SHARE = BN / BLOCKS;
   u8* stages = dynamic + (SWIZZLE_BYTES - sharedAddress(dynamic) % SWIZZLE_BYTES) % SWIZZLE_BYTES;
   u8* staging = stages + STAGES * STAGE_BYTES;
   Barrier* full = reinterpret_cast<Barrier*>(staging + CONSUMERS * STAGINGS * STAGING);
   Barrier* empty = full + STAGES;
+  u32* last = reinterpret_cast<u32*>(empty + STAGES);  // of each consumer
   if (threadIdx.x == 0) {
     for (int s = 0; s < STAGES; s++) {
       barrierInit(full + s, 1);
-      barrierInit(empty + s, CONSUMERS * WARPGROUP / WARP);
+      barrierInit(empty + s, BLOCKS * CONSUMERS * WARPGROUP / WARP);
     }
     barrierInitEnd();
     prefetchMap(p.a);
     prefetchMap(p.w);
     prefetchMap(p.c);
   }
-  __syncthreads();
-  u32 tiles = p.tilesM * p.tilesN * p.batches, steps = (p.k + TILE_K<H> - 1) / TILE_K<H>;
+  u32 rank = 0;
+  if constexpr (BLOCKS > 1) {
+    rank = clusterRank();
+    clusterSync();
+  } else {
+    __syncthreads();
+  }
+  u32 all = p.tilesM * p.tilesN * p.batches * p.pieces, steps = (p.k + TILE_K<H> - 1) / TILE_K<H>;
   RingPlace<STAGES> place;
   if (threadIdx.x < WARPGROUP) {
     if constexpr (BN >= 128) giveRegisters<40>();
-    if (threadIdx.x != 0) return;
-    place.parity = 1;  // all stages are empty
-    for (u32 t = blockIdx.x; t < tiles; t += gridDim.x) {
-      Tile tile = tileAt(p, t);
-      for (u32 step = 0; step < steps; step++) {
-        u8* stage = stages + place.stage * STAGE_BYTES;
-        barrierWait(empty + place.stage, place.parity);
-        barrierArriveExpecting(full + place.stage, STAGE_BYTES);
-        bring<A_MN, BM>(stage, p.a, tile.row * BM, step * TILE_K<H>, p.aShared ? 0 : tile.batch, full + place.stage);
-        bring<B_MN, BN>(stage + A_BYTES, p.w, tile.column * BN, step * TILE_K<H>, p.wShared ? 0 : tile.batch, full + place.stage);
-        place.advance();
+    if (threadIdx.x == 0) {
+      place.parity = 1;  // all stages are empty
+      for (u32 t = blockIdx.x / BLOCKS; t < all; t += gridDim.x / BLOCKS) {
+        Piece piece = pieceAt(p, t, steps);
+        Tile tile = tileAt(p, piece.tile);
+        for (u32 step = piece.from; step < piece.to; step++) {
+          u8* stage = stages + place.stage * STAGE_BYTES;
+          Barrier* there = full + place.stage;
+          u32 row = (tile.row * BLOCKS + rank) * BM, column = tile.column * BN + rank * SHARE;
+          if constexpr (BLOCKS > 1) {
+            barrierWaitForCluster(empty + place.stage, place.parity);
+          } else {
+            barrierWait(empty + place.stage, place.parity);
+          }
+          barrierArriveExpecting(there, STAGE_BYTES);
+          bring<A_MN, BM, 1>(stage, p.a, row, step * TILE_K<H>, p.aShared ? 0 : tile.batch, there);
+          bring<B_MN, SHARE, BLOCKS>(stage + A_BYTES + rank * SHARE * LINE, p.w, column, step * TILE_K<H>, p.wShared ? 0 : tile.batch, there);
+          place.advance();
+        }
       }
     }
+    if constexpr (BLOCKS > 1) clusterSync();
     return;
   }
   if constexpr (BN >= 128) takeRegisters<232>();
   int consumer = static_cast<int>(threadIdx.x) / WARPGROUP - 1;
-  bool speaks = threadIdx.x % WARP == 0;
   staging += consumer * STAGINGS * STAGING;
   float sum[BN / 2];
-  for (u32 t = blockIdx.x; t < tiles; t += gridDim.x) {
-    Tile tile = tileAt(p, t);
+  for (u32 t = blockIdx.x / BLOCKS; t < all; t += gridDim.x / BLOCKS) {
+    Piece piece = pieceAt(p, t, steps);
     u32 before = 0;
-    for (u32 step = 0; step < steps; step++) {
+    for (u32 step = piece.from; step < piece.to; step++) {
       const u8* stage = stages + place.stage * STAGE_BYTES;
       barrierWait(full + place.stage, place.parity);
       u64 a = describe<A_MN>(stage, 64 * consumer), b = describe<B_MN>(stage + A_BYTES, 0);
@@ -180,34 +256,45 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
         }
         multiplyCommit();
         multiplyWait<0>();
-        if (speaks) barrierArrive(empty + place.stage);
+        release<BLOCKS>(empty + place.stage);
 #pragma unroll
-        for (int i = 0; i < BN / 2; i++) sum[i] = step > 0 ? sum[i] + part[i] : part[i];
+        for (int i = 0; i < BN / 2; i++) sum[i] = step > piece.from ? sum[i] + part[i] : part[i];
       } else {
 #pragma unroll
         for (int k = 0; k < TILE_K<H> / PRODUCT_K<H>; k++) {
-          multiply<H, BN, A_MN, B_MN>(sum, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), step > 0 || k > 0);
+          multiply<H, BN, A_MN, B_MN>(sum, a + k * descriptorStep<A_MN>(), b + k * descriptorStep<B_MN>(), step > piece.from || k > 0);
         }
         multiplyCommit();
         multiplyWait<1>();
-        if (step > 0 && speaks) barrierArrive(empty + before);
+        if (step > piece.from) release<BLOCKS>(empty + before);
         before = place.stage;
       }
       place.advance();
     }
     if constexpr (sizeof(H) > 1) {
       multiplyWait<0>();
-      if (speaks) barrierArrive(empty + before);
+      release<BLOCKS>(empty + before);
     }
-    write<T, BN, SWAPPED>(p, sum, staging, consumer, tile.row * BM + 64 * consumer, tile.column * BN, tile.batch);
+    if constexpr (BLOCKS == 1) {
+      if (p.pieces > 1 && !join<BN>(p, sum, piece, consumer, last + consumer)) continue;
+    }
+    Tile tile = tileAt(p, piece.tile);
+    u32 row = (tile.row * BLOCKS + rank) * BM + 64 * consumer;
+    write<T, BN, SWAPPED>(p, sum, staging, consumer, row, tile.column * BN, tile.batch);
   }
   if (threadIdx.x % WARPGROUP == 0) copyOutWait<0>();
+  if constexpr (BLOCKS > 1) clusterSync();
 }
 
 #define KERNEL(NAME, H, T, BN, STAGES, A_MN, B_MN, SWAPPED)        \
   QUERN_KERNEL(matmul_hopper_##NAME, HopperParams, THREADS) {      \
     QUERN_DYNAMIC_SHARED(shared);                                  \
-    product<H, T, BN, STAGES, A_MN, B_MN, SWAPPED>(p, shared);     \
+    product<H, T, BN, STAGES, A_MN, B_MN, SWAPPED, 1>(p, shared);  \
+  }
+#define PAIR(NAME, H, T, A_MN, B_MN)                                    \
+  QUERN_KERNEL_CLUSTER(matmul_hopper_##NAME, HopperParams, THREADS, 2) { \
+    QUERN_DYNAMIC_SHARED(shared);                                       \
+    product<H, T, 256, 4, A_MN, B_MN, false, 2>(p, shared);             \
   }
 // kk, kn, nk, nn: which of k and rows lies together in a and in w.
 #define ORDERS(NAME, H, T, BN, STAGES)                       \
@@ -215,14 +302,21 @@ QUERN_INLINE void product(const HopperParams& p, u8* dynamic) {
   KERNEL(NAME##_kn, H, T, BN, STAGES, false, true, false)    \
   KERNEL(NAME##_nk, H, T, BN, STAGES, true, false, false)    \
   KERNEL(NAME##_nn, H, T, BN, STAGES, true, true, false)
+#define PAIRS(NAME, H)                            \
+  PAIR(256_pair_##NAME##_kk, H, H, false, false)   \
+  PAIR(256_pair_##NAME##_kn, H, H, false, true)    \
+  PAIR(256_pair_##NAME##_nk, H, H, true, false)    \
+  PAIR(256_pair_##NAME##_nn, H, H, true, true)
 #define KERNELS(NAME, H, T)                                  \
   KERNEL(swapped_64_##NAME, H, T, 64, 8, false, false, true) \
   KERNEL(swapped_32_##NAME, H, T, 32, 8, false, false, true)
 ORDERS(256_bf16, bf16_t, bf16_t, 256, 4)
 ORDERS(128_bf16, bf16_t, bf16_t, 128, 6)
+PAIRS(bf16, bf16_t)
 KERNELS(bf16, bf16_t, bf16_t)
 ORDERS(256_f16, half_t, half_t, 256, 4)
 ORDERS(128_f16, half_t, half_t, 128, 6)
+PAIRS(f16, half_t)
 KERNELS(f16, half_t, half_t)
 // Activations of F32 that were rounded to BF16 on the way, with F32 results: a layer's product and its two gradients.
 #define ROUNDED(NAME, BN, STAGES)                                              \
@@ -231,5 +325,8 @@ KERNELS(f16, half_t, half_t)
   KERNEL(NAME##_bf16_f32_nn, bf16_t, float, BN, STAGES, true, true, false)
 ROUNDED(256, 256, 4)
 ROUNDED(128, 128, 6)
+PAIR(256_pair_bf16_f32_kk, bf16_t, float, false, false)
+PAIR(256_pair_bf16_f32_kn, bf16_t, float, false, true)
+PAIR(256_pair_bf16_f32_nn, bf16_t, float, true, true)
 KERNELS(bf16_f32, bf16_t, float)
 KERNEL(128_f8_e4m3_kk, e4m3_t, float, 128, 6, false, false, false)

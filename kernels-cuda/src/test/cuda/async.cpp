@@ -18,6 +18,7 @@ static_assert(sizeof(Barrier) == 8, "a barrier has 8 bytes");
 struct Copy {
   TensorMap map;
   int at[5];
+  uint32_t block;  // of the cluster: whose shared memory it is
   unsigned char* shared;
   Barrier* barrier;
 };
@@ -46,13 +47,14 @@ struct Named {
 std::vector<Lane> lanes;
 std::vector<WarpProducts> products;
 std::deque<Copy> copies;  // into shared memory
-Named named[NAMED];
+Named named[MOST_BLOCKS][NAMED];
+Named cluster;  // its barrier of all threads
 bool eagerCopies, newestFirst;
 bool used;  // whether this block did any of this, which most kernels don't
 
 Lane& me() {
   used = true;
-  return lanes[threadIndex.x];
+  return lanes[static_cast<size_t>(currentThread())];
 }
 Barrier* of(const uint64_t* word) { return reinterpret_cast<Barrier*>(const_cast<uint64_t*>(word)); }
 
@@ -89,7 +91,7 @@ const char* unusable(const Copy& c, int rank) {
   if (c.map.mark != TENSOR_MAP) return "copies by what is no tensor map";
   if (c.map.rank != rank) return "copies by a tensor map of another rank";
   if (c.map.swizzle != 0 && c.map.swizzle != 3) return "copies with a swizzle that is not emulated";
-  if (sharedAddress(c.shared) % (c.map.swizzle == 3 ? 1024 : 128) != 0) return "copies to or from shared memory that is not aligned";
+  if ((c.shared - sharedOf(c.block)) % (c.map.swizzle == 3 ? 1024 : 128) != 0) return "copies to or from shared memory that is not aligned";
   return nullptr;
 }
 // Between shared memory and the tensor, 16 bytes at a time; what lies outside the tensor is read as 0 and never written.
@@ -109,8 +111,8 @@ void make(const Copy& c, bool in) {
     for (size_t b = 0; b < inner; b += size) {
       int64_t i = c.at[0] + static_cast<int64_t>(b / size);
       bool there = inside && i >= 0 && i < static_cast<int64_t>(m.extents[0]);
-      uint32_t at = sharedAddress(c.shared) + static_cast<uint32_t>(row * inner + b);
-      unsigned char* shared = sharedBase() + (m.swizzle == 3 ? swizzled(at) : at);
+      uint32_t at = static_cast<uint32_t>(c.shared - sharedOf(c.block)) + static_cast<uint32_t>(row * inner + b);
+      unsigned char* shared = sharedOf(c.block) + (m.swizzle == 3 ? swizzled(at) : at);
       auto global = reinterpret_cast<unsigned char*>(from + static_cast<uint64_t>(i) * size);
       if (in && there) std::memcpy(shared, global, size);
       if (in && !there) std::memset(shared, 0, size);
@@ -119,6 +121,8 @@ void make(const Copy& c, bool in) {
   }
 }
 void finish(const Copy& c) {
+  if (!runs(c.block)) return complain("copies into a block of its cluster that has ended");
+  if (!made(c.barrier)) return;
   make(c, true);
   c.barrier->bytes -= static_cast<int32_t>(boxBytes(c.map));
   turn(c.barrier);
@@ -180,8 +184,24 @@ void barrierWait(const uint64_t* barrier, uint32_t parity) {
   waitUntil([](const void* b, uint32_t p) { return of(static_cast<const uint64_t*>(b))->phase != p; }, barrier, parity);
 }
 
+void barrierArriveAt(const uint64_t* barrier, uint32_t rank) {
+  if (rank >= clusterBlocks()) return complain("arrives at a block that its cluster doesn't have");
+  if (!runs(rank)) return complain("arrives at a block of its cluster that has ended");
+  arrive(reinterpret_cast<Barrier*>(sharedOf(rank) + sharedAddress(barrier)));
+}
+void clusterSync() {
+  used = true;
+  unsigned turn = cluster.turn;
+  if (++cluster.arrived == static_cast<int>(blockExtent.x * clusterBlocks())) {
+    cluster.arrived = 0;
+    cluster.turn++;
+    return;
+  }
+  waitUntil([](const void* b, uint32_t t) { return static_cast<const Named*>(b)->turn != t; }, &cluster, turn);
+}
+
 void arriveNamed(int id, int threads) {
-  Named& n = named[id];
+  Named& n = named[clusterRank()][id];
   if (n.arrived == 0) n.threads = threads, n.fenced = true;
   if (n.threads != threads || threads % WARP != 0) complain("threads disagree about how many meet at a named barrier");
   n.fenced = n.fenced && me().fenced;
@@ -192,7 +212,7 @@ void arriveNamed(int id, int threads) {
   n.turn++;
 }
 void syncNamed(int id, int threads) {
-  Named& n = named[id];
+  Named& n = named[clusterRank()][id];
   unsigned turn = n.turn;
   arriveNamed(id, threads);
   if (n.turn == turn) {
@@ -206,18 +226,25 @@ static Copy copyOf(const void* map, const int* at, int rank, const void* shared)
   used = true;
   std::memcpy(&c.map, map, sizeof c.map);
   for (int i = 0; i < rank; i++) c.at[i] = at[i];
+  c.block = clusterRank();
   c.shared = static_cast<unsigned char*>(const_cast<void*>(shared));
   return c;
 }
-void copyIn(void* to, const void* map, const int* at, int rank, uint64_t* barrier) {
+void copyIn(void* to, const void* map, const int* at, int rank, uint64_t* barrier, uint32_t ranks) {
   Copy c = copyOf(map, at, rank, to);
-  c.barrier = of(barrier);
   if (const char* why = unusable(c, rank)) return complain(why);
-  if (!made(c.barrier)) return;
-  if (eagerCopies) {
-    finish(c);
-  } else {
-    copies.push_back(c);
+  if (ranks >> clusterBlocks() != 0) return complain("copies into a block that its cluster doesn't have");
+  for (uint32_t block = 0; block < clusterBlocks(); block++) {
+    if (!(ranks == 0 ? block == clusterRank() : ranks >> block & 1)) continue;
+    c.block = block;
+    c.shared = sharedOf(block) + sharedAddress(to);
+    c.barrier = reinterpret_cast<Barrier*>(sharedOf(block) + sharedAddress(barrier));
+    if (!made(c.barrier)) return;
+    if (eagerCopies) {
+      finish(c);
+    } else {
+      copies.push_back(c);
+    }
   }
 }
 void copyOut(const void* map, const void* from, const int* at, int rank) {
@@ -242,7 +269,7 @@ void fenceProxy() { me().fenced = true; }
 void multiply(float* d, const Product& p) {
   Lane& lane = me();
   if (!lane.multiplyFenced) return complain("multiplies without wgmma.fence after its registers were in use");
-  WarpProducts& w = products[threadIndex.x / WARP];
+  WarpProducts& w = products[static_cast<size_t>(currentThread()) / WARP];
   size_t index = static_cast<size_t>(lane.issued++ - w.first);
   if (index == w.queue.size()) w.queue.push_back({p, 0, -1, {}, {}});
   Issued& i = w.queue[index];
@@ -256,7 +283,7 @@ void multiply(float* d, const Product& p) {
 void multiplyFence() { me().multiplyFenced = true; }
 void multiplyCommit() {
   Lane& lane = me();
-  WarpProducts& w = products[threadIndex.x / WARP];
+  WarpProducts& w = products[static_cast<size_t>(currentThread()) / WARP];
   for (int i = w.first; i < lane.issued; i++) {
     int& group = w.queue[static_cast<size_t>(i - w.first)].group;
     if (group < 0) group = lane.committed;
@@ -267,7 +294,7 @@ void multiplyWait(int pending) {
   syncWarp(0xffffffffu);  // all lanes have issued the same
   Lane& lane = me();
   lane.multiplyFenced = false;
-  WarpProducts& w = products[threadIndex.x / WARP];
+  WarpProducts& w = products[static_cast<size_t>(currentThread()) / WARP];
   while (!w.queue.empty() && w.queue.front().group >= 0 && w.queue.front().group < lane.committed - pending) {
     const Issued& i = w.queue.front();
     if (i.lanes != WARP) return complain("multiplies with only some lanes of a warp");
@@ -285,6 +312,7 @@ void asyncBegin(bool eager, bool newest) {
   products.assign(MAX_THREADS / WARP, WarpProducts{});
   copies.clear();
   std::memset(named, 0, sizeof named);
+  cluster = {};
   used = false;
 }
 bool asyncStep() {
@@ -304,8 +332,10 @@ void asyncLeave(int thread) {
 }
 const char* asyncEnd() {
   if (!copies.empty()) return "ends while copies into its shared memory are under way";
-  for (const Named& n : named) {
-    if (n.arrived != 0) return "ends while threads are awaited at a named barrier";
+  for (const auto& block : named) {
+    for (const Named& n : block) {
+      if (n.arrived != 0) return "ends while threads are awaited at a named barrier";
+    }
   }
   for (const WarpProducts& w : products) {
     if (!w.queue.empty()) return "ends while products are under way";

@@ -5,7 +5,8 @@
 // second such launch, since copies keep no order), a copy out of it when somebody waits for it, a product when its warp waits. In every
 // second pair of launches copies into shared memory are made at once instead, while products stay late: that shows a stage that is filled
 // again while products read it. Copies swizzle and fill, products read through their descriptors with the same swizzle, so a wrong box,
-// address or descriptor gives wrong results. Misuse that a device answers with a hang or with nonsense ends the launch with a message.
+// address or descriptor gives wrong results. Misuse that a device answers with a hang or with nonsense ends the launch with a message: so does
+// reaching into a block of the cluster that has ended, or into one whose barriers are not made.
 #pragma once
 
 namespace emulation {
@@ -32,7 +33,15 @@ void syncNamed(int id, int threads);
 // bar.arrive: counts as one of them.
 void arriveNamed(int id, int threads);
 
-void copyIn(void* to, const void* map, const int* at, int rank, uint64_t* barrier);
+// A block's number in its cluster.
+uint32_t clusterRank();
+// Waits for all threads of the cluster.
+void clusterSync();
+// Arrives at the barrier in the same place of a block of the cluster.
+void barrierArriveAt(const uint64_t* barrier, uint32_t rank);
+
+// ranks: bits of the blocks of the cluster that it goes to, each in the same place; 0 for the thread's own.
+void copyIn(void* to, const void* map, const int* at, int rank, uint64_t* barrier, uint32_t ranks = 0);
 void copyOut(const void* map, const void* from, const int* at, int rank);
 void copyOutCommit();
 // Until at most `pending` groups have still to read shared memory.

@@ -96,17 +96,21 @@ std::vector<int> freeStacks;
 Context scheduler;
 const Entry* kernel;
 const void* arguments;
-int count, current, atBlock, alive;
+int count, current;  // threads of a block; the running one, of its cluster
+int blocks;          // of the cluster
+int atBlock[MOST_BLOCKS], alive[MOST_BLOCKS];
+uint3 firstBlock;  // of the cluster
 char message[512];
 const char* complaint;
-alignas(1024) unsigned char shared[SHARED_BYTES];
+alignas(1024) unsigned char shared[MOST_BLOCKS][SHARED_BYTES];
+static_assert(SHARED_BYTES % 1024 == 0, "each block's shared memory is aligned");
 
 void leave() { swapTo(threads[current].context, scheduler); }
 
-void releaseBlock() {
-  if (atBlock < alive || atBlock == 0) return;
-  atBlock = 0;
-  for (int i = 0; i < count; i++) {
+void releaseBlock(int block) {
+  if (atBlock[block] < alive[block] || atBlock[block] == 0) return;
+  atBlock[block] = 0;
+  for (int i = block * count; i < (block + 1) * count; i++) {
     if (threads[i].state == AT_BLOCK) threads[i].state = READY;
   }
 }
@@ -116,9 +120,10 @@ void runThread() {
   Thread& t = threads[current];
   asyncLeave(current);
   t.state = DONE;
-  alive--;
+  int block = current / count;
+  alive[block]--;
   freeStacks.push_back(t.stack);
-  releaseBlock();
+  releaseBlock(block);
   leave();
 }
 
@@ -133,26 +138,37 @@ int takeStack() {
   return s;
 }
 
-// Runs a block's threads until all have ended; false if some wait for what never comes.
-bool runBlock(bool backwards) {
-  alive = count;
-  atBlock = 0;
-  for (int i = 0; i < count; i++) {
+// What a thread sees of itself.
+void become(int thread) {
+  unsigned block = static_cast<unsigned>(thread / count);
+  current = thread;
+  threadIndex = {static_cast<unsigned>(thread % count), 0, 0};
+  blockIndex = {firstBlock.x + block, firstBlock.y, firstBlock.z};
+  dynamicShared = shared[block] + SHARED_START;
+}
+
+// Runs the threads of a cluster's blocks until all have ended; false if some wait for what never comes.
+bool runCluster(bool backwards) {
+  int all = count * blocks, left = all;
+  for (int b = 0; b < blocks; b++) {
+    alive[b] = count;
+    atBlock[b] = 0;
+  }
+  for (int i = 0; i < all; i++) {
     threads[i].state = NEW;
     threads[i].turn = 0;
     threads[i].copies.clear();
     threads[i].groups.clear();
   }
-  for (int w = 0; w * WARP < count; w++) warps[w].arrived = 0;
-  while (alive > 0) {
+  for (int w = 0; w * WARP < all; w++) warps[w].arrived = 0;
+  while (left > 0) {
     bool moved = false;
-    for (int k = 0; k < count; k++) {
-      int i = backwards ? count - 1 - k : k;
+    for (int k = 0; k < all; k++) {
+      int i = backwards ? all - 1 - k : k;
       Thread& t = threads[i];
       if (t.state == WAITING && t.ready(t.readyAt, t.readyValue)) t.state = READY;
       if (t.state != NEW && t.state != READY) continue;
-      current = i;
-      threadIndex = {static_cast<unsigned>(i), 0, 0};
+      become(i);
       if (t.state == NEW) {
         t.stack = takeStack();
         begin(t.context, stacks[t.stack], runThread);
@@ -160,6 +176,7 @@ bool runBlock(bool backwards) {
       t.state = READY;
       moved = true;
       swapTo(scheduler, t.context);
+      if (t.state == DONE) left--;
       if (complaint != nullptr) return false;
     }
     if (!moved && !asyncStep()) return false;
@@ -168,15 +185,16 @@ bool runBlock(bool backwards) {
 }
 }  // namespace
 
-Entry::Entry(const char* name, size_t paramsSize, int maxThreads, void (*body)(const void*))
-    : name(name), paramsSize(paramsSize), maxThreads(maxThreads), body(body), next(entries) {
+Entry::Entry(const char* name, size_t paramsSize, int maxThreads, int blocks, void (*body)(const void*))
+    : name(name), paramsSize(paramsSize), maxThreads(maxThreads), blocks(blocks), body(body), next(entries) {
   entries = this;
 }
 
 void syncBlock() {
+  int block = current / count;
   threads[current].state = AT_BLOCK;
-  atBlock++;
-  releaseBlock();
+  atBlock[block]++;
+  releaseBlock(block);
   if (threads[current].state == AT_BLOCK) leave();
 }
 
@@ -194,7 +212,12 @@ void complain(const char* what) {
   if (complaint == nullptr) complaint = what;
 }
 
-unsigned char* sharedBase() { return shared; }
+unsigned char* sharedOf(uint32_t block) { return shared[block]; }
+unsigned char* sharedBase() { return shared[current / count]; }
+int currentThread() { return current; }
+uint32_t clusterRank() { return static_cast<uint32_t>(current / count); }
+uint32_t clusterBlocks() { return static_cast<uint32_t>(blocks); }
+bool runs(uint32_t block) { return alive[block] > 0; }
 
 void syncWarp(unsigned mask) {
   int me = current;
@@ -281,22 +304,26 @@ int quern_emulation_launch(const void* found, int x, int y, int z, int threadCou
   if (x < 1 || y < 1 || z < 1 || y > 65535 || z > 65535) return fail("a grid that no device takes");
   blockExtent = {static_cast<unsigned>(threadCount), 1, 1};
   gridExtent = {static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z)};
+  blocks = kernel->blocks;
+  if (blocks > 1 && (x % blocks != 0 || threadCount % WARP != 0)) return fail("a grid without whole clusters");
   turn++;
   bool backwards = turn % 2 == 1, eager = turn / 2 % 2 == 1;
   complaint = nullptr;
-  int64_t blocks = int64_t{x} * y * z;
-  for (int64_t i = 0; i < blocks; i++) {
-    int64_t b = backwards ? blocks - 1 - i : i;
-    blockIndex = {static_cast<unsigned>(b % x), static_cast<unsigned>(b / x % y), static_cast<unsigned>(b / x / y)};
-    dynamicShared = shared + SHARED_START;
-    std::memset(dynamicShared, 0xff, static_cast<size_t>(sharedBytes) + 256);
+  int64_t all = int64_t{x} * y * z;
+  for (int64_t i = 0; i < all; i += blocks) {
+    int64_t b = backwards ? all - blocks - i : i;
+    firstBlock = {static_cast<unsigned>(b % x), static_cast<unsigned>(b / x % y), static_cast<unsigned>(b / x / y)};
+    become(0);
+    for (int c = 0; c < blocks; c++) std::memset(shared[c] + SHARED_START, 0xff, static_cast<size_t>(sharedBytes) + 256);
     asyncBegin(eager, backwards);
-    bool ended = runBlock(backwards);
+    bool ended = runCluster(backwards);
     if (complaint != nullptr) return fail(complaint);
     if (!ended) return fail("threads wait at a barrier or shuffle that others never reach");
     if (const char* left = asyncEnd()) return fail(left);
-    for (int g = 0; g < 256; g++) {
-      if (dynamicShared[sharedBytes + g] != 0xff) return fail("wrote behind its dynamic shared memory");
+    for (int g = 0; g < 256 * blocks; g++) {
+      if (shared[g / 256][SHARED_START + static_cast<size_t>(sharedBytes + g % 256)] != 0xff) {
+        return fail("wrote behind its dynamic shared memory");
+      }
     }
   }
   return 0;

@@ -2,9 +2,9 @@
 //
 // Each .cu is compiled as C++17 with this header in CUDA's place. The threads of a block are fibers: each runs until it meets a
 // barrier, a shuffle or a vote, and lets the others catch up; a thread that meets none never needs a stack of its own, so elementwise
-// kernels run at nearly native speed. Blocks run one after another. Blocks and threads run forwards in one launch and backwards in
+// kernels run at nearly native speed. Blocks run one after another, those of a cluster together. Blocks and threads run forwards in one launch and backwards in
 // the next, which shows in other bits where a barrier is missing. Dynamic shared memory is poisoned before each block, declared arrays
-// keep what the last block left; a barrier that not everybody reaches is an error instead of a hang.
+// keep what the last block left, and are one for a cluster's blocks; a barrier that not everybody reaches is an error instead of a hang.
 //
 // What compute capability 9.0 does beside its threads is in async.hpp.
 //
@@ -35,6 +35,7 @@ struct alignas(16) float4 { float x, y, z, w; };
 
 namespace emulation {
 constexpr int MAX_THREADS = 1024;
+constexpr int MOST_BLOCKS = 2;  // of a cluster
 constexpr int WARP = 32;
 constexpr int WORDS = 8;  // that a lane shows its warp at once
 
@@ -42,10 +43,10 @@ constexpr int WORDS = 8;  // that a lane shows its warp at once
 struct Entry {
   const char* name;
   size_t paramsSize;
-  int maxThreads;
+  int maxThreads, blocks;  // of a block; of a cluster
   void (*body)(const void* params);
   Entry* next;
-  Entry(const char* name, size_t paramsSize, int maxThreads, void (*body)(const void*));
+  Entry(const char* name, size_t paramsSize, int maxThreads, int blocks, void (*body)(const void*));
 };
 
 // What the running thread sees; the scheduler sets it at every switch.
@@ -70,8 +71,13 @@ void waitForCopies(int left);
 void waitUntil(bool (*ready)(const void* at, uint32_t value), const void* at, uint32_t value);
 // Ends the launch with a message, at the running thread's next wait.
 void complain(const char* what);
-// Address 0 of the block's shared memory.
+// Address 0 of the block's shared memory, and of another one's in its cluster.
 unsigned char* sharedBase();
+unsigned char* sharedOf(uint32_t block);
+// The running thread's number among those of its cluster, how many blocks that has, and whether one of them has threads left.
+int currentThread();
+uint32_t clusterBlocks();
+bool runs(uint32_t block);
 
 template <typename T> uint64_t bits(T v) {
   uint64_t b = 0;
@@ -162,12 +168,13 @@ using std::isinf;
 using std::isnan;
 
 // One kernel: its name, the struct that it takes by value, and how many threads a block has at most.
-#define QUERN_KERNEL(NAME, PARAMS, THREADS)                                                        \
-  static void quern_##NAME(const PARAMS& p);                                                       \
-  static emulation::Entry entry_##NAME("quern_" #NAME, sizeof(PARAMS), THREADS, [](const void* p) { \
-    quern_##NAME(*static_cast<const PARAMS*>(p));                                                  \
-  });                                                                                              \
+#define QUERN_KERNEL_CLUSTER(NAME, PARAMS, THREADS, BLOCKS)                                                  \
+  static void quern_##NAME(const PARAMS& p);                                                               \
+  static emulation::Entry entry_##NAME("quern_" #NAME, sizeof(PARAMS), THREADS, BLOCKS, [](const void* p) { \
+    quern_##NAME(*static_cast<const PARAMS*>(p));                                                          \
+  });                                                                                                      \
   static void quern_##NAME(const PARAMS& p)
+#define QUERN_KERNEL(NAME, PARAMS, THREADS) QUERN_KERNEL_CLUSTER(NAME, PARAMS, THREADS, 1)
 #define QUERN_KERNEL_BLOCKS(NAME, PARAMS, THREADS, BLOCKS) QUERN_KERNEL(NAME, PARAMS, THREADS)
 // Shared memory whose size the launch says.
 #define QUERN_DYNAMIC_SHARED(NAME) unsigned char* NAME = emulation::dynamicShared

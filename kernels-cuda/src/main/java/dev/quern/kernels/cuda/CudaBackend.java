@@ -44,8 +44,14 @@ final class CudaBackend implements Backend {
     this.provider = provider;
     this.kernels = KernelRegistry.of(new WatchedKernels(provider.apply(cuda), cuda, faults));
     cuda.context().reclaimBy(memory::trim);
-    cuda.context().lendBy(bytes -> memory.take(bytes).address());
+    cuda.context().lendBy(this::lend);
     memory.explainBy(faults::explain);
+  }
+
+  private long lend(long bytes) {
+    MemorySegment lent = memory.take(bytes);
+    cuda.context().endsWith(() -> memory.give(lent));
+    return lent.address();
   }
 
   private CudaBackend(CudaBackend shared) {

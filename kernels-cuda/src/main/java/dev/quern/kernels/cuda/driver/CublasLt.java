@@ -20,11 +20,12 @@ import java.util.Optional;
  * <p>Each call throws {@link CudaDriverException} with call and status if it is refused.
  */
 @SuppressWarnings("restricted")
-public final class CublasLt {
+public final class CublasLt implements AutoCloseable {
   private static final String NAME = "libcublasLt.so.";
   private static final int OLDEST = 12;
   private static final int NEWEST = 13;
 
+  private final MethodHandle destroy;
   private final MethodHandle descCreate;
   private final MethodHandle descSet;
   private final MethodHandle descDestroy;
@@ -46,6 +47,7 @@ public final class CublasLt {
   public CublasLt(SymbolLookup library) {
     // cublasStatus_t cublasLtCreate(cublasLtHandle_t*)
     MethodHandle create = find(library, "cublasLtCreate", ADDRESS);
+    destroy = find(library, "cublasLtDestroy", JAVA_LONG);
     // cublasLtMatmulDescCreate(cublasLtMatmulDesc_t*, cublasComputeType_t, cudaDataType_t scale)
     descCreate = find(library, "cublasLtMatmulDescCreate", ADDRESS, JAVA_INT, JAVA_INT);
     // cublasLtMatmulDescSetAttribute(desc, attribute, const void* value, size_t bytes)
@@ -172,6 +174,12 @@ public final class CublasLt {
       check(name, () -> maker.run(out));
       return out.get(JAVA_LONG, 0);
     }
+  }
+
+  /** Destroys the library's handle; what was described stays to be freed. */
+  @Override
+  public void close() {
+    check("cublasLtDestroy", () -> (int) destroy.invokeExact(handle));
   }
 
   long createDesc(int compute, int scale) {

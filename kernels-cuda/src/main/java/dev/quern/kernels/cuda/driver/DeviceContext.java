@@ -1,5 +1,7 @@
 package dev.quern.kernels.cuda.driver;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.function.LongSupplier;
 import java.util.function.LongUnaryOperator;
 import java.util.function.Supplier;
@@ -13,6 +15,7 @@ public final class DeviceContext implements AutoCloseable {
   private final int index;
   private final long context;
   private final long stream;
+  private final Deque<Runnable> ends = new ArrayDeque<>();
   private volatile LongSupplier reclaim = () -> 0;
   private volatile LongUnaryOperator lend;
 
@@ -36,7 +39,13 @@ public final class DeviceContext implements AutoCloseable {
       }
     }
     this.stream = created;
-    this.lend = driver::memAlloc;
+    this.lend = this::allocate;
+  }
+
+  private long allocate(long bytes) {
+    long address = driver.memAlloc(bytes);
+    endsWith(() -> driver.memFree(address));
+    return address;
   }
 
   /**
@@ -141,11 +150,27 @@ public final class DeviceContext implements AutoCloseable {
     }
   }
 
-  /** Ends the use of the device. */
+  /**
+   * Says what else ends when the use of the device does.
+   *
+   * @param end is run with the context current, before what was said earlier
+   */
+  public void endsWith(Runnable end) {
+    synchronized (ends) {
+      ends.push(end);
+    }
+  }
+
+  /** Ends the use of the device, and what {@link #endsWith} says. */
   @Override
   public void close() {
     enter();
     try {
+      synchronized (ends) {
+        while (!ends.isEmpty()) {
+          ends.pop().run();
+        }
+      }
       driver.streamDestroy(stream);
     } finally {
       driver.releasePrimaryContext(index);

@@ -1,7 +1,6 @@
 package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.type.DType;
-import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.CublasLt;
 import dev.quern.kernels.cuda.driver.CublasLtProduct;
@@ -25,16 +24,14 @@ import org.jspecify.annotations.Nullable;
  */
 final class CublasLtMatMul {
   private static final System.Logger LOG = System.getLogger(CublasLtMatMul.class.getName());
-  private static final long WORKSPACE_BYTES = 32L << 20;
   private static final int MOST_PRODUCTS = 1024;
   private static final int ALIGNMENT = 16;
 
   private final CudaDevice device;
+  private final Workspace workspace;
   private final Supplier<Optional<CublasLt>> loader;
   private boolean asked;
   private @Nullable CublasLt library;
-  private long workspace;
-  private long workspaceBytes;
 
   /** By key; empty for what the library refuses to describe. */
   private final Map<CublasLtProduct.Key, Optional<CublasLtProduct>> products =
@@ -46,8 +43,9 @@ final class CublasLtMatMul {
         }
       };
 
-  CublasLtMatMul(CudaDevice device, Supplier<Optional<CublasLt>> loader) {
+  CublasLtMatMul(CudaDevice device, Workspace workspace, Supplier<Optional<CublasLt>> loader) {
     this.device = device;
+    this.workspace = workspace;
     this.loader = loader;
   }
 
@@ -74,7 +72,7 @@ final class CublasLtMatMul {
             factor(p, p.w(), p.n(), 1),
             p.bias() != 0);
     CublasLtProduct product =
-        products.computeIfAbsent(key, k -> described(lt, k, workspaceBytes)).orElse(null);
+        products.computeIfAbsent(key, k -> described(lt, k, workspaceBytes())).orElse(null);
     if (product == null) {
       return List.of();
     }
@@ -105,8 +103,8 @@ final class CublasLtMatMul {
         p.w().address(),
         p.bias(),
         p.c(),
-        workspace,
-        workspaceBytes,
+        workspace.address(),
+        workspaceBytes(),
         device.driver().rawStream(device.stream()));
   }
 
@@ -151,33 +149,25 @@ final class CublasLtMatMul {
         f.step() == 1, between(p, f, rows), p.batch().strides()[operand][0]);
   }
 
-  /**
-   * The library, with its working memory, which all calls share: they run one after another. One
-   * that doesn't suit the driver is as good as none.
-   */
+  /** The library. One that doesn't suit the driver is as good as none. */
   private @Nullable CublasLt library() {
     if (!asked) {
       asked = true;
       device.makeCurrent();
       try {
         library = loader.get().orElse(null);
+        if (library != null) {
+          device.context().endsWith(library::close);
+        }
       } catch (CudaDriverException | NoSuchElementException e) {
         LOG.log(Level.DEBUG, "cuBLASLt can't be used", e);
-      }
-      if (library != null) {
-        takeWorkspace();
       }
     }
     return library;
   }
 
-  /** Without it there are fewer algorithms. */
-  private void takeWorkspace() {
-    try {
-      workspace = device.context().lend(WORKSPACE_BYTES);
-      workspaceBytes = WORKSPACE_BYTES;
-    } catch (CudaDriverException | DeviceException e) {
-      LOG.log(Level.DEBUG, "cuBLASLt works without memory of its own", e);
-    }
+  /** Without any there are fewer algorithms. */
+  private long workspaceBytes() {
+    return workspace.address() == 0 ? 0 : Workspace.BYTES;
   }
 }

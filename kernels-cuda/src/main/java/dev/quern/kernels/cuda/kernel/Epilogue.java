@@ -9,7 +9,8 @@ import dev.quern.kernels.cuda.launch.Params;
  * @param kind what it does
  * @param other address of what is added or multiplied, or of the gate: shaped like the result,
  *     without gaps, of its type; 0 if there is none
- * @param second address of the second result, or 0
+ * @param second address of the second result of a slope; of others, where the result goes rounded
+ *     to BF16, in the place of the product's own; 0 if there is none
  */
 record Epilogue(Kind kind, long other, long second) {
   /** Nothing: a product as it is. */

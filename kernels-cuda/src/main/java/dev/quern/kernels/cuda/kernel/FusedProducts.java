@@ -18,6 +18,7 @@ import dev.quern.kernels.cuda.kernel.CudaKernel.Space;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -176,7 +177,10 @@ final class FusedProducts {
     return calls;
   }
 
-  /** The gate's product, the other one times the gate's activation, and the product of that. */
+  /**
+   * The gate's product, the other one times the gate's activation, and the product of that. Where
+   * the last product reads its operand in BF16 alone, the one before writes it so.
+   */
   private List<NamedRunnable> feedForward(
       KernelArgs args, BinaryOp gate, boolean residual, RoundedOperands rounded) {
     TensorView x = args.input(0);
@@ -184,13 +188,17 @@ final class FusedProducts {
     long bytes = aligned(hidden.elements() * x.dtype().blockBytes());
     TensorView g = scratch(args, x.dtype(), hidden, 0);
     TensorView u = scratch(args, x.dtype(), hidden, bytes);
-    Epilogue gated = new Epilogue(gate(gate), Launches.start(g), 0);
     Epilogue added =
         residual
             ? new Epilogue(Epilogue.Kind.ADD, Launches.start(args.input(4)), 0)
             : Epilogue.NONE;
+    ProductOperands last = ProductOperands.linear(u, args.input(3), null, args.output(), added);
     List<NamedRunnable> calls = new ArrayList<>();
     if (hidden.elements() > 0) {
+      Optional<TensorView> inner = products.leftRounded(last, args.precision(), rounded);
+      inner.ifPresent(rounded::writtenElsewhere);
+      long second = inner.map(Launches::start).orElse(0L);
+      Epilogue gated = new Epilogue(gate(gate), Launches.start(g), second);
       calls.add(
           products.bind(
               ProductOperands.linear(x, args.input(1), null, g, Epilogue.NONE),
@@ -200,11 +208,7 @@ final class FusedProducts {
           products.bind(
               ProductOperands.linear(x, args.input(2), null, u, gated), args.precision(), rounded));
     }
-    calls.add(
-        products.bind(
-            ProductOperands.linear(u, args.input(3), null, args.output(), added),
-            args.precision(),
-            rounded));
+    calls.add(products.bind(last, args.precision(), rounded));
     return calls;
   }
 

@@ -4,14 +4,15 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.driver.Attribute;
+import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.driver.TensorMap;
 import dev.quern.kernels.cuda.kernel.Product.Factor;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
-import java.util.ArrayList;
-import java.util.Comparator;
+import java.lang.System.Logger.Level;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Products of BF16 and F16, of BF16 also with results of F32, by {@code matmul_hopper.cu}, on
@@ -21,50 +22,20 @@ import java.util.List;
  * products have fewer bits than F32.
  */
 final class HopperMatMul {
+  private static final System.Logger LOG = System.getLogger(HopperMatMul.class.getName());
   private static final int MAJOR = 9;
   private static final int ALIGNMENT = 16;
   private static final int SWIZZLE_128B = 3;
-  private static final int TILE_M = 128;
   private static final int ROWS = 64; // of a box whose rows lie together
-  private static final int LINE = 128; // bytes of a tile's row in shared memory
-  private static final int STAGING = 4 * 64 * LINE;
   private static final int THREADS = 384;
   private static final int GROUP = 16; // rows of tiles that run together
 
-  /** How a tile's time grows with its columns: the fixed part, in columns. */
-  private static final int TILE_OVERHEAD = 32;
-
-  /**
-   * A kernel of the source.
-   *
-   * @param columns of a tile: rows of the right operand
-   * @param stages in shared memory
-   * @param swapped whether the operands change places
-   */
-  private record Variant(int columns, int stages, boolean swapped) {
-    int sharedBytes() {
-      return 1024 + stages * (TILE_M + columns) * LINE + STAGING + stages * 2 * Long.BYTES;
-    }
-
-    String name() {
-      return (swapped ? "swapped_" : "") + columns;
-    }
-
-    /** For {@code explain}: rows × columns of the result that a tile has. */
-    String tile() {
-      return swapped ? columns + "x" + TILE_M : TILE_M + "x" + columns;
-    }
-  }
-
-  private static final Variant WIDE = new Variant(256, 4, false);
-  private static final Variant NARROW = new Variant(128, 6, false);
-  private static final Variant FEW_ROWS = new Variant(64, 8, true);
-  private static final Variant FEWER_ROWS = new Variant(32, 8, true);
-
   private final CudaDevice device;
+  private final Workspace workspace;
 
-  HopperMatMul(CudaDevice device) {
+  HopperMatMul(CudaDevice device, Workspace workspace) {
     this.device = device;
+    this.workspace = workspace;
   }
 
   /** Whether this device runs it. */
@@ -121,68 +92,69 @@ final class HopperMatMul {
     return f.step() == 1;
   }
 
-  /** The kernels that compute a product, the one that is likely the fastest first. */
+  /**
+   * The kernels that compute a product, the one that is likely the fastest first; none if the
+   * driver refuses to describe an operand.
+   */
   List<NamedRunnable> bind(Product p) {
-    List<Variant> variants = new ArrayList<>();
-    if (p.a().type() == ScalarType.F8_E4M3) {
-      variants.add(NARROW);
-    } else if (p.m() <= FEW_ROWS.columns() && isKMajor(p.a()) && isKMajor(p.w())) {
-      variants.add(p.m() <= FEWER_ROWS.columns() ? FEWER_ROWS : FEW_ROWS);
-    } else {
-      variants.add(WIDE);
-      variants.add(NARROW);
-      variants.sort(Comparator.comparingLong(v -> cost(p, v)));
+    return HopperTiling.of(p, device.attribute(Attribute.MULTIPROCESSORS)).stream()
+        .filter(t -> t.pieces() == 1 || workspace.holds(parts(p, t), t.partialBytes(p)))
+        .flatMap(t -> launch(p, t).stream())
+        .toList();
+  }
+
+  /** What is added up by itself: each consumer's half of a tile. */
+  private static long parts(Product p, HopperTiling t) {
+    return t.tiles(p) * HopperTiling.CONSUMERS;
+  }
+
+  private Optional<NamedRunnable> launch(Product p, HopperTiling v) {
+    Params params;
+    try {
+      params = params(p, v);
+    } catch (CudaDriverException e) {
+      LOG.log(Level.DEBUG, "the copy engine does not take " + p, e);
+      return Optional.empty();
     }
-    return variants.stream().map(v -> new NamedRunnable(name(v), launch(p, v))).toList();
+    long work = v.tiles(p) * v.pieces();
+    int clusters = device.attribute(Attribute.MULTIPROCESSORS) / v.blocks();
+    int blocks = (int) Math.min(work, clusters) * v.blocks();
+    String orders =
+        v.swapped() ? "" : "_" + (isKMajor(p.a()) ? "k" : "n") + (isKMajor(p.w()) ? "k" : "n");
+    String kernel = "matmul_hopper_%s_%s%s".formatted(v.kernel(), types(p), orders);
+    Grid grid = Grid.of(blocks, THREADS).withShared(v.sharedBytes());
+    Runnable call = Launches.of(device, "matmul_hopper", kernel, grid, params);
+    return Optional.of(new NamedRunnable("wgmma " + v.text(), call));
   }
 
-  private static String name(Variant v) {
-    return "wgmma " + v.tile();
-  }
-
-  /** Turns that all multiprocessors take, times the work of each. */
-  private long cost(Product p, Variant v) {
-    long tiles =
-        Math.ceilDiv(p.m(), (long) TILE_M) * Math.ceilDiv(p.n(), (long) v.columns()) * p.batches();
-    long turns = Math.ceilDiv(tiles, (long) device.attribute(Attribute.MULTIPROCESSORS));
-    return turns * (v.columns() + TILE_OVERHEAD);
-  }
-
-  private Runnable launch(Product p, Variant v) {
+  private Params params(Product p, HopperTiling v) {
     Factor left = v.swapped() ? p.w() : p.a();
     Factor right = v.swapped() ? p.a() : p.w();
     long m = v.swapped() ? p.n() : p.m();
     long n = v.swapped() ? p.m() : p.n();
     long leftBatch = p.batch().strides()[v.swapped() ? 1 : 0][0];
     long rightBatch = p.batch().strides()[v.swapped() ? 0 : 1][0];
-    long tilesM = Math.ceilDiv(m, (long) TILE_M);
-    long tilesN = Math.ceilDiv(n, (long) v.columns());
     Params s =
         new Params()
-            .bytes(map(p, left, m, TILE_M, leftBatch), TensorMap.ALIGNMENT)
-            .bytes(map(p, right, n, v.columns(), rightBatch), TensorMap.ALIGNMENT)
+            .bytes(map(p, left, m, HopperTiling.ROWS, leftBatch), TensorMap.ALIGNMENT)
+            .bytes(map(p, right, n, v.columns() / v.blocks(), rightBatch), TensorMap.ALIGNMENT)
             .bytes(result(p, v), TensorMap.ALIGNMENT)
             .address(p.bias());
     p.epilogue().write(s);
-    s.int64(p.biasStep())
+    boolean whole = v.pieces() == 1;
+    return s.int64(p.biasStep())
+        .address(whole ? 0 : workspace.address())
+        .address(whole ? 0 : workspace.counters())
         .int32((int) m)
         .int32((int) n)
         .int32((int) p.k())
         .int32((int) p.batches())
-        .int32((int) tilesM)
-        .int32((int) tilesN)
-        .int32(GROUP)
+        .int32((int) v.tilesM(p))
+        .int32((int) v.tilesN(p))
+        .int32(GROUP / v.blocks())
         .int32(leftBatch == 0 ? 1 : 0)
         .int32(rightBatch == 0 ? 1 : 0)
-        .int32(0);
-    long tiles = Math.multiplyExact(Math.multiplyExact(tilesM, tilesN), p.batches());
-    int blocks = Math.min(Math.toIntExact(tiles), device.attribute(Attribute.MULTIPROCESSORS));
-    String orders = isKMajor(left) ? "k" : "n";
-    orders += isKMajor(right) ? "k" : "n";
-    String kernel =
-        "matmul_hopper_%s_%s%s".formatted(v.name(), types(p), v.swapped() ? "" : "_" + orders);
-    Grid grid = Grid.of(blocks, THREADS).withShared(v.sharedBytes());
-    return Launches.of(device, "matmul_hopper", kernel, grid, s);
+        .int32(v.pieces());
   }
 
   private static String types(Product p) {
@@ -203,19 +175,19 @@ final class HopperMatMul {
         List.of(inner, outer, batchStride == 0 ? 1 : p.batches()),
         between,
         batchStride == 0 ? between * outer : batchStride,
-        List.of(LINE / f.type().blockBytes(), kMajor ? tile : ROWS, 1));
+        List.of(HopperTiling.LINE / f.type().blockBytes(), kMajor ? tile : ROWS, 1));
   }
 
   /** The result: boxes of 128 bytes of a row by a consumer's rows. */
-  private byte[] result(Product p, Variant v) {
-    int across = LINE / p.type().blockBytes();
+  private byte[] result(Product p, HopperTiling v) {
+    int across = HopperTiling.LINE / p.type().blockBytes();
     return encode(
         p.type(),
         p.c(),
         List.of(p.n(), p.m(), p.batches()),
         p.n(),
         p.m() * p.n(),
-        List.of(across, v.swapped() ? v.columns() : TILE_M / 2, 1));
+        List.of(across, v.swapped() ? v.columns() : HopperTiling.ROWS / HopperTiling.CONSUMERS, 1));
   }
 
   private byte[] encode(

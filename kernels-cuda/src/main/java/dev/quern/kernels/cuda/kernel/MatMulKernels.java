@@ -28,6 +28,7 @@ final class MatMulKernels {
   private final MatMulChoice choice;
   private final HopperMatMul hopper;
   private final SkinnyMatMul skinny;
+  private final StreamMatMul stream;
   private final PortableMatMul portable;
   private final CublasLtMatMul cublasLt;
   private final EpilogueKernel epilogues;
@@ -48,10 +49,13 @@ final class MatMulKernels {
       Supplier<Optional<CublasLt>> loader) {
     this.elements = elements;
     this.choice = choice;
-    hopper = new HopperMatMul(device);
-    skinny = new SkinnyMatMul(device);
+    Workspace workspace = Workspace.of(device);
+    hopper = new HopperMatMul(device, workspace);
+    skinny = new SkinnyMatMul(device, workspace);
+    stream = new StreamMatMul(device);
     portable = new PortableMatMul(device);
-    cublasLt = device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, loader));
+    cublasLt =
+        device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, workspace, loader));
     epilogues = new EpilogueKernel(device);
     tuner =
         device.shared(
@@ -148,28 +152,52 @@ final class MatMulKernels {
     DType w = o.w().dtype();
     Product p = o.product();
     if (!onTensorCores(x, w, precision)) {
-      return new NamedRunnable("exact", epilogues.after(portable.bind(p, false), p));
+      return finished(
+          StreamMatMul.takes(p)
+              ? stream.bind(p)
+              : new NamedRunnable("exact", portable.bind(p, false)),
+          p);
     }
     if (!rounds(precision, x, w, rows(o.linear(), o.a()))) {
       return choose(p, own(p, precision), others(p));
     }
-    TensorView right = rounded.of(o.w(), true);
-    boolean together = right.layout().stride(-1) == 1;
-    TensorView left = rounded.of(o.a(), together != o.linear());
-    Product q = o.with(left, right).product();
+    ProductOperands both = bothRounded(o, rounded);
+    Product q = both.product();
+    List<NamedRunnable> ofRounded = onHopper(q, precision);
     List<NamedRunnable> others = others(q);
-    if (!hopper.takes(q, precision) && others.isEmpty()) {
+    if (ofRounded.isEmpty() && others.isEmpty()) {
       return choose(p, own(p, precision), others);
     }
-    List<NamedRunnable> own = hopper.takes(q, precision) ? own(q, precision) : own(p, precision);
+    List<NamedRunnable> own = ofRounded.isEmpty() ? own(p, precision) : ofRounded;
     NamedRunnable chosen = choose(p, own, others);
-    if (!hopper.takes(q, precision) && own.contains(chosen)) {
+    if (ofRounded.isEmpty() && own.contains(chosen)) {
       return chosen;
     }
     return new NamedRunnable(
         chosen.name(),
         Launches.inOrder(
-            List.of(rounded.write(o.a(), left), rounded.write(o.w(), right), chosen.call())));
+            List.of(
+                rounded.write(o.a(), both.a()), rounded.write(o.w(), both.w()), chosen.call())));
+  }
+
+  private static ProductOperands bothRounded(ProductOperands o, RoundedOperands rounded) {
+    TensorView right = rounded.of(o.w(), true);
+    boolean together = right.layout().stride(-1) == 1;
+    return o.with(rounded.of(o.a(), together != o.linear()), right);
+  }
+
+  /**
+   * Where a product's left operand lies in BF16, if every kernel that may compute the product reads
+   * it there: then it need not exist otherwise.
+   */
+  Optional<TensorView> leftRounded(
+      ProductOperands o, Precision precision, RoundedOperands rounded) {
+    DType x = o.a().dtype();
+    if (x == ScalarType.BF16 || !rounds(precision, x, o.w().dtype(), rows(o.linear(), o.a()))) {
+      return Optional.empty();
+    }
+    ProductOperands both = bothRounded(o, rounded);
+    return onHopper(both.product(), precision).isEmpty() ? Optional.empty() : Optional.of(both.a());
   }
 
   /** By the setting; where that leaves several, by measurement. */
@@ -200,16 +228,23 @@ final class MatMulKernels {
   private List<NamedRunnable> own(Product p, Precision precision) {
     List<NamedRunnable> all = new ArrayList<>();
     if (SkinnyMatMul.takes(p)) {
-      all.add(finished(skinny.bind(p), p));
+      skinny.bind(p).forEach(c -> all.add(finished(c, p)));
     }
-    if (hopper.takes(p, precision)) {
-      boolean whole = HopperMatMul.finishes(p);
-      hopper.bind(whole ? p : p.plain()).forEach(c -> all.add(whole ? c : finished(c, p)));
-    }
+    all.addAll(onHopper(p, precision));
     if (all.isEmpty()) {
       all.add(finished(new NamedRunnable("mma", portable.bind(p, true)), p));
     }
     return all;
+  }
+
+  /** With their epilogues, in the kernel or after it. */
+  private List<NamedRunnable> onHopper(Product p, Precision precision) {
+    if (!hopper.takes(p, precision)) {
+      return List.of();
+    }
+    return HopperMatMul.finishes(p)
+        ? hopper.bind(p)
+        : hopper.bind(p.plain()).stream().map(c -> finished(c, p)).toList();
   }
 
   private NamedRunnable finished(NamedRunnable plain, Product p) {

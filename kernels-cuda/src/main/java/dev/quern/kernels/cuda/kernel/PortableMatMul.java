@@ -18,15 +18,37 @@ final class PortableMatMul {
   private static final int LARGE_THREADS = 256;
   private static final int ENOUGH_BLOCKS = 128; // large tiles for which a device is busy
   private static final int MOST_BATCH = 65_535;
+  private static final int MOST_TILES = 65_535; // one below the other
 
   private final CudaDevice device;
+  private final int mostTiles;
 
   PortableMatMul(CudaDevice device) {
+    this(device, MOST_TILES);
+  }
+
+  /** With so many tiles in a launch's column. */
+  PortableMatMul(CudaDevice device, int mostTiles) {
     this.device = device;
+    this.mostTiles = mostTiles;
   }
 
   /** The product without its epilogue. */
   Runnable bind(Product p, boolean tensorCores) {
+    long most = (long) mostTiles * SMALL_TILE;
+    if (p.m() <= most) {
+      return launches(p, tensorCores);
+    }
+    List<Runnable> calls = new ArrayList<>();
+    for (long batch = 0; batch < p.batches(); batch++) {
+      for (long row = 0; row < p.m(); row += most) {
+        calls.add(launches(p.part(batch, row, Math.min(most, p.m() - row)), tensorCores));
+      }
+    }
+    return Launches.inOrder(calls);
+  }
+
+  private Runnable launches(Product p, boolean tensorCores) {
     String types = Launches.name(p.a().type()) + "_" + Launches.name(p.w().type());
     long blocks =
         Math.ceilDiv(p.m(), (long) LARGE_TILE)

@@ -42,7 +42,13 @@ record Product(
    * @param row from one row (of the right operand: column) to the next, in elements
    * @param step from one element of k to the next
    */
-  record Factor(DType type, long address, long row, long step) {}
+  record Factor(DType type, long address, long row, long step) {
+
+    /** The same from an element on. */
+    Factor from(long element) {
+      return new Factor(type, address + element * type.blockBytes(), row, step);
+    }
+  }
 
   /** a · b, whose leading axes broadcast. */
   static Product matMul(TensorView a, TensorView b, TensorView c, Epilogue epilogue) {
@@ -79,6 +85,37 @@ record Product(
   /** The same without its epilogue. */
   Product plain() {
     return new Product(a, w, bias, biasStep, c, type, m, n, k, batch, Epilogue.NONE);
+  }
+
+  /**
+   * Some rows of one product of the batch, without its epilogue.
+   *
+   * @param which of the batch
+   * @param row the first
+   * @param rows how many
+   */
+  Product part(long which, long row, long rows) {
+    long left = row * a.row();
+    long right = 0;
+    long rest = which;
+    for (int i = batch.rank() - 1; i >= 0; i--) {
+      long index = rest % batch.dims()[i];
+      left += index * batch.strides()[0][i];
+      right += index * batch.strides()[1][i];
+      rest /= batch.dims()[i];
+    }
+    return new Product(
+        a.from(left),
+        w.from(right),
+        bias,
+        biasStep,
+        c + (which * m + row) * n * type.blockBytes(),
+        type,
+        rows,
+        n,
+        k,
+        new Axes(new long[] {1}, new long[2][1]),
+        Epilogue.NONE);
   }
 
   /** How many products there are. */

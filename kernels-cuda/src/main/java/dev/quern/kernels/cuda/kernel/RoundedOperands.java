@@ -78,6 +78,11 @@ final class RoundedOperands {
     return x.shape().rank() > 1 && x.layout().stride(-1) != 1 && x.layout().stride(-2) == 1;
   }
 
+  /** Says that another call writes what {@link #of} said. */
+  void writtenElsewhere(TensorView to) {
+    written.add(Launches.start(to));
+  }
+
   /** Writes what {@link #of} said of an operand, unless an earlier product of the call does. */
   Runnable write(TensorView x, TensorView to) {
     if (x.dtype() == ScalarType.BF16 || !written.add(Launches.start(to))) {

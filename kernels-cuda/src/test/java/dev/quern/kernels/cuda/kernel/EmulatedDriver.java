@@ -50,6 +50,9 @@ final class EmulatedDriver implements CudaDriver {
   /** What the next measurements say; afterwards everything takes no time. */
   final Queue<Float> times = new ConcurrentLinkedQueue<>();
 
+  /** Whether the driver describes no tensor to the copy engine. */
+  volatile boolean refusesTensorMaps;
+
   private final MethodHandle find;
   private final MethodHandle params;
   private final MethodHandle launch;
@@ -60,6 +63,7 @@ final class EmulatedDriver implements CudaDriver {
   private @Nullable List<Runnable> captured;
   private final AtomicLong waits = new AtomicLong();
   private final AtomicLong graphLaunches = new AtomicLong();
+  private final AtomicLong launches = new AtomicLong();
   private long handles;
   private long taken;
 
@@ -89,6 +93,11 @@ final class EmulatedDriver implements CudaDriver {
   /** How often the host waited for the device. */
   long waits() {
     return waits.get();
+  }
+
+  /** How many kernels were run. */
+  long launches() {
+    return launches.get();
   }
 
   /** How many graphs were launched. */
@@ -320,6 +329,7 @@ final class EmulatedDriver implements CudaDriver {
   }
 
   private void run(long function, Grid g, MemorySegment struct) {
+    launches.incrementAndGet();
     try {
       int wrong =
           (int)
@@ -398,7 +408,7 @@ final class EmulatedDriver implements CudaDriver {
             && map.box().stream().allMatch(b -> b > 0 && b <= 256)
             && map.box().getFirst() * size % 16 == 0
             && (map.swizzle() != 3 || map.box().getFirst() * size <= 128);
-    if (!right) {
+    if (!right || refusesTensorMaps) {
       throw new CudaDriverException("cuTensorMapEncodeTiled", "CUDA_ERROR_INVALID_VALUE");
     }
     ByteBuffer b = ByteBuffer.allocate(TensorMap.BYTES).order(ByteOrder.LITTLE_ENDIAN);

@@ -37,6 +37,69 @@ class HopperMatMulTest {
         "wgmma " + tile, ScalarType.F16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
   }
 
+  /** Pairs of blocks that share the right operand. */
+  @ParameterizedTest
+  @CsvSource({"512, 512, 200", "400, 1000, 72"})
+  void pairs(int m, int n, int k) {
+    long[] mk = {m, k};
+    long[] km = {k, m};
+    long[] nk = {n, k};
+    long[] kn = {k, n};
+    String ran = "wgmma 128x256 in pairs";
+    matmul.product(ran, ScalarType.BF16, mk, nk, Tensor::linear);
+    matmul.product(ran, ScalarType.F16, mk, kn, Tensor::matmul);
+    matmul.product(ran, ScalarType.BF16, km, kn, (a, b) -> a.transpose().matmul(b));
+    matmul.product(ran, ScalarType.F16, km, nk, (a, b) -> a.transpose().matmul(b.transpose()));
+  }
+
+  @Test
+  void aPairWhoseLowerBlockHasNoRows() {
+    matmul.product(
+        "wgmma 128x256 in pairs",
+        ScalarType.BF16,
+        new long[] {300, 320},
+        new long[] {704, 320},
+        Tensor::linear);
+  }
+
+  /** Fewer tiles than multiprocessors, and a long k, whose pieces need not be of one length. */
+  @ParameterizedTest
+  @CsvSource({
+    "20, 128, 2048, 32x128 k/4",
+    "32, 136, 4104, 32x128 k/2",
+    "50, 72, 2072, 64x128 k/4",
+    "70, 128, 2600, 128x128 k/4"
+  })
+  void splitK(int m, int n, int k, String tile) {
+    long[] mk = {m, k};
+    long[] nk = {n, k};
+    matmul.product("wgmma " + tile, ScalarType.BF16, mk, nk, Tensor::linear);
+    matmul.product(
+        "wgmma " + tile,
+        ScalarType.F16,
+        mk,
+        nk,
+        (a, b) ->
+            a.linear(b, b.select(1, 0)).add(a.slice(1, 0, 1).expand(Shape.of(m, n)).contiguous()));
+    matmul.repeats(ScalarType.BF16, mk, nk, Tensor::linear);
+  }
+
+  @Test
+  void splitKInBatches() {
+    matmul.product(
+        "wgmma 128x128 k/2",
+        ScalarType.BF16,
+        new long[] {2, 72, 3000},
+        new long[] {2, 3000, 24},
+        Tensor::matmul);
+    matmul.product(
+        "wgmma 128x128 k/3",
+        ScalarType.F8_E4M3,
+        new long[] {20, 4112},
+        new long[] {40, 4112},
+        Tensor::linear);
+  }
+
   /** Operands whose rows, not k, lie together: what gradients multiply. */
   @ParameterizedTest
   @CsvSource({"128, 256, 64", "72, 136, 200", "200, 392, 72"})

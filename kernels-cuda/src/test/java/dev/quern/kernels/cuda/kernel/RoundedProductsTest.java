@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.kernel;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
@@ -33,7 +34,10 @@ class RoundedProductsTest {
   private final Engine cpu = Engine.builder().kernels(new ReferenceProvider()).build();
 
   private static Engine engine(int major, Precision precision) {
-    EmulatedDriver driver = new EmulatedDriver(Emulation.library(), major);
+    return engine(new EmulatedDriver(Emulation.library(), major), precision);
+  }
+
+  private static Engine engine(EmulatedDriver driver, Precision precision) {
     return Engine.builder()
         .precision(precision)
         .kernels(new ReferenceProvider())
@@ -85,7 +89,13 @@ class RoundedProductsTest {
     "8, AUTO, BF16, 70, 44, 200, mma",
     "9, EXACT, BF16, 20, 44, 200, exact",
     "9, FAST, F16, 20, 44, 200, exact",
-    "9, AUTO, F32, 20, 44, 200, exact"
+    "9, AUTO, F32, 20, 44, 200, exact",
+    "9, AUTO, F16, 1, 72, 136, exact 1x4",
+    "8, FAST, F16, 3, 41, 1032, exact 4x4",
+    "8, AUTO, F16, 16, 18, 2056, exact 8x4",
+    "8, AUTO, F32, 11, 24, 264, exact 8x4",
+    "9, EXACT, BF16, 5, 3, 40, exact 8x4",
+    "9, EXACT, BF16, 5, 3, 41, exact"
   })
   void linear(int major, Precision precision, ScalarType w, int m, int n, int k, String ran) {
     try (Engine cuda = engine(major, precision);
@@ -95,6 +105,31 @@ class RoundedProductsTest {
       Tensor weight = integers(cuda, 2, n, k).cast(w);
       Tensor bias = integers(cuda, 3, n);
       check(cuda, ran, integers(cuda, 1, m, k), x -> x.linear(weight, bias), expected);
+    }
+  }
+
+  /** Bits that BF16 doesn't have: of F16 weights and of the activations that meet them. */
+  @Test
+  void f16WeightsOfFewRowsKeepTheirBits() {
+    float[] x = {1 + 0x1p-20f, 3 - 0x1p-19f, 0, 0, 0, 0, 0, 0};
+    float[] w = {1 + 0x1p-10f, -0x1p-24f, 0, 0, 0, 0, 0, 0};
+    float exact = Math.fma(x[0], w[0], x[1] * w[1]);
+    try (Engine cuda = engine(9, Precision.AUTO);
+        TensorScope _ = TensorScope.open()) {
+      Tensor weight = cuda.tensor(w, 1, 8).cast(ScalarType.F16);
+      assertArrayEquals(new float[] {exact}, cuda.tensor(x, 1, 8).linear(weight).toFloats());
+    }
+  }
+
+  @Test
+  void batchesOfFewRowsKeepTheirBits() {
+    try (Engine cuda = engine(9, Precision.EXACT);
+        TensorScope _ = TensorScope.open()) {
+      float[] expected =
+          integers(cpu, 1, 2, 3, 5, 24).matmul(integers(cpu, 2, 3, 7, 24).transpose()).toFloats();
+      Tensor w = integers(cuda, 2, 3, 7, 24);
+      Tensor x = integers(cuda, 1, 2, 3, 5, 24);
+      check(cuda, "exact 8x4", x, a -> a.matmul(w.transpose()), expected);
     }
   }
 
@@ -140,6 +175,37 @@ class RoundedProductsTest {
       same(cuda, new FusedOp.Linears(3, false), x, w, up, w);
       same(cuda, new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), false), x, w, up, down);
       same(cuda, new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), true), x, w, up, down, x);
+    }
+  }
+
+  /** What the last product would round comes rounded from the one before. */
+  @Test
+  void aFeedForwardLayerRoundsItsInnerValuesWhereTheyAreMade() {
+    EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 9);
+    FusedOp op = new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), true);
+    try (Engine cuda = engine(driver, Precision.AUTO);
+        TensorScope _ = TensorScope.open()) {
+      Tensor x = cuda.normal(1, 24, 72);
+      Tensor w = cuda.normal(2, 136, 72).cast(ScalarType.BF16);
+      Tensor down = cuda.normal(3, 72, 136).cast(ScalarType.BF16);
+      long before = driver.launches();
+      cuda.apply(op, List.of(x, w, w, down, x));
+      assertEquals(4, driver.launches() - before, "a cast and three products");
+    }
+  }
+
+  /** Weights that are rounded too, and one of them used twice, or read by another kernel. */
+  @ParameterizedTest
+  @CsvSource({"9, 24, 136", "9, 200, 72", "9, 24, 133", "8, 24, 136"})
+  void feedForwardLayersOfRoundedWeightsHaveTheBitsOfTheirParts(int major, int m, int n) {
+    int k = 72;
+    FusedOp op = new FusedOp.GatedFeedForward(new BinaryOp.GeGlu(true), false);
+    try (Engine cuda = engine(major, Precision.BF16);
+        TensorScope _ = TensorScope.open()) {
+      Tensor x = cuda.normal(1, m, k);
+      Tensor gate = cuda.normal(2, n, k);
+      Tensor up = cuda.normal(3, n, k);
+      same(cuda, op, x, gate, up, n == k ? up : cuda.normal(4, k, n));
     }
   }
 

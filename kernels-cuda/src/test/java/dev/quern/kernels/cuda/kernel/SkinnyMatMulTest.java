@@ -17,7 +17,8 @@ class SkinnyMatMulTest {
     "8, 65, 264, 8x8",
     "5, 130, 40, 8x16",
     "9, 300, 72, 16x32",
-    "16, 33, 2056, 16x8",
+    "16, 33, 2056, 16x8 k/2",
+    "3, 9, 4104, 8x8 k/4",
     "13, 128, 1024, 16x16"
   })
   void linear(int m, int n, int k, String tile) {
@@ -34,10 +35,17 @@ class SkinnyMatMulTest {
         new long[] {2, 3, 4, 24},
         new long[] {3, 10, 24},
         (a, b) -> a.matmul(b.transpose()));
+    matmul.product(
+        "mma 8x8 k/2",
+        ScalarType.F16,
+        new long[] {2, 5, 2048},
+        new long[] {2, 9, 2048},
+        (a, b) -> a.matmul(b.transpose()));
   }
 
   @Test
   void theLastBitsOfEverySumAreTheSameOnEveryRun() {
     matmul.repeats(ScalarType.BF16, new long[] {6, 520}, new long[] {40, 520}, Tensor::linear);
+    matmul.repeats(ScalarType.BF16, new long[] {6, 5000}, new long[] {10, 5000}, Tensor::linear);
   }
 }

@@ -142,11 +142,18 @@ typedef struct {
   uint32_t alignments[4];
 } lt_preference;
 
-int quern_stub_lt_alive; /* descriptions that nobody has destroyed */
+int quern_stub_lt_alive;   /* descriptions that nobody has destroyed */
+int quern_stub_lt_handles; /* and handles */
 
 int cublasLtCreate(void **handle) {
   *handle = (void *)0x17;
+  quern_stub_lt_handles++;
   return 0;
+}
+
+int cublasLtDestroy(void *handle) {
+  quern_stub_lt_handles--;
+  return handle == (void *)0x17 ? 0 : 7;
 }
 
 int cublasLtMatmulDescCreate(lt_desc **d, int compute, int scale) {
