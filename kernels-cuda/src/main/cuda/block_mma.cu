@@ -63,7 +63,7 @@ template <typename F, int BM, int BN, int WM, int WN> QUERN_INLINE void product(
   load(0);
   for (u32 k0 = 0; k0 < p.k; k0 += STEP) {
     if (k0 % GROUP_LENGTH == 0) {
-      awaitCopies<0>();
+      waitForCopies<0>();
       __syncthreads();
       bring(k0 + GROUP_LENGTH);
     }

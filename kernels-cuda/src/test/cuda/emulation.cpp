@@ -97,6 +97,7 @@ Context scheduler;
 const Entry* kernel;
 const void* arguments;
 int count, current, atBlock, alive;
+bool copiesAtOnce;
 char message[512];
 const char* complaint;
 alignas(1024) unsigned char shared[SHARED_BYTES];
@@ -229,7 +230,20 @@ const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const
   return w.combined[turn];
 }
 
-void copyLater(void* to, const void* from, int bytes, bool present) { threads[current].copies.push_back({to, from, bytes, present}); }
+static void make(const Copy& c) {
+  if (c.present) {
+    std::memcpy(c.to, c.from, static_cast<size_t>(c.bytes));
+  } else {
+    std::memset(c.to, 0, static_cast<size_t>(c.bytes));
+  }
+}
+void copyLater(void* to, const void* from, int bytes, bool present) {
+  uint64_t addresses = reinterpret_cast<uint64_t>(to) | (present ? reinterpret_cast<uint64_t>(from) : 0);
+  if (addresses % static_cast<uint64_t>(bytes) != 0) return complain("an asynchronous copy at an address that is not aligned");
+  Copy c{to, from, bytes, present};
+  if (copiesAtOnce) return make(c);
+  threads[current].copies.push_back(c);
+}
 void commitCopies() {
   Thread& t = threads[current];
   t.groups.push_back(t.copies.size());
@@ -238,14 +252,7 @@ void waitForCopies(int left) {
   Thread& t = threads[current];
   if (t.groups.size() <= static_cast<size_t>(left)) return;
   size_t waited = t.groups.size() - static_cast<size_t>(left), end = t.groups[waited - 1];
-  for (size_t i = 0; i < end; i++) {
-    const Copy& c = t.copies[i];
-    if (c.present) {
-      std::memcpy(c.to, c.from, static_cast<size_t>(c.bytes));
-    } else {
-      std::memset(c.to, 0, static_cast<size_t>(c.bytes));
-    }
-  }
+  for (size_t i = 0; i < end; i++) make(t.copies[i]);
   t.copies.erase(t.copies.begin(), t.copies.begin() + static_cast<ptrdiff_t>(end));
   t.groups.erase(t.groups.begin(), t.groups.begin() + static_cast<ptrdiff_t>(waited));
   for (size_t& g : t.groups) g -= end;
@@ -283,6 +290,7 @@ int quern_emulation_launch(const void* found, int x, int y, int z, int threadCou
   gridExtent = {static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z)};
   turn++;
   bool backwards = turn % 2 == 1, eager = turn / 2 % 2 == 1;
+  copiesAtOnce = eager;
   complaint = nullptr;
   int64_t blocks = int64_t{x} * y * z;
   for (int64_t i = 0; i < blocks; i++) {
