@@ -28,6 +28,7 @@ final class MatMulKernels {
   private final MatMulChoice choice;
   private final HopperMatMul hopper;
   private final SkinnyMatMul skinny;
+  private final AmpereMatMul ampere;
   private final PortableMatMul portable;
   private final CublasLtMatMul cublasLt;
   private final EpilogueKernel epilogues;
@@ -50,6 +51,7 @@ final class MatMulKernels {
     this.choice = choice;
     hopper = new HopperMatMul(device);
     skinny = new SkinnyMatMul(device);
+    ampere = new AmpereMatMul(device);
     portable = new PortableMatMul(device);
     cublasLt = device.shared(CublasLtMatMul.class, () -> new CublasLtMatMul(device, loader));
     epilogues = new EpilogueKernel(device);
@@ -134,8 +136,7 @@ final class MatMulKernels {
         && onTensorCores(x, w, precision)
         && !is16Bit(x, w)
         && x != ScalarType.F8_E4M3
-        && w != ScalarType.F8_E4M3
-        && (hopper.isHere() || (choice != MatMulChoice.OWN && cublasLt.isHere()));
+        && w != ScalarType.F8_E4M3;
   }
 
   private static long rows(boolean linear, TensorView x) {
@@ -158,12 +159,10 @@ final class MatMulKernels {
     TensorView left = rounded.of(o.a(), together != o.linear());
     Product q = o.with(left, right).product();
     List<NamedRunnable> others = others(q);
-    if (!hopper.takes(q, precision) && others.isEmpty()) {
-      return choose(p, own(p, precision), others);
-    }
-    List<NamedRunnable> own = hopper.takes(q, precision) ? own(q, precision) : own(p, precision);
+    boolean takes = hopper.takes(q, precision) || AmpereMatMul.takes(q);
+    List<NamedRunnable> own = own(takes ? q : p, precision);
     NamedRunnable chosen = choose(p, own, others);
-    if (!hopper.takes(q, precision) && own.contains(chosen)) {
+    if (!takes && own.contains(chosen)) {
       return chosen;
     }
     return new NamedRunnable(
@@ -206,7 +205,9 @@ final class MatMulKernels {
       boolean whole = HopperMatMul.finishes(p);
       hopper.bind(whole ? p : p.plain()).forEach(c -> all.add(whole ? c : finished(c, p)));
     }
-    if (all.isEmpty()) {
+    if (all.isEmpty() && AmpereMatMul.takes(p)) {
+      ampere.bind(p).forEach(c -> all.add(finished(c, p)));
+    } else if (all.isEmpty()) {
       all.add(finished(new NamedRunnable("mma", portable.bind(p, true)), p));
     }
     return all;

@@ -82,7 +82,9 @@ class RoundedProductsTest {
     "9, BF16, F32, 150, 132, 40, wgmma 128x",
     "9, BF16, F16, 70, 44, 200, wgmma 128x",
     "9, AUTO, BF16, 70, 44, 201, mma",
-    "8, AUTO, BF16, 70, 44, 200, mma",
+    "8, AUTO, BF16, 70, 44, 201, mma",
+    "8, AUTO, BF16, 70, 44, 200, mma 64x",
+    "8, BF16, F32, 30, 44, 72, mma 32x32",
     "9, EXACT, BF16, 20, 44, 200, exact",
     "9, FAST, F16, 20, 44, 200, exact",
     "9, AUTO, F32, 20, 44, 200, exact"
