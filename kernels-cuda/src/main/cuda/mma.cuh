@@ -105,3 +105,14 @@ template <typename H> QUERN_INLINE void mma(float (&d)[4], const u32 (&a)[4], co
 QUERN_MMA(bf16_t, "bf16")
 QUERN_MMA(half_t, "f16")
 #endif
+
+// Fragments of tiles whose rows lie along k, from the row of the tile's first column on: 16 rows of a left factor, and 16 (two fragments)
+// of a right one. PITCH: elements from a row to the next, an odd number of 8, so that 8 rows are in different banks.
+template <int PITCH> QUERN_INLINE void loadLeft(u32 (&a)[4], const u16* tile) {
+  u32 lane = threadIdx.x % WARP;
+  loadMatrices<false>(a, tile + lane % 16 * PITCH + lane / 16 * 8);
+}
+template <int PITCH> QUERN_INLINE void loadRight(u32 (&b)[4], const u16* tile) {
+  u32 lane = threadIdx.x % WARP;
+  loadMatrices<false>(b, tile + (lane / 16 * 8 + lane % 8) * PITCH + lane / 8 % 2 * 8);
+}
