@@ -1,19 +1,23 @@
 package dev.quern.kernels.cuda.kernel;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.ScalarType;
-import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Products with asynchronous copies and matrix loads, emulated, against the reference. */
+/** Products with asynchronous copies and matrix loads, against the reference. */
 class AmpereMatMulTest {
-  private final EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 8);
-  private final MatMulCheck matmul = new MatMulCheck(driver, MatMulChoice.OWN, Optional::empty);
+  private final MatMulCheck matmul = products();
+
+  MatMulCheck products() {
+    return new MatMulCheck(8);
+  }
+
+  /** What {@code explain} calls a kernel that is chosen by the number of multiprocessors. */
+  String name(String tile) {
+    return "mma " + tile;
+  }
 
   /** One step of k and less, fewer than stages, and more; tiles that are full, and that are not. */
   @ParameterizedTest
@@ -33,7 +37,7 @@ class AmpereMatMulTest {
   void linear(int m, int n, int k, String tile) {
     long[] mk = {m, k};
     long[] nk = {n, k};
-    String ran = "mma " + tile;
+    String ran = name(tile);
     matmul.product(ran, ScalarType.BF16, mk, nk, Tensor::linear);
     matmul.product(ran, ScalarType.F16, mk, nk, Tensor::linear);
   }
@@ -46,7 +50,7 @@ class AmpereMatMulTest {
     long[] km = {k, m};
     long[] nk = {n, k};
     long[] kn = {k, n};
-    String ran = "mma " + tile;
+    String ran = name(tile);
     matmul.product(ran, ScalarType.BF16, mk, kn, Tensor::matmul);
     matmul.product(ran, ScalarType.F16, km, kn, (a, b) -> a.transpose().matmul(b));
     matmul.product(ran, ScalarType.F16, km, nk, (a, b) -> a.transpose().matmul(b.transpose()));
@@ -56,7 +60,7 @@ class AmpereMatMulTest {
   @Test
   void oddDepth() {
     matmul.product(
-        "mma 64x64",
+        name("64x64"),
         ScalarType.BF16,
         new long[] {37, 72},
         new long[] {37, 40},
@@ -66,37 +70,17 @@ class AmpereMatMulTest {
   @Test
   void batches() {
     matmul.product(
-        "mma 64x64",
+        name("64x64"),
         ScalarType.BF16,
         new long[] {3, 72, 136},
         new long[] {3, 136, 24},
         Tensor::matmul);
     matmul.product(
-        "mma 32x32",
+        name("32x32"),
         ScalarType.F16,
         new long[] {2, 3, 20, 24},
         new long[] {3, 40, 24},
         (a, b) -> a.matmul(b.transpose()));
-  }
-
-  /** On devices with less shared memory there are three stages. */
-  @ParameterizedTest
-  @CsvSource({"256, 512, 24", "200, 250, 200", "128, 128, 136", "64, 128, 264", "32, 128, 520"})
-  void threeStages(int m, int n, int k) {
-    MatMulCheck small =
-        new MatMulCheck(
-            new EmulatedDriver(Emulation.library(), 8, 6), MatMulChoice.OWN, Optional::empty);
-    small.product("mma ", ScalarType.BF16, new long[] {m, k}, new long[] {n, k}, Tensor::linear);
-  }
-
-  @Test
-  void tilesAreMeasured() {
-    long[] mk = {256, 128};
-    long[] nk = {256, 128};
-    driver.times.addAll(List.of(3f, 2f, 1f));
-    matmul.product("mma 64x32", ScalarType.BF16, mk, nk, Tensor::linear);
-    assertEquals(0, driver.times.size());
-    matmul.product("mma 64x32", ScalarType.BF16, mk, nk, (a, b) -> a.linear(b).add(a.concat(1, a)));
   }
 
   /** What can't be copied 16 bytes at a time goes to the kernel of any strides. */
