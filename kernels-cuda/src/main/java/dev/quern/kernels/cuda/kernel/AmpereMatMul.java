@@ -61,7 +61,7 @@ final class AmpereMatMul {
           new Variant(128, 256, 32, 256, 1, 100, false),
           new Variant(128, 128, 32, 128, 2, 100, false),
           new Variant(64, 64, 32, 128, 3, 150, false),
-          new Variant(64, 32, 64, 128, 2, 150, true),
+          new Variant(64, 32, 64, 128, 3, 150, true),
           new Variant(32, 32, 128, 128, 2, 150, true));
 
   private final CudaDevice device;
