@@ -2,7 +2,7 @@
 // weights of one format; or f(gate, up) of two. How pieces of rows are brought to shared memory, and how a result is finished.
 #pragma once
 #include "activation.cuh"
-#include "async_copy.cuh"
+#include "async.cuh"
 #include "dequant.cuh"
 #include "strided.cuh"
 
@@ -55,7 +55,7 @@ QUERN_INLINE void stage(u8* room, const u8* from, u32 bytes, u32 i, const u8* be
   if (i * PIECE >= skew + bytes) return;
   const u8* piece = from - skew + i * PIECE;
   if (piece >= begin && piece + PIECE <= end) {
-    copyAsync16(room + i * PIECE, piece);
+    copyAsync<16>(room + i * PIECE, piece, true);
     return;
   }
 #pragma unroll 1

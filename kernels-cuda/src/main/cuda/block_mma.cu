@@ -8,7 +8,7 @@
 #include "block_matmul.cuh"
 #include "mma.cuh"
 
-constexpr int STEP = 32, TILE_PITCH = STEP + 8;  // 8 rows × 4 words of a fragment's load are 32 banks
+constexpr int STEP = 32, TILE_PITCH = STEP + 8;
 constexpr u32 GROUP_LENGTH = 256;
 
 // An odd number of 16 bytes: what 16 columns' lanes read at once then lies in different banks.
@@ -63,7 +63,7 @@ template <typename F, int BM, int BN, int WM, int WN> QUERN_INLINE void product(
   load(0);
   for (u32 k0 = 0; k0 < p.k; k0 += STEP) {
     if (k0 % GROUP_LENGTH == 0) {
-      awaitCopies<0>();
+      waitForCopies<0>();
       __syncthreads();
       bring(k0 + GROUP_LENGTH);
     }
@@ -91,21 +91,15 @@ template <typename F, int BM, int BN, int WM, int WN> QUERN_INLINE void product(
     if (k0 + STEP < p.k) load(k0 + STEP);
 #pragma unroll
     for (int k = 0; k < STEP; k += 16) {
-      u32 fragmentA[MT][4], fragmentB[NT][2];
+      u32 fragmentA[MT][4], fragmentB[NT / 2][4];
+#pragma unroll
+      for (int i = 0; i < MT; i++) loadLeft<TILE_PITCH>(fragmentA[i], &as[m0 + i * 16][k]);
+#pragma unroll
+      for (int j = 0; j < NT / 2; j++) loadRight<TILE_PITCH>(fragmentB[j], &bs[n0 + j * 16][k]);
 #pragma unroll
       for (int i = 0; i < MT; i++) {
 #pragma unroll
-        for (int r = 0; r < 4; r++) fragmentA[i][r] = plainly<u32>(&as[m0 + i * 16 + g + r % 2 * 8][k + 2 * t + r / 2 * 8]);
-      }
-#pragma unroll
-      for (int j = 0; j < NT; j++) {
-#pragma unroll
-        for (int r = 0; r < 2; r++) fragmentB[j][r] = plainly<u32>(&bs[n0 + j * 8 + g][k + 2 * t + r * 8]);
-      }
-#pragma unroll
-      for (int i = 0; i < MT; i++) {
-#pragma unroll
-        for (int j = 0; j < NT; j++) mma<bf16_t>(sum[i][j], fragmentA[i], fragmentB[j]);
+        for (int j = 0; j < NT; j++) mma<bf16_t>(sum[i][j], fragmentA[i], {fragmentB[j / 2][j % 2 * 2], fragmentB[j / 2][j % 2 * 2 + 1]});
       }
     }
     __syncthreads();

@@ -69,7 +69,7 @@ template <typename F, typename Mode> QUERN_INLINE void productOfRows(const Block
       if (row0 + m < p.m && k0 + k < p.k) activations.get(v, row0 + m, k0 + k);
       x[m].put(k, v);
     }
-    awaitCopies<1>();
+    waitForCopies<1>();
     __syncthreads();
     if (unit.present) {
       const u8* room = rooms + k0 / CHUNK % 2 * (OWN * ROOM);

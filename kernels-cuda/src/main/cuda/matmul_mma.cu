@@ -2,10 +2,10 @@
 // holds E4M3 exactly), sums in F32.
 //
 // Loop nest: a block for a tile of results, k in steps of 32. Tiles of both operands lie in shared memory as 16-bit numbers, rows along
-// k and padded by 8, so that the 8 rows × 4 words that a fragment's load touches are 32 banks. Each warp owns 32 or 64 × 32 results, in
+// k and padded by 8, so that the 8 rows of a matrix that is loaded lie in different banks. Each warp owns 32 or 64 × 32 results, in
 // fragments of 16×8 (mma.cuh); while a tile is multiplied, the next one is on its way to registers, 8 elements at a time: 16 bytes of
 // a 16-bit operand whose k lies together and is aligned. Tiles of 128×128 with 8 warps where they fill the device, else 64×64 with 4
-// (to be measured; Hopper has wgmma, of which this knows nothing).
+// (to be measured). What is aligned goes to matmul_ampere.cu, and on Hopper to its own.
 #include "matmul.cuh"
 #include "mma.cuh"
 
@@ -71,23 +71,15 @@ template <typename A, typename B, typename H, typename C, int BM, int BN, int WM
     if (k0 + STEP < p.k) load(k0 + STEP);
 #pragma unroll
     for (int k = 0; k < STEP; k += 16) {
-      u32 fragmentA[MT][4], fragmentB[NT][2];
+      u32 fragmentA[MT][4], fragmentB[NT / 2][4];
+#pragma unroll
+      for (int i = 0; i < MT; i++) loadLeft<PITCH>(fragmentA[i], &as[m0 + i * 16][k]);
+#pragma unroll
+      for (int j = 0; j < NT / 2; j++) loadRight<PITCH>(fragmentB[j], &bs[n0 + j * 16][k]);
 #pragma unroll
       for (int i = 0; i < MT; i++) {
 #pragma unroll
-        for (int r = 0; r < 4; r++) {
-          memcpy(&fragmentA[i][r], &as[m0 + i * 16 + g + r % 2 * 8][k + 2 * t + r / 2 * 8], 4);
-        }
-      }
-#pragma unroll
-      for (int j = 0; j < NT; j++) {
-#pragma unroll
-        for (int r = 0; r < 2; r++) memcpy(&fragmentB[j][r], &bs[n0 + j * 8 + g][k + 2 * t + r * 8], 4);
-      }
-#pragma unroll
-      for (int i = 0; i < MT; i++) {
-#pragma unroll
-        for (int j = 0; j < NT; j++) mma<H>(sum[i][j], fragmentA[i], fragmentB[j]);
+        for (int j = 0; j < NT; j++) mma<H>(sum[i][j], fragmentA[i], {fragmentB[j / 2][j % 2 * 2], fragmentB[j / 2][j % 2 * 2 + 1]});
       }
     }
     __syncthreads();

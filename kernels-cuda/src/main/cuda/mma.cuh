@@ -55,6 +55,7 @@ template <bool TRANSPOSED> inline void matricesTogether(const emulation::Slots& 
 }
 template <bool TRANSPOSED> inline void loadMatrices(u32 (&r)[4], const u16* row) {
   uint64_t mine = reinterpret_cast<uint64_t>(row);
+  if (mine % 16 != 0) emulation::complain("a matrix's row at an address that is not aligned to 16 bytes");
   const auto all = emulation::combine(&mine, 1, matricesTogether<TRANSPOSED>);
   for (int m = 0; m < 4; m++) r[m] = static_cast<u32>(all[threadIdx.x % 32][m]);
 }
@@ -104,3 +105,14 @@ template <typename H> QUERN_INLINE void mma(float (&d)[4], const u32 (&a)[4], co
 QUERN_MMA(bf16_t, "bf16")
 QUERN_MMA(half_t, "f16")
 #endif
+
+// Fragments of tiles whose rows lie along k, from the row of the tile's first column on: 16 rows of a left factor, and 16 (two fragments)
+// of a right one. PITCH: elements from a row to the next, an odd number of 8, so that 8 rows are in different banks.
+template <int PITCH> QUERN_INLINE void loadLeft(u32 (&a)[4], const u16* tile) {
+  u32 lane = threadIdx.x % WARP;
+  loadMatrices<false>(a, tile + lane % 16 * PITCH + lane / 16 * 8);
+}
+template <int PITCH> QUERN_INLINE void loadRight(u32 (&b)[4], const u16* tile) {
+  u32 lane = threadIdx.x % WARP;
+  loadMatrices<false>(b, tile + (lane / 16 * 8 + lane % 8) * PITCH + lane / 8 % 2 * 8);
+}

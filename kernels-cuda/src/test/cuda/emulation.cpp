@@ -100,6 +100,7 @@ int count, current;  // threads of a block; the running one, of its cluster
 int blocks;          // of the cluster
 int atBlock[MOST_BLOCKS], alive[MOST_BLOCKS];
 uint3 firstBlock;  // of the cluster
+bool copiesAtOnce;
 char message[512];
 const char* complaint;
 alignas(1024) unsigned char shared[MOST_BLOCKS][SHARED_BYTES];
@@ -252,7 +253,20 @@ const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const
   return w.combined[turn];
 }
 
-void copyLater(void* to, const void* from, int bytes, bool present) { threads[current].copies.push_back({to, from, bytes, present}); }
+static void make(const Copy& c) {
+  if (c.present) {
+    std::memcpy(c.to, c.from, static_cast<size_t>(c.bytes));
+  } else {
+    std::memset(c.to, 0, static_cast<size_t>(c.bytes));
+  }
+}
+void copyLater(void* to, const void* from, int bytes, bool present) {
+  uint64_t addresses = reinterpret_cast<uint64_t>(to) | (present ? reinterpret_cast<uint64_t>(from) : 0);
+  if (addresses % static_cast<uint64_t>(bytes) != 0) return complain("an asynchronous copy at an address that is not aligned");
+  Copy c{to, from, bytes, present};
+  if (copiesAtOnce) return make(c);
+  threads[current].copies.push_back(c);
+}
 void commitCopies() {
   Thread& t = threads[current];
   t.groups.push_back(t.copies.size());
@@ -261,14 +275,7 @@ void waitForCopies(int left) {
   Thread& t = threads[current];
   if (t.groups.size() <= static_cast<size_t>(left)) return;
   size_t waited = t.groups.size() - static_cast<size_t>(left), end = t.groups[waited - 1];
-  for (size_t i = 0; i < end; i++) {
-    const Copy& c = t.copies[i];
-    if (c.present) {
-      std::memcpy(c.to, c.from, static_cast<size_t>(c.bytes));
-    } else {
-      std::memset(c.to, 0, static_cast<size_t>(c.bytes));
-    }
-  }
+  for (size_t i = 0; i < end; i++) make(t.copies[i]);
   t.copies.erase(t.copies.begin(), t.copies.begin() + static_cast<ptrdiff_t>(end));
   t.groups.erase(t.groups.begin(), t.groups.begin() + static_cast<ptrdiff_t>(waited));
   for (size_t& g : t.groups) g -= end;
@@ -308,6 +315,7 @@ int quern_emulation_launch(const void* found, int x, int y, int z, int threadCou
   if (blocks > 1 && (x % blocks != 0 || threadCount % WARP != 0)) return fail("a grid without whole clusters");
   turn++;
   bool backwards = turn % 2 == 1, eager = turn / 2 % 2 == 1;
+  copiesAtOnce = eager;
   complaint = nullptr;
   int64_t all = int64_t{x} * y * z;
   for (int64_t i = 0; i < all; i += blocks) {

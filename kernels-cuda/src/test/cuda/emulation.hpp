@@ -63,7 +63,8 @@ const uint64_t (*exchange(unsigned mask, const uint64_t* mine, int words))[WORDS
 typedef uint64_t Slots[WARP][WORDS];
 const uint64_t (*combine(const uint64_t* mine, int words, void (*together)(const Slots& in, Slots& out)))[WORDS];
 
-// Copies that the running thread makes when it waits for the group they are in; zeros if nothing is present.
+// Copies that the running thread makes when it waits for the group they are in; zeros if nothing is present. In every second pair of
+// launches they are made at once: that shows what is overwritten while others still read it.
 void copyLater(void* to, const void* from, int bytes, bool present);
 void commitCopies();
 void waitForCopies(int left);

@@ -32,7 +32,9 @@ final class AttentionCases {
           new Size(1, 70, 150, 4, 2, 80, 80),
           new Size(2, 130, 130, 1, 1, 128, 128),
           new Size(1, 67, 200, 2, 1, 96, 64),
-          new Size(1, 66, 70, 1, 1, 256, 256));
+          new Size(1, 66, 70, 1, 1, 256, 256),
+          new Size(1, 129, 140, 2, 1, 64, 64),
+          new Size(2, 65, 65, 2, 2, 40, 24));
 
   private static final Size LONG = new Size(1, 1, 1025, 2, 1, 128, 128);
 

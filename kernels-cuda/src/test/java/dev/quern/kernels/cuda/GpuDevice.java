@@ -1,15 +1,25 @@
 package dev.quern.kernels.cuda;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import dev.quern.core.engine.Engine;
 import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.DeviceProvider;
+import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.type.Device;
+import dev.quern.kernels.cuda.driver.Attribute;
 import dev.quern.kernels.cuda.driver.CudaDriver;
 import dev.quern.kernels.cuda.driver.DriverLoader;
 import dev.quern.kernels.cuda.kernel.CudaKernels;
 import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.function.Function;
 
 /** The first CUDA device of this machine, as tests that are {@link OnGpu} use it. */
 public final class GpuDevice {
+  private static final int HOPPER = 9;
+
   private GpuDevice() {}
 
   /**
@@ -41,6 +51,47 @@ public final class GpuDevice {
   /** How much of the device's memory nobody has, whatever the process. */
   static long freeBytes() {
     return Alone.DRIVER.memInfo().freeBytes();
+  }
+
+  /**
+   * The device as one of a compute capability that it may be newer than: its kernels are chosen as
+   * for that one. The test is skipped where the device is older, or another one than 9.0 is wanted
+   * as 9.0, whose machine code no other device runs.
+   *
+   * @param major the capability's first number; the second is 0
+   * @param kernels makes the kernels
+   * @return a provider of its own
+   */
+  @SuppressWarnings("exports") // seen by the tests of this module alone
+  public static DeviceProvider showing(int major, Function<CudaDevice, KernelProvider> kernels) {
+    CudaDriver driver = DriverLoader.load();
+    int there = driver.attribute(0, Attribute.MAJOR);
+    boolean runs = major == HOPPER ? there == HOPPER : there >= major;
+    assumeTrue(runs, () -> "the device has compute capability " + there + ", not " + major);
+    CudaDriver shown = there == major ? driver : showing(driver, major);
+    return new CudaProvider(() -> shown, CudaDevices.shipped(driver, 0), kernels);
+  }
+
+  private static CudaDriver showing(CudaDriver driver, int major) {
+    return (CudaDriver)
+        Proxy.newProxyInstance(
+            CudaDriver.class.getClassLoader(),
+            new Class<?>[] {CudaDriver.class},
+            (_, method, arguments) -> {
+              if (method.getName().equals("attribute")) {
+                if (arguments[1] == Attribute.MAJOR) {
+                  return major;
+                }
+                if (arguments[1] == Attribute.MINOR) {
+                  return 0;
+                }
+              }
+              try {
+                return method.invoke(driver, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
   }
 
   /**

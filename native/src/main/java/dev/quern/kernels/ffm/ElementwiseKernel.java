@@ -65,9 +65,18 @@ final class ElementwiseKernel implements Kernel {
     return in.stream().mapToLong(x -> spread(x, out.getFirst())).sum();
   }
 
-  /** Bytes that an operand takes when it is spread out; 0 if it has the result's shape. */
+  /**
+   * Bytes that an operand takes when it is spread out; 0 if it has the result's shape. All slices
+   * share one of a single element.
+   */
   private static long spread(TensorView x, TensorView y) {
-    return x.shape().equals(y.shape()) ? 0 : (y.dtype().bytes(y.shape().elements()) + 63) / 64 * 64;
+    long n = y.shape().elements();
+    long spread = isOne(x) ? Math.min(n, Elements.slice(n)) : n;
+    return x.shape().equals(y.shape()) ? 0 : (y.dtype().bytes(spread) + 63) / 64 * 64;
+  }
+
+  private static boolean isOne(TensorView x) {
+    return x.shape().elements() == 1;
   }
 
   @Override
@@ -81,6 +90,7 @@ final class ElementwiseKernel implements Kernel {
     private final MemorySegment[] spread; // (n) each: operands, spread out in scratch if need be
     private final Slices[] xs;
     private final Slices[] ys;
+    private final boolean[] shared; // whether all slices have one slice's length of an operand
     private final long n;
     private final DType type;
     private final long format;
@@ -98,11 +108,13 @@ final class ElementwiseKernel implements Kernel {
       step = Elements.slice(n);
       long slices = (n + step - 1) / step;
       spread = new MemorySegment[args.inputs().size()];
+      shared = new boolean[spread.length];
       long used = 0;
       for (int i = 0; i < spread.length; i++) {
         long bytes = spread(args.input(i), args.output());
         spread[i] = bytes == 0 ? args.input(i).base() : args.scratch().asSlice(used, bytes);
         used += bytes;
+        shared[i] = bytes != 0 && isOne(args.input(i));
       }
       xs = all(Arrays.asList(spread), slices);
       ys = all(args.outputs().stream().map(TensorView::base).toList(), slices);
@@ -115,7 +127,10 @@ final class ElementwiseKernel implements Kernel {
     @Override
     public void run() {
       for (int i = 0; i < args.inputs().size(); i++) {
-        if (spread(args.input(i), args.output()) != 0) {
+        if (shared[i]) {
+          TensorView one = args.input(i);
+          repeat(one.segment(), one.offsetBytes(), spread[i], 0, type.bytes(Math.min(n, step)));
+        } else if (spread(args.input(i), args.output()) != 0) {
           broadcast(args.input(i), spread[i]);
         }
       }
@@ -135,11 +150,10 @@ final class ElementwiseKernel implements Kernel {
         for (int a = 0; a < last; a++) {
           at += index[a] * l.stride(a);
         }
-        long start = type.bytes(i);
-        long bytes = type.bytes(fill ? 1 : row);
-        MemorySegment.copy(from.segment(), type.bytes(at), to, start, bytes);
-        for (long all = type.bytes(row); bytes < all; bytes *= 2) { // one element, two, four
-          MemorySegment.copy(to, start, to, start + bytes, Math.min(bytes, all - bytes));
+        if (fill) {
+          repeat(from.segment(), type.bytes(at), to, type.bytes(i), type.bytes(row));
+        } else {
+          MemorySegment.copy(from.segment(), type.bytes(at), to, type.bytes(i), type.bytes(row));
         }
         for (int a = last - 1; a >= 0 && ++index[a] == dims[a]; a--) {
           index[a] = 0;
@@ -147,21 +161,34 @@ final class ElementwiseKernel implements Kernel {
       }
     }
 
+    /** An element, then two, four and so on, until there are so many bytes. */
+    private void repeat(MemorySegment from, long at, MemorySegment to, long start, long all) {
+      long bytes = type.bytes(1);
+      MemorySegment.copy(from, at, to, start, bytes);
+      for (; bytes < all; bytes *= 2) {
+        MemorySegment.copy(to, start, to, start + bytes, Math.min(bytes, all - bytes));
+      }
+    }
+
+    private MemorySegment operand(int i, int slice, long bytes) {
+      return shared[i] ? xs[i].get(0, 0) : xs[i].get(slice, bytes);
+    }
+
     private void compute(int slice) {
       long at = slice * step;
       long count = Math.min(step, n - at);
       long bytes = type.bytes(at);
-      MemorySegment x = xs[0].get(slice, bytes);
+      MemorySegment x = operand(0, slice, bytes);
       MemorySegment y = ys[0].get(slice, bytes);
       switch (xs.length) {
         case 1 -> Calls.map(function, x, y, count, format, flow);
-        case 2 -> Calls.zip(function, x, xs[1].get(slice, bytes), y, count, format, flow);
+        case 2 -> Calls.zip(function, x, operand(1, slice, bytes), y, count, format, flow);
         default ->
             GradientCalls.gateGrad(
                 function,
                 x,
-                xs[1].get(slice, bytes),
-                xs[2].get(slice, bytes),
+                operand(1, slice, bytes),
+                operand(2, slice, bytes),
                 y,
                 ys[1].get(slice, bytes),
                 count,

@@ -14,8 +14,8 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
+import dev.quern.core.type.Shape;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -31,6 +31,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class JoinedKernel implements Kernel {
   private static final long MULTIPLY = -1; // QUERN_MULTIPLY
+
+  /** What a slope is the gradient of. */
+  private static final TensorView ONE =
+      new TensorView(
+          ScalarType.F32, Layout.contiguous(Shape.of(1)), MemorySegment.ofArray(new float[] {1}));
 
   private final Functions functions;
   private final FusedProduct op;
@@ -173,10 +178,9 @@ final class JoinedKernel implements Kernel {
         calls.add(call(new BinaryOp.Mul(), List.of(between, in.get(2)), y));
       }
       case FusedProduct.LinearActivation l -> {
-        TensorView f = out.get(1); // of ones first
         calls.add(call(new MatMulOp.Linear(l.bias()), in, between));
-        calls.add(call(l.gradient(), List.of(f, between), y));
-        calls.add(call(l.activation(), List.of(between), f));
+        calls.add(call(l.gradient(), List.of(ONE, between), y));
+        calls.add(call(l.activation(), List.of(between), out.get(1)));
       }
     }
     return calls;
@@ -194,12 +198,7 @@ final class JoinedKernel implements Kernel {
                         new KernelArgs(
                             c.op, c.in, List.of(c.out), Precision.BF16, args.pool(), scratch)))
             .toArray(Runnable[]::new);
-    TensorView last = args.outputs().getLast();
-    boolean ones = op instanceof FusedProduct.LinearActivation;
     return () -> {
-      for (long i = 0; ones && i < last.shape().elements(); i++) {
-        last.base().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
-      }
       for (Runnable part : parts) {
         part.run();
       }

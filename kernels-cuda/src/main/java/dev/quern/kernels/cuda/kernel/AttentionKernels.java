@@ -106,7 +106,7 @@ final class AttentionKernels {
     String types = Launches.name(q.dtype()) + "_" + Launches.name(k.dtype());
     if (inTiles(args.inputs(), tensorCores)) {
       if (hopper.takes(p)) {
-        return hopper.bind(p);
+        return named(p, "attention_hopper", hopper.bind(p));
       }
       AttentionTiles t = tiles(args.inputs());
       return inTiles(t, "attention_mma", "attention_mma" + t.depth() + "_" + types, p);
@@ -138,7 +138,12 @@ final class AttentionKernels {
               Grid.of(s.rows() * heads, SPLIT_THREADS),
               p.of(s.rows(), s.pieces(), s.tileRows())));
     }
-    return Launches.inOrder(calls);
+    return named(p, "attention_split", Launches.inOrder(calls));
+  }
+
+  /** What {@code explain} says of a call: the operation, and the source that computes it. */
+  private static NamedRunnable named(AttentionParams p, String source, Runnable call) {
+    return new NamedRunnable(p.args().op().name() + " cuda " + source, call);
   }
 
   /** Working memory of the gradient: Σ g·y for each row. */
@@ -164,31 +169,29 @@ final class AttentionKernels {
     AttentionTiles keys = AttentionTiles.ofGradient(k.shape().dim(1), k.shape(), values);
     if (tensorCores && rows.fits(device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN))) {
       String kernel = "attention_mma" + rows.depth();
-      return Launches.inOrder(
-          List.of(
-              deltas,
-              inTiles(rows, "attention_grad_mma", kernel + "_dq_" + t, p),
-              inTiles(keys, "attention_grad_mma", kernel + "_dkv_" + t, p)));
+      String source = "attention_grad_mma";
+      Runnable queries = inTiles(rows, source, kernel + "_dq_" + t, p);
+      Runnable others = inTiles(keys, source, kernel + "_dkv_" + t, p);
+      return named(p, source, Launches.inOrder(List.of(deltas, queries, others)));
     }
     long spans = spans(q, q.shape().dim(3));
     long queryBlocks = tiles(rows(q, k)) * spans;
     long keyBlocks = tiles(k.shape().dim(1)) * (spans(q, values.dim(3)) + spans);
-    return Launches.inOrder(
-        List.of(
-            deltas,
-            inRows(queryBlocks, module, "attention_dq_" + t, p),
-            inRows(keyBlocks, module, "attention_dkv_" + t, p)));
+    Runnable queries = inRows(queryBlocks, module, "attention_dq_" + t, p);
+    Runnable others = inRows(keyBlocks, module, "attention_dkv_" + t, p);
+    return named(p, module, Launches.inOrder(List.of(deltas, queries, others)));
   }
 
   /** A kernel of {@code attention_tiles.cuh}. */
   private Runnable inTiles(AttentionTiles t, String module, String kernel, AttentionParams p) {
     Grid grid = Grid.of(t.blocks() * heads(p), MMA_THREADS).withShared(t.sharedBytes());
-    return Launches.of(device, module, kernel, grid, p.of(t.blocks()));
+    return named(p, module, Launches.of(device, module, kernel, grid, p.of(t.blocks())));
   }
 
   /** A kernel of {@code attention.cuh}. */
   private Runnable inRows(long blocks, String module, String kernel, AttentionParams p) {
-    return Launches.of(device, module, kernel, Grid.of(blocks * heads(p), THREADS), p.of(blocks));
+    Grid grid = Grid.of(blocks * heads(p), THREADS);
+    return named(p, module, Launches.of(device, module, kernel, grid, p.of(blocks)));
   }
 
   /** Rows of queries that share a key head. */

@@ -49,11 +49,6 @@ final class CublasLtMatMul {
     this.loader = loader;
   }
 
-  /** Whether it is installed. */
-  synchronized boolean isHere() {
-    return library() != null;
-  }
-
   /** The product without its epilogue, by each algorithm; empty if there is none. */
   synchronized List<NamedRunnable> bind(Product p) {
     CublasLt lt = takes(p) ? library() : null;

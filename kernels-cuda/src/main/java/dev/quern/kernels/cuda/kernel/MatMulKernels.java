@@ -28,6 +28,7 @@ final class MatMulKernels {
   private final MatMulChoice choice;
   private final HopperMatMul hopper;
   private final SkinnyMatMul skinny;
+  private final AmpereMatMul ampere;
   private final StreamMatMul stream;
   private final PortableMatMul portable;
   private final CublasLtMatMul cublasLt;
@@ -52,6 +53,7 @@ final class MatMulKernels {
     Workspace workspace = Workspace.of(device);
     hopper = new HopperMatMul(device, workspace);
     skinny = new SkinnyMatMul(device, workspace);
+    ampere = new AmpereMatMul(device);
     stream = new StreamMatMul(device);
     portable = new PortableMatMul(device);
     cublasLt =
@@ -138,8 +140,7 @@ final class MatMulKernels {
         && onTensorCores(x, w, precision)
         && !is16Bit(x, w)
         && x != ScalarType.F8_E4M3
-        && w != ScalarType.F8_E4M3
-        && (hopper.isHere() || (choice != MatMulChoice.OWN && cublasLt.isHere()));
+        && w != ScalarType.F8_E4M3;
   }
 
   private static long rows(boolean linear, TensorView x) {
@@ -163,7 +164,7 @@ final class MatMulKernels {
     }
     ProductOperands both = bothRounded(o, rounded);
     Product q = both.product();
-    List<NamedRunnable> ofRounded = onHopper(q, precision);
+    List<NamedRunnable> ofRounded = aligned(q, precision);
     List<NamedRunnable> others = others(q);
     if (ofRounded.isEmpty() && others.isEmpty()) {
       return choose(p, own(p, precision), others);
@@ -232,9 +233,18 @@ final class MatMulKernels {
     }
     all.addAll(onHopper(p, precision));
     if (all.isEmpty()) {
+      all.addAll(onAmpere(p));
+    }
+    if (all.isEmpty()) {
       all.add(finished(new NamedRunnable("mma", portable.bind(p, true)), p));
     }
     return all;
+  }
+
+  /** The device's own for 16-bit operands whose rows lie as asynchronous copies want them. */
+  private List<NamedRunnable> aligned(Product p, Precision precision) {
+    List<NamedRunnable> all = onHopper(p, precision);
+    return all.isEmpty() ? onAmpere(p) : all;
   }
 
   /** With their epilogues, in the kernel or after it. */
@@ -245,6 +255,12 @@ final class MatMulKernels {
     return HopperMatMul.finishes(p)
         ? hopper.bind(p)
         : hopper.bind(p.plain()).stream().map(c -> finished(c, p)).toList();
+  }
+
+  private List<NamedRunnable> onAmpere(Product p) {
+    return AmpereMatMul.takes(p)
+        ? ampere.bind(p).stream().map(c -> finished(c, p)).toList()
+        : List.of();
   }
 
   private NamedRunnable finished(NamedRunnable plain, Product p) {

@@ -83,7 +83,7 @@ final class ScanKernels {
         .write(new Params())
         .address(keys)
         .address(keys + lines.count() * padded * Long.BYTES)
-        .int32(Math.toIntExact(padded))
+        .int32((int) padded) // 2^31 too, as unsigned numbers
         .int32((int) size)
         .int32((int) stride)
         .int32(((ScanOp.ArgSort) args.op()).descending() ? 1 : 0);

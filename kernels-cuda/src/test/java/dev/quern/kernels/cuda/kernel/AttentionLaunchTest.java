@@ -12,6 +12,7 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.spi.NamedCall;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
@@ -41,6 +42,7 @@ class AttentionLaunchTest {
   private CudaKernels kernels = new CudaKernels(device);
   private final List<String> launched = new ArrayList<>();
   private long scratch;
+  private String named = ""; // what explain says of the last call
 
   /** A device of a compute capability's first number. */
   private CudaDevice device(int major) {
@@ -69,7 +71,9 @@ class AttentionLaunchTest {
     scratch = kernel.scratchBytes(in, out);
     launched.clear();
     try (TaskPool pool = new TaskPool(1)) {
-      kernel.bind(new KernelArgs(op, in, out, precision, pool, NOWHERE)).run();
+      Runnable call = kernel.bind(new KernelArgs(op, in, out, precision, pool, NOWHERE));
+      named = ((NamedCall) call).name();
+      call.run();
     }
     device.synchronize();
     driver.grids.forEach(g -> assertTrue(g.y() == 1 && g.z() == 1, "all blocks are in x"));
@@ -94,6 +98,7 @@ class AttentionLaunchTest {
         List.of("attention_split4_f32_f16 512", "attention_join_f32 32"),
         attention(Precision.FAST, ScalarType.F16, q, 1, 32_768, 8, 128));
     assertEquals(32 * 64 * (128 + 2) * Float.BYTES, scratch, "64 pieces of each row");
+    assertEquals("attention cuda attention_split", named);
     assertEquals(
         List.of("attention_split4_f32_f16 24", "attention_join_f32 32"),
         attention(Precision.EXACT, ScalarType.F16, q, 1, 300, 8, 128));
@@ -164,10 +169,12 @@ class AttentionLaunchTest {
     long[] k = {1, 2048, 8, 128};
     assertEquals(
         List.of("attention_mma128_f32_f16 1024"), attention(Precision.FAST, ScalarType.F16, q, k));
+    assertEquals("attention cuda attention_mma", named);
     assertEquals(
         List.of("attention_mma128_f32_f16 1024"), attention(Precision.BF16, ScalarType.F16, q, k));
     assertEquals(
         List.of("attention_f32_f16 4096"), attention(Precision.EXACT, ScalarType.F16, q, k));
+    assertEquals("attention cuda attention", named);
     expect("attention_mma128_f32_f8_e4m3", "attention_mma128_f32_q8_0");
     expect("attention_f32_f8_e4m3", "attention_f32_q8_0");
     assertEquals(
@@ -204,6 +211,7 @@ class AttentionLaunchTest {
     long[] k = {1, 2048, 8, 128};
     assertEquals(
         List.of("attention_hopper128_bf16 132"), attention(Precision.FAST, ScalarType.BF16, q, k));
+    assertEquals("attention cuda attention_hopper", named);
     assertEquals(
         List.of("attention_hopper64_f16 6"),
         attention(Precision.BF16, ScalarType.F16, view(ScalarType.F16, 3, 65, 2, 8), 3, 100, 1, 8));
@@ -263,8 +271,10 @@ class AttentionLaunchTest {
             "attention_mma128_dq_bf16 252",
             "attention_mma128_dkv_bf16 64"),
         launches(new AttentionGrad(CAUSAL), Precision.FAST, in));
+    assertEquals("attentionGrad cuda attention_grad_mma", named);
     assertEquals(
         List.of("attention_delta_bf16 2000", "attention_dq_bf16 1000", "attention_dkv_bf16 504"),
         launches(new AttentionGrad(CAUSAL), Precision.EXACT, in));
+    assertEquals("attentionGrad cuda attention_grad", named);
   }
 }

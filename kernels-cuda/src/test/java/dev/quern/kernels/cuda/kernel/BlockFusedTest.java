@@ -9,14 +9,12 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
-import dev.quern.core.reference.ReferenceProvider;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
-import dev.quern.kernels.cuda.TestProviders;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
 /**
- * Products with weights in blocks on an emulated device: fused calls have the bits of their parts,
+ * Products with weights in blocks, emulated and on a GPU: fused calls have the bits of their parts,
  * and what there is no kernel for is refused by name.
  */
 class BlockFusedTest {
@@ -32,13 +30,8 @@ class BlockFusedTest {
   private static final List<BlockType> FORMATS =
       List.of(BlockType.Q8_0, BlockType.Q4_0, BlockType.Q5_1, BlockType.Q4_K, BlockType.Q6_K);
 
-  private static Engine engine(Precision precision) {
-    return Engine.builder()
-        .kernels(new ReferenceProvider())
-        .devices(TestProviders.over(new EmulatedDriver(Emulation.library()), CudaKernels::new))
-        .device(CUDA)
-        .precision(precision)
-        .build();
+  Engine engine(Precision precision) {
+    return EmulatedDevice.engine(Engine.builder().precision(precision));
   }
 
   private record Network(Tensor a, Tensor b, Tensor c, Tensor bias, int gate) {

@@ -68,6 +68,7 @@ final class EmulatedDriver implements CudaDriver {
   private long taken;
 
   private final int major;
+  private final int minor;
   private final Set<String> functions = ConcurrentHashMap.newKeySet();
 
   /** A driver over the library of a path, of compute capability 8.0. */
@@ -77,7 +78,13 @@ final class EmulatedDriver implements CudaDriver {
 
   /** A driver over the library of a path, of a compute capability's first number. */
   EmulatedDriver(Path library, int major) {
+    this(library, major, 0);
+  }
+
+  /** A driver over the library of a path, of a compute capability. */
+  EmulatedDriver(Path library, int major, int minor) {
     this.major = major;
+    this.minor = minor;
     SymbolLookup symbols = SymbolLookup.libraryLookup(library, Arena.global());
     find = handle(symbols, "find", FunctionDescriptor.of(ADDRESS, ADDRESS));
     params = handle(symbols, "params", FunctionDescriptor.of(JAVA_LONG, ADDRESS));
@@ -145,11 +152,16 @@ final class EmulatedDriver implements CudaDriver {
       case THREADS_PER_MULTIPROCESSOR -> 2_048;
       case UNIFIED_ADDRESSING -> 1;
       case MAJOR -> major;
-      case MINOR -> 0;
-      case SHARED_PER_MULTIPROCESSOR -> major == 8 ? 164 << 10 : 228 << 10;
-      case SHARED_PER_BLOCK_OPTIN -> major == 8 ? 163 << 10 : 227 << 10;
+      case MINOR -> minor;
+      case SHARED_PER_MULTIPROCESSOR -> sharedBytes();
+      case SHARED_PER_BLOCK_OPTIN -> sharedBytes() - 1024;
       default -> 1;
     };
+  }
+
+  /** Of 8.0, of 8.6 and 8.9, of 9.0. */
+  private int sharedBytes() {
+    return (major > 8 ? 228 : minor == 0 ? 164 : 100) << 10;
   }
 
   @Override
@@ -307,7 +319,12 @@ final class EmulatedDriver implements CudaDriver {
   }
 
   @Override
-  public void setFunctionAttribute(long function, FunctionAttribute which, int value) {}
+  public void setFunctionAttribute(long function, FunctionAttribute which, int value) {
+    if (which == FunctionAttribute.MOST_DYNAMIC_SHARED_BYTES
+        && value > attribute(0, Attribute.SHARED_PER_BLOCK_OPTIN)) {
+      throw new CudaDriverException("cuFuncSetAttribute", "CUDA_ERROR_INVALID_VALUE");
+    }
+  }
 
   @Override
   public int occupancy(long function, int threads, int sharedBytes) {

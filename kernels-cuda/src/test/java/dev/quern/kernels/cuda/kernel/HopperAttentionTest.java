@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -27,10 +28,14 @@ class HopperAttentionTest {
   private static final float ROUNDED = 0.004f; // weights and results, in F16
   private static final float SCALE = 0.125f;
 
-  private final EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 9);
   private final Engine cpu = Engine.builder().kernels(new ReferenceProvider()).build();
-  private final Engine cuda =
-      new EmulatedDevice(driver).open(Engine.builder().precision(Precision.FAST));
+  private final Engine cuda = open(Engine.builder().precision(Precision.FAST));
+  private @Nullable EmulatedDriver driver;
+
+  Engine open(Engine.Builder builder) {
+    driver = new EmulatedDriver(Emulation.library(), 9);
+    return new EmulatedDevice(driver).open(builder);
+  }
 
   /** Extents of a call. */
   private record Size(int b, int tq, int tk, int h, int hkv, int d, int dv) {}
@@ -88,8 +93,10 @@ class HopperAttentionTest {
       assertArrayEquals(first, attention(cuda, z, op, starts, lengths), "run " + i);
     }
     String kernel = "quern_attention_hopper" + (Math.max(z.d, z.dv) > 64 ? 128 : 64) + "_f16";
-    assertTrue(driver.functions().contains(kernel), "it ran");
-    assertTrue(driver.functions().stream().noneMatch(f -> f.contains("_mma")), "no other did");
+    if (driver != null) { // a GPU's driver notes nothing
+      assertTrue(driver.functions().contains(kernel), "it ran");
+      assertTrue(driver.functions().stream().noneMatch(f -> f.contains("_mma")), "no other did");
+    }
   }
 
   /**

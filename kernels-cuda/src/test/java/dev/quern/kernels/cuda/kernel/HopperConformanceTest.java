@@ -35,7 +35,10 @@ class HopperConformanceTest extends CudaConformance {
   @AfterAll
   void itsOwnKernelsRan() {
     for (String type : new String[] {"f16", "bf16"}) {
-      assertTrue(driver.functions().contains("quern_attention_hopper128_" + type));
+      for (int columns : new int[] {64, 128}) {
+        String kernel = "quern_attention_hopper" + columns + "_" + type;
+        assertTrue(driver.functions().contains(kernel), kernel);
+      }
     }
   }
 }

@@ -9,7 +9,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Products of compute capability 9.0, emulated, against the reference. */
 class HopperMatMulTest {
-  private final MatMulCheck matmul = new MatMulCheck(9);
+  private final MatMulCheck matmul = products();
+
+  MatMulCheck products() {
+    return new MatMulCheck(9);
+  }
 
   @ParameterizedTest
   @CsvSource({

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.memory.TensorView;
+import dev.quern.core.op.ScanOp;
 import dev.quern.core.op.ScatterOp;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.TaskPool;
@@ -62,5 +63,38 @@ class IndexKernelsTest {
     IllegalArgumentException grid =
         assertThrows(IllegalArgumentException.class, () -> Grid.of(1L << 31, 32));
     assertTrue(grid.getMessage().contains("2147483648 blocks"), grid::getMessage);
+  }
+
+  private List<Grid> argSort(long n) {
+    for (String kernel : List.of("sort_keys_u8", "sort_step", "sort_finish")) {
+      driver.kernels.put("quern_" + kernel, (_, _) -> {});
+    }
+    CudaDevice device =
+        new CudaDevice(driver, 0, m -> ("image of " + m).getBytes(StandardCharsets.UTF_8));
+    KernelArgs args =
+        new KernelArgs(
+            new ScanOp.ArgSort(0, false),
+            List.of(view(ScalarType.U8, n)),
+            List.of(view(ScalarType.I64, n)),
+            Precision.AUTO,
+            TaskPool.shared(),
+            MemorySegment.NULL);
+    new ScanKernels(device).argSort(args).run();
+    return driver.grids;
+  }
+
+  @Test
+  void aLineOfMoreThanAQuarterOfAllNumbersIsSorted() {
+    List<Grid> grids = argSort((1L << 30) + 1);
+    assertEquals(1 + 31 * 32 / 2 + 1, grids.size());
+    assertEquals(Grid.of(1 << 23, 256), grids.getFirst());
+    assertEquals(Grid.of(1 << 22, 256), grids.get(1));
+    assertEquals(Grid.of((1 << 22) + 1, 256), grids.getLast());
+  }
+
+  @Test
+  void aLineThatIsLongerThanAKernelTakesIsRefused() {
+    NotSupportedException e = assertThrows(NotSupportedException.class, () -> argSort(1L << 31));
+    assertTrue(e.getMessage().contains("1 lines of 2147483648 elements"), e::getMessage);
   }
 }

@@ -23,12 +23,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Fused calls around a layer's products, emulated: they have the bits of their parts. */
+/**
+ * Fused calls around a layer's products, emulated and on a GPU: they have the bits of their parts.
+ */
 class InferenceFusedTest {
   private static final int RUNS = 4; // each with another order of threads
 
-  private final Engine cuda = EmulatedDevice.engine(Engine.builder());
+  private final Engine cuda = engine();
   private int seed;
+
+  Engine engine() {
+    return EmulatedDevice.engine(Engine.builder());
+  }
 
   private Tensor random(ScalarType type, long... dims) {
     return cuda.normal(++seed, dims).mul(3).cast(type);

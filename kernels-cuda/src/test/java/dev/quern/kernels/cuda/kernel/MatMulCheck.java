@@ -21,8 +21,8 @@ import java.util.function.BinaryOperator;
 import java.util.function.Supplier;
 
 /**
- * Products on an emulated device against the reference. Factors are small integers, so that sums
- * are exact in any order and results agree to the bit.
+ * Products on a device against the reference. Factors are small integers, so that sums are exact in
+ * any order and results agree to the bit.
  */
 final class MatMulCheck {
   private static final int RUNS = 4; // each has another order of threads and of copies
@@ -32,7 +32,17 @@ final class MatMulCheck {
 
   /** Over a device of a compute capability's first number, without cuBLASLt. */
   MatMulCheck(int major) {
-    this(new EmulatedDriver(Emulation.library(), major), MatMulChoice.OWN, Optional::empty);
+    this(emulated(major));
+  }
+
+  /** An emulated device of a compute capability's first number, without cuBLASLt. */
+  static DeviceProvider emulated(int major) {
+    return emulated(new EmulatedDriver(Emulation.library(), major));
+  }
+
+  /** An emulated device, without cuBLASLt. */
+  static DeviceProvider emulated(EmulatedDriver driver) {
+    return TestProviders.over(driver, d -> new CudaKernels(d, MatMulChoice.OWN, Optional::empty));
   }
 
   /** Over a device, with the products that are chosen. */

@@ -12,13 +12,12 @@ import dev.quern.core.op.FusedOp;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.reference.ReferenceProvider;
+import dev.quern.core.spi.DeviceProvider;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
-import dev.quern.kernels.cuda.TestProviders;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,18 +32,22 @@ class RoundedProductsTest {
 
   private final Engine cpu = Engine.builder().kernels(new ReferenceProvider()).build();
 
-  private static Engine engine(int major, Precision precision) {
-    return engine(new EmulatedDriver(Emulation.library(), major), precision);
+  private Engine engine(int major, Precision precision) {
+    return engine(device(major), precision);
   }
 
-  private static Engine engine(EmulatedDriver driver, Precision precision) {
+  private static Engine engine(DeviceProvider device, Precision precision) {
     return Engine.builder()
         .precision(precision)
         .kernels(new ReferenceProvider())
-        .devices(
-            TestProviders.over(driver, d -> new CudaKernels(d, MatMulChoice.OWN, Optional::empty)))
+        .devices(device)
         .device(Device.cuda(0))
         .build();
+  }
+
+  /** A device of a compute capability's first number, with Quern's own products. */
+  DeviceProvider device(int major) {
+    return MatMulCheck.emulated(major);
   }
 
   private static Tensor integers(Engine e, int seed, long... dims) {
@@ -86,7 +89,9 @@ class RoundedProductsTest {
     "9, BF16, F32, 150, 132, 40, wgmma 128x",
     "9, BF16, F16, 70, 44, 200, wgmma 128x",
     "9, AUTO, BF16, 70, 44, 201, mma",
-    "8, AUTO, BF16, 70, 44, 200, mma",
+    "8, AUTO, BF16, 70, 44, 201, mma",
+    "8, AUTO, BF16, 70, 136, 200, mma 32x32",
+    "8, BF16, F32, 30, 44, 72, mma 32x32",
     "9, EXACT, BF16, 20, 44, 200, exact",
     "9, FAST, F16, 20, 44, 200, exact",
     "9, AUTO, F32, 20, 44, 200, exact",
@@ -183,7 +188,7 @@ class RoundedProductsTest {
   void aFeedForwardLayerRoundsItsInnerValuesWhereTheyAreMade() {
     EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 9);
     FusedOp op = new FusedOp.GatedFeedForward(new BinaryOp.SwiGlu(), true);
-    try (Engine cuda = engine(driver, Precision.AUTO);
+    try (Engine cuda = engine(MatMulCheck.emulated(driver), Precision.AUTO);
         TensorScope _ = TensorScope.open()) {
       Tensor x = cuda.normal(1, 24, 72);
       Tensor w = cuda.normal(2, 136, 72).cast(ScalarType.BF16);

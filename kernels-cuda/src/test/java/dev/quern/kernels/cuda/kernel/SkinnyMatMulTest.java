@@ -8,7 +8,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Products of few rows, emulated, against the reference. */
 class SkinnyMatMulTest {
-  private final MatMulCheck matmul = new MatMulCheck(8);
+  private final MatMulCheck matmul = products();
+
+  MatMulCheck products() {
+    return new MatMulCheck(8);
+  }
 
   @ParameterizedTest
   @CsvSource({

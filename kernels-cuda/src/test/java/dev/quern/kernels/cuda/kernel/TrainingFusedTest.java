@@ -9,15 +9,12 @@ import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Buffer;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
-import dev.quern.core.reference.ReferenceProvider;
-import dev.quern.core.type.Device;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
-import dev.quern.kernels.cuda.TestProviders;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Fused calls of a training step have the bits of their parts, on an emulated device. */
+/** Fused calls of a training step have the bits of their parts, emulated and on a GPU. */
 class TrainingFusedTest {
   private record Step(Engine engine, Buffer first, Tensor weight, boolean centred) {
     /** The gradient of a residual block that begins with a norm, and the square of its norm. */
@@ -59,14 +56,13 @@ class TrainingFusedTest {
     }
   }
 
+  Engine engine() {
+    return EmulatedDevice.engine(Engine.builder());
+  }
+
   @Test
   void theBitsOfTheParts() {
-    try (Engine engine =
-        Engine.builder()
-            .kernels(new ReferenceProvider())
-            .devices(TestProviders.over(new EmulatedDriver(Emulation.library()), CudaKernels::new))
-            .device(Device.cuda(0))
-            .build()) {
+    try (Engine engine = engine()) {
       check(engine, ScalarType.F32, 5, 33, true);
       check(engine, ScalarType.BF16, 9, 64, false);
       check(engine, ScalarType.F32, 300, 96, false); // slices of rows and of the sum
