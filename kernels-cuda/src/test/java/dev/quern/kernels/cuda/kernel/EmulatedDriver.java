@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * A driver whose device is the processor: kernels run in {@link Emulation}'s library, at once.
  * Device memory is the host's, poisoned when it is taken and watched by guards when it is given
  * back; graphs are lists of what was captured. Each launch is held against what the kernel
- * declares: its name, the size of its struct, its threads.
+ * declares: its name, the size of its struct, its threads, and the shared memory that was asked for
+ * it.
  */
 @SuppressWarnings("restricted") // it calls the emulation, and reads what it was given addresses of
 final class EmulatedDriver implements CudaDriver {
@@ -44,6 +45,7 @@ final class EmulatedDriver implements CudaDriver {
   private static final long TOTAL_BYTES = 8L << 30;
   private static final byte POISON = (byte) 0xff;
   private static final byte GUARD = 0x5a;
+  private static final int SHARED_WITHOUT_ASKING = 48 << 10;
 
   private record Block(Arena arena, MemorySegment all, long bytes) {}
 
@@ -57,6 +59,7 @@ final class EmulatedDriver implements CudaDriver {
   private final TreeMap<Long, Block> blocks = new TreeMap<>();
   private final Map<Long, List<Runnable>> graphs = new HashMap<>();
   private final Map<Long, Long> parameterBytes = new HashMap<>();
+  private final Map<Long, Integer> sharedBytes = new HashMap<>(); // that were asked for
   private @Nullable List<Runnable> captured;
   private final AtomicLong waits = new AtomicLong();
   private final AtomicLong graphLaunches = new AtomicLong();
@@ -298,7 +301,13 @@ final class EmulatedDriver implements CudaDriver {
   }
 
   @Override
-  public void setFunctionAttribute(long function, FunctionAttribute which, int value) {}
+  public synchronized void setFunctionAttribute(long function, FunctionAttribute which, int value) {
+    if (which != FunctionAttribute.MOST_DYNAMIC_SHARED_BYTES
+        || value > attribute(0, Attribute.SHARED_PER_BLOCK_OPTIN)) {
+      throw new CudaDriverException("cuFuncSetAttribute", "CUDA_ERROR_INVALID_VALUE");
+    }
+    sharedBytes.put(function, value);
+  }
 
   @Override
   public int occupancy(long function, int threads, int sharedBytes) {
@@ -310,12 +319,16 @@ final class EmulatedDriver implements CudaDriver {
     long declared;
     synchronized (this) {
       declared = parameterBytes.get(function);
+      if (grid.sharedBytes() > sharedBytes.getOrDefault(function, SHARED_WITHOUT_ASKING)) {
+        throw new CudaDriverException("cuLaunchKernelEx", "CUDA_ERROR_INVALID_VALUE");
+      }
     }
     if (struct.byteSize() != declared) {
       throw new AssertionError(
           "the kernel takes a struct of %d bytes, not %d".formatted(declared, struct.byteSize()));
     }
-    MemorySegment copy = Arena.ofAuto().allocate(Math.max(1, declared), 64).copyFrom(struct);
+    MemorySegment copy =
+        Arena.ofAuto().allocate(Math.max(1, declared), TensorMap.ALIGNMENT).copyFrom(struct);
     put(() -> run(function, grid, copy));
   }
 
