@@ -61,6 +61,7 @@ final class EmulatedDriver implements CudaDriver {
   private final Map<Long, Long> parameterBytes = new HashMap<>();
   private final Map<Long, Integer> sharedBytes = new HashMap<>(); // that were asked for
   private @Nullable List<Runnable> captured;
+  private final ThreadLocal<@Nullable Boolean> current = new ThreadLocal<>(); // context
   private final AtomicLong waits = new AtomicLong();
   private final AtomicLong graphLaunches = new AtomicLong();
   private long handles;
@@ -155,10 +156,19 @@ final class EmulatedDriver implements CudaDriver {
   public void releasePrimaryContext(int device) {}
 
   @Override
-  public void makeCurrent(long context) {}
+  public void makeCurrent(long context) {
+    current.set(true);
+  }
+
+  private void requireContext(String call) {
+    if (current.get() == null) {
+      throw new CudaDriverException(call, "CUDA_ERROR_INVALID_CONTEXT");
+    }
+  }
 
   @Override
   public synchronized long memAlloc(long bytes) {
+    requireContext("cuMemAlloc");
     if (taken + bytes > TOTAL_BYTES) {
       throw new CudaDriverException("cuMemAlloc", CudaDriverException.OUT_OF_MEMORY);
     }
@@ -174,6 +184,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized void memFree(long address) {
+    requireContext("cuMemFree");
     Block b = blocks.remove(address);
     if (b == null) {
       throw new CudaDriverException("cuMemFree", "CUDA_ERROR_INVALID_VALUE");
@@ -192,11 +203,13 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized MemoryInfo memInfo() {
+    requireContext("cuMemGetInfo");
     return new MemoryInfo(TOTAL_BYTES - taken, TOTAL_BYTES);
   }
 
   @Override
   public MemorySegment hostAlloc(long bytes) {
+    requireContext("cuMemHostAlloc");
     return Arena.ofAuto().allocate(bytes, GUARD_BYTES);
   }
 
@@ -205,6 +218,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long streamCreate() {
+    requireContext("cuStreamCreate");
     return ++handles;
   }
 
@@ -226,6 +240,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long eventCreate(boolean timed) {
+    requireContext("cuEventCreate");
     return ++handles;
   }
 
@@ -272,6 +287,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long moduleLoad(byte[] image) {
+    requireContext("cuModuleLoadData");
     return ++handles;
   }
 
@@ -280,6 +296,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long function(long module, String name) {
+    requireContext("cuModuleGetFunction");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment found = (MemorySegment) find.invokeExact(arena.allocateFrom(name));
       if (found.address() == 0) {
@@ -302,6 +319,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized void setFunctionAttribute(long function, FunctionAttribute which, int value) {
+    requireContext("cuFuncSetAttribute");
     if (which != FunctionAttribute.MOST_DYNAMIC_SHARED_BYTES
         || value > attribute(0, Attribute.SHARED_PER_BLOCK_OPTIN)) {
       throw new CudaDriverException("cuFuncSetAttribute", "CUDA_ERROR_INVALID_VALUE");
@@ -357,6 +375,7 @@ final class EmulatedDriver implements CudaDriver {
 
   /** Does it now, or notes it for a graph; one at a time, since the emulation has one of each. */
   private synchronized void put(Runnable work) {
+    requireContext("a call that puts work into a stream");
     if (captured == null) {
       work.run();
     } else {
@@ -366,6 +385,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized void captureBegin(long stream) {
+    requireContext("cuStreamBeginCapture");
     captured = new ArrayList<>();
   }
 
@@ -402,6 +422,7 @@ final class EmulatedDriver implements CudaDriver {
   /** What {@code async.hpp} reads as a TensorMap, with what the driver checks. */
   @Override
   public byte[] encodeTensorMap(TensorMap map) {
+    requireContext("cuTensorMapEncodeTiled");
     int rank = map.extents().size();
     int size = map.elementType() == 0 ? 1 : map.elementType() == 7 ? 4 : 2;
     boolean right =

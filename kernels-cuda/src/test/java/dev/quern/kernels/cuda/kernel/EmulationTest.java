@@ -14,6 +14,7 @@ import dev.quern.kernels.cuda.launch.Params;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What a device answers with an error, and the emulation must not let pass. */
@@ -21,7 +22,13 @@ class EmulationTest {
   private static final int N = 8;
 
   private final EmulatedDriver driver = new EmulatedDriver(Emulation.library());
-  private final long module = driver.moduleLoad(new byte[0]);
+  private long module;
+
+  @BeforeEach
+  void begin() {
+    driver.makeCurrent(driver.retainPrimaryContext(0));
+    module = driver.moduleLoad(new byte[0]);
+  }
 
   private void copy(MemorySegment struct) {
     driver.launch(driver.function(module, "quern_copy_4"), Grid.of(1, 256), struct, 0);
