@@ -90,7 +90,7 @@ void main(String[] arguments) throws Exception {
   }
   Files.writeString(stamp, signature);
   Files.writeString(images.resolve("fatbin.version"), version.get());
-  Files.writeString(images.resolve("fatbin.targets"), targets(flags));
+  Files.writeString(images.resolve("fatbin.targets"), targets(ARCHITECTURES));
   say(
       "kernels compiled with CUDA "
           + version.get()
@@ -120,10 +120,10 @@ Void compile(String nvcc, List<String> flags, Path source, Path image, Path logs
 }
 
 /** The architectures that there is machine code for, such as {@code sm_80 sm_90}. */
-String targets(List<String> flags) {
+String targets(List<String> architectures) {
   List<String> found = new ArrayList<>();
-  for (String flag : flags) {
-    Matcher target = Pattern.compile("\\bsm_\\w+").matcher(flag);
+  for (String each : architectures) {
+    Matcher target = Pattern.compile("\\bsm_\\w+").matcher(each);
     while (target.find()) {
       found.add(target.group());
     }

@@ -18,15 +18,6 @@ struct Run {
 
 // ---- pieces of blocks, which lie at even addresses -------------------------------------------------------------------------------
 QUERN_INLINE u32 address(const void* p) { return static_cast<u32>(reinterpret_cast<size_t>(p)); }
-template <typename T> QUERN_INLINE T plainly(const void* p) {
-#ifdef QUERN_EMULATED
-  T x;
-  std::memcpy(&x, p, sizeof(T));
-  return x;
-#else
-  return *static_cast<const T*>(p);
-#endif
-}
 QUERN_INLINE float halfAt(const u8* p) { return halfToFloat(plainly<u16>(p)); }
 // 4 bytes.
 QUERN_INLINE u32 word(const u8* p) { return plainly<u16>(p) | static_cast<u32>(plainly<u16>(p + 2)) << 16; }

@@ -31,6 +31,15 @@ struct bf16_t { u16 bits; };  // the upper half of a binary32
 struct e4m3_t { u8 bits; };   // 8 bits: 4 of exponent, 3 of fraction, no infinities; stored, and widened to be computed with
 struct bool_t { u8 bits; };   // 0 or 1
 
+// What lies at an address that is aligned to T, whatever it was written as; elsewhere a device faults.
+#ifdef QUERN_EMULATED
+template <typename T> inline T plainly(const void* p) { return emulation::load<T>(p); }
+template <typename T> inline void putPlainly(void* p, T x) { emulation::store(p, x); }
+#else
+template <typename T> QUERN_INLINE T plainly(const void* p) { return *static_cast<const T*>(p); }
+template <typename T> QUERN_INLINE void putPlainly(void* p, T x) { *static_cast<T*>(p) = x; }
+#endif
+
 QUERN_INLINE float floatOf(u32 bits) { return __uint_as_float(bits); }
 QUERN_INLINE u32 bitsOf(float x) { return __float_as_uint(x); }
 

@@ -56,7 +56,7 @@ template <int V, int N> QUERN_INLINE bool place(const Walk<N>& w, Group<N, V>& g
 template <typename P, int BYTES> QUERN_INLINE void loadPieces(void* into, const void* from) {
 #pragma unroll
   for (int i = 0; i < BYTES / static_cast<int>(sizeof(P)); i++) {
-    P piece = static_cast<const P*>(from)[i];
+    P piece = plainly<P>(static_cast<const P*>(from) + i);
     memcpy(static_cast<u8*>(into) + i * sizeof(P), &piece, sizeof(P));
   }
 }
@@ -65,7 +65,7 @@ template <typename P, int BYTES> QUERN_INLINE void storePieces(void* to, const v
   for (int i = 0; i < BYTES / static_cast<int>(sizeof(P)); i++) {
     P piece;
     memcpy(&piece, static_cast<const u8*>(from) + i * sizeof(P), sizeof(P));
-    static_cast<P*>(to)[i] = piece;
+    putPlainly(static_cast<P*>(to) + i, piece);
   }
 }
 template <int BYTES> struct PieceOf { typedef uint4 type; };

@@ -261,8 +261,8 @@ static void make(const Copy& c) {
   }
 }
 void copyLater(void* to, const void* from, int bytes, bool present) {
-  uint64_t addresses = reinterpret_cast<uint64_t>(to) | (present ? reinterpret_cast<uint64_t>(from) : 0);
-  if (addresses % static_cast<uint64_t>(bytes) != 0) return complain("an asynchronous copy at an address that is not aligned");
+  requireAligned(to, static_cast<size_t>(bytes));
+  if (present) requireAligned(from, static_cast<size_t>(bytes));
   Copy c{to, from, bytes, present};
   if (copiesAtOnce) return make(c);
   threads[current].copies.push_back(c);

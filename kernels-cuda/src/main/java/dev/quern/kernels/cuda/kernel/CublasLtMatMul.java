@@ -55,6 +55,7 @@ final class CublasLtMatMul {
     if (lt == null) {
       return List.of();
     }
+    device.makeCurrent(); // the library looks at the device
     CublasLtProduct.Key key =
         new CublasLtProduct.Key(
             p.a().type() == ScalarType.BF16,

@@ -130,15 +130,13 @@ final class HopperAttention {
     for (int axis : new int[] {1, 2, 0}) {
       strides.add(s.dim(axis) == 1 ? ALIGNMENT : x.layout().stride(axis) * Short.BYTES);
     }
-    return device
-        .driver()
-        .encodeTensorMap(
-            new TensorMap(
-                type == ScalarType.BF16 ? BF16 : F16,
-                Launches.start(x),
-                List.of(s.dim(3), s.dim(1), s.dim(2), s.dim(0)),
-                strides,
-                List.of(COLUMNS, rows, 1, 1),
-                SWIZZLE_128B));
+    return device.encode(
+        new TensorMap(
+            type == ScalarType.BF16 ? BF16 : F16,
+            Launches.start(x),
+            List.of(s.dim(3), s.dim(1), s.dim(2), s.dim(0)),
+            strides,
+            List.of(COLUMNS, rows, 1, 1),
+            SWIZZLE_128B));
   }
 }

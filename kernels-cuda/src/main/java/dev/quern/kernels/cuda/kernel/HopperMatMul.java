@@ -192,16 +192,14 @@ final class HopperMatMul {
 
   private byte[] encode(
       DType type, long address, List<Long> extents, long row, long batch, List<Integer> box) {
-    return device
-        .driver()
-        .encodeTensorMap(
-            new TensorMap(
-                number(type),
-                address,
-                extents,
-                List.of(aligned(type.bytes(row)), aligned(type.bytes(batch))),
-                box,
-                SWIZZLE_128B));
+    return device.encode(
+        new TensorMap(
+            number(type),
+            address,
+            extents,
+            List.of(aligned(type.bytes(row)), aligned(type.bytes(batch))),
+            box,
+            SWIZZLE_128B));
   }
 
   /** Bytes of a stride; one along an axis of extent 1 may be anything that the driver takes. */

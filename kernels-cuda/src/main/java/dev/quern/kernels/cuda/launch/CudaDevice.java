@@ -6,6 +6,7 @@ import dev.quern.kernels.cuda.driver.CudaDriver;
 import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.driver.DeviceContext;
 import dev.quern.kernels.cuda.driver.Grid;
+import dev.quern.kernels.cuda.driver.TensorMap;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.List;
@@ -228,6 +229,17 @@ public final class CudaDevice {
    */
   public Replay capture(List<Runnable> calls, MemorySegment slots, MemorySegment parameters) {
     return new GraphReplay(this, calls, slots, parameters.address());
+  }
+
+  /**
+   * Describes a tensor to the copy engine, also on a thread that has called nothing yet.
+   *
+   * @param map what it is to say
+   * @return the 128 bytes that a kernel takes
+   */
+  public byte[] encode(TensorMap map) {
+    makeCurrent();
+    return driver.encodeTensorMap(map);
   }
 
   /** Makes the device's context the calling thread's. */

@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * A driver whose device is the processor: kernels run in {@link Emulation}'s library, at once.
  * Device memory is the host's, poisoned when it is taken and watched by guards when it is given
  * back; graphs are lists of what was captured. Each launch is held against what the kernel
- * declares: its name, the size of its struct, its threads.
+ * declares: its name, the size of its struct, its threads, and the shared memory that was asked for
+ * it.
  */
 @SuppressWarnings("restricted") // it calls the emulation, and reads what it was given addresses of
 final class EmulatedDriver implements CudaDriver {
@@ -44,6 +45,7 @@ final class EmulatedDriver implements CudaDriver {
   private static final long TOTAL_BYTES = 8L << 30;
   private static final byte POISON = (byte) 0xff;
   private static final byte GUARD = 0x5a;
+  private static final int SHARED_WITHOUT_ASKING = 48 << 10;
 
   private record Block(Arena arena, MemorySegment all, long bytes) {}
 
@@ -60,7 +62,9 @@ final class EmulatedDriver implements CudaDriver {
   private final TreeMap<Long, Block> blocks = new TreeMap<>();
   private final Map<Long, List<Runnable>> graphs = new HashMap<>();
   private final Map<Long, Long> parameterBytes = new HashMap<>();
+  private final Map<Long, Integer> sharedBytes = new HashMap<>(); // that were asked for
   private @Nullable List<Runnable> captured;
+  private final ThreadLocal<@Nullable Boolean> current = new ThreadLocal<>(); // context
   private final AtomicLong waits = new AtomicLong();
   private final AtomicLong graphLaunches = new AtomicLong();
   private final AtomicLong launches = new AtomicLong();
@@ -173,10 +177,19 @@ final class EmulatedDriver implements CudaDriver {
   public void releasePrimaryContext(int device) {}
 
   @Override
-  public void makeCurrent(long context) {}
+  public void makeCurrent(long context) {
+    current.set(true);
+  }
+
+  private void requireContext(String call) {
+    if (current.get() == null) {
+      throw new CudaDriverException(call, "CUDA_ERROR_INVALID_CONTEXT");
+    }
+  }
 
   @Override
   public synchronized long memAlloc(long bytes) {
+    requireContext("cuMemAlloc");
     if (taken + bytes > TOTAL_BYTES) {
       throw new CudaDriverException("cuMemAlloc", CudaDriverException.OUT_OF_MEMORY);
     }
@@ -192,6 +205,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized void memFree(long address) {
+    requireContext("cuMemFree");
     Block b = blocks.remove(address);
     if (b == null) {
       throw new CudaDriverException("cuMemFree", "CUDA_ERROR_INVALID_VALUE");
@@ -210,11 +224,13 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized MemoryInfo memInfo() {
+    requireContext("cuMemGetInfo");
     return new MemoryInfo(TOTAL_BYTES - taken, TOTAL_BYTES);
   }
 
   @Override
   public MemorySegment hostAlloc(long bytes) {
+    requireContext("cuMemHostAlloc");
     return Arena.ofAuto().allocate(bytes, GUARD_BYTES);
   }
 
@@ -223,6 +239,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long streamCreate() {
+    requireContext("cuStreamCreate");
     return ++handles;
   }
 
@@ -244,6 +261,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long eventCreate(boolean timed) {
+    requireContext("cuEventCreate");
     return ++handles;
   }
 
@@ -290,6 +308,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long moduleLoad(byte[] image) {
+    requireContext("cuModuleLoadData");
     return ++handles;
   }
 
@@ -298,6 +317,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized long function(long module, String name) {
+    requireContext("cuModuleGetFunction");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment found = (MemorySegment) find.invokeExact(arena.allocateFrom(name));
       if (found.address() == 0) {
@@ -319,11 +339,13 @@ final class EmulatedDriver implements CudaDriver {
   }
 
   @Override
-  public void setFunctionAttribute(long function, FunctionAttribute which, int value) {
-    if (which == FunctionAttribute.MOST_DYNAMIC_SHARED_BYTES
-        && value > attribute(0, Attribute.SHARED_PER_BLOCK_OPTIN)) {
+  public synchronized void setFunctionAttribute(long function, FunctionAttribute which, int value) {
+    requireContext("cuFuncSetAttribute");
+    if (which != FunctionAttribute.MOST_DYNAMIC_SHARED_BYTES
+        || value > attribute(0, Attribute.SHARED_PER_BLOCK_OPTIN)) {
       throw new CudaDriverException("cuFuncSetAttribute", "CUDA_ERROR_INVALID_VALUE");
     }
+    sharedBytes.put(function, value);
   }
 
   @Override
@@ -336,12 +358,16 @@ final class EmulatedDriver implements CudaDriver {
     long declared;
     synchronized (this) {
       declared = parameterBytes.get(function);
+      if (grid.sharedBytes() > sharedBytes.getOrDefault(function, SHARED_WITHOUT_ASKING)) {
+        throw new CudaDriverException("cuLaunchKernelEx", "CUDA_ERROR_INVALID_VALUE");
+      }
     }
     if (struct.byteSize() != declared) {
       throw new AssertionError(
           "the kernel takes a struct of %d bytes, not %d".formatted(declared, struct.byteSize()));
     }
-    MemorySegment copy = Arena.ofAuto().allocate(Math.max(1, declared), 64).copyFrom(struct);
+    MemorySegment copy =
+        Arena.ofAuto().allocate(Math.max(1, declared), TensorMap.ALIGNMENT).copyFrom(struct);
     put(() -> run(function, grid, copy));
   }
 
@@ -371,6 +397,7 @@ final class EmulatedDriver implements CudaDriver {
 
   /** Does it now, or notes it for a graph; one at a time, since the emulation has one of each. */
   private synchronized void put(Runnable work) {
+    requireContext("a call that puts work into a stream");
     if (captured == null) {
       work.run();
     } else {
@@ -380,6 +407,7 @@ final class EmulatedDriver implements CudaDriver {
 
   @Override
   public synchronized void captureBegin(long stream) {
+    requireContext("cuStreamBeginCapture");
     captured = new ArrayList<>();
   }
 
@@ -416,6 +444,7 @@ final class EmulatedDriver implements CudaDriver {
   /** What {@code async.hpp} reads as a TensorMap, with what the driver checks. */
   @Override
   public byte[] encodeTensorMap(TensorMap map) {
+    requireContext("cuTensorMapEncodeTiled");
     int rank = map.extents().size();
     int size = map.elementType() == 0 ? 1 : map.elementType() == 7 ? 4 : 2;
     boolean right =

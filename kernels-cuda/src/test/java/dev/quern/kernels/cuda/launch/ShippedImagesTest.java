@@ -4,8 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.quern.core.type.DeviceException;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
@@ -96,6 +99,17 @@ class ShippedImagesTest {
     assertTrue(
         images(13_000, null).refusal().isPresent(), "nobody says that there is machine code");
     assertTrue(images(13_010, null).refusal().isEmpty());
+  }
+
+  /** What the build says of its images; without it no older driver would take them. */
+  @Test
+  void theBuildNamesTheMachineCodeThatItMade() throws IOException {
+    try (InputStream targets =
+        ShippedImages.class.getResourceAsStream("/dev/quern/kernels/cuda/fatbin.targets")) {
+      assumeTrue(targets != null, "the build had no nvcc, so there are no compiled kernels");
+      String text = new String(targets.readAllBytes(), StandardCharsets.UTF_8);
+      assertEquals("sm_80 sm_90", text);
+    }
   }
 
   @Test
