@@ -87,7 +87,7 @@ final class SampleKernel {
     limit *= op.topP();
     double sum = weights[0];
     for (int i = 1; i < kept; i++) {
-      if (op.topP() < 1 && sum >= limit || weights[i] < op.minP()) {
+      if ((op.topP() < 1 && sum >= limit) || weights[i] < op.minP()) {
         return i;
       }
       sum += weights[i];
