@@ -1,7 +1,7 @@
 // SamplingOp.Sample: a token for each row of logits. x: (rows, n), F32 or F64, any strides; u, y: (rows). The definition is SamplingOp's.
 //
-// A block takes 1024 logits of a row, so that one row already keeps a large device busy: F64 exponentials of a whole vocabulary take
-// one multiprocessor 30 µs (9.0) to 1 ms (8.6). Launches, one after another:
+// A block takes 1024 logits of a row, so that one row already keeps a large device busy: by its rate of F64, one multiprocessor alone would
+// be at the exponentials of 128k logits for 30 µs (9.0) to 1 ms (8.6). Launches, one after another:
 //   greedy    sample_first: each chunk's first largest; sample_best: that of the row.
 //   no cut    sample_sum: each chunk's largest score and the weights below it, one exponential a token; sample_draw: the chunk that
 //             the draw falls into, by running sums, then the token in it.
