@@ -162,8 +162,8 @@ inline int atomicCAS(int* at, int expected, int desired) {
   return old;
 }
 inline int atomicCAS_system(int* at, int expected, int desired) { return atomicCAS(at, expected, desired); }
-inline int atomicAdd(int* at, int by) {
-  int old = *at;
+template <typename T> T atomicAdd(T* at, T by) {
+  T old = *at;
   *at = old + by;
   return old;
 }

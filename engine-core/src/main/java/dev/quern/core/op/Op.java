@@ -21,6 +21,7 @@ public sealed interface Op
         CompareOp,
         ReduceOp,
         ScanOp,
+        SamplingOp,
         MatMulOp,
         ShapeOp,
         DataOp,

@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * What networks are made of: {@link MatMulOp}, {@link NormOp}, {@link AttentionOp}, {@link LossOp},
- * {@link DropoutOp}.
+ * {@link DropoutOp}, {@link SamplingOp}.
  */
 public sealed interface TensorNN permits Tensor {
 
@@ -160,6 +160,17 @@ public sealed interface TensorNN permits Tensor {
    */
   default Tensor dropout(float p, Tensor seed) {
     return p == 0 ? self() : one(new DropoutOp.Dropout(p), seed);
+  }
+
+  /**
+   * One token for each row of these logits [b, v], F32|F64.
+   *
+   * @param uniform [b, 1] F64 in [0, 1): one draw each; not looked at if the temperature is 0
+   * @param options temperature and cuts
+   * @return [b, 1] I64
+   */
+  default Tensor sample(Tensor uniform, SamplingOp.Sample options) {
+    return one(options, uniform);
   }
 
   private Tensor self() {

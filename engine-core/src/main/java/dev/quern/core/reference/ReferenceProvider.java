@@ -21,6 +21,7 @@ import dev.quern.core.op.NormOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.PoolOp;
 import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.SamplingOp;
 import dev.quern.core.op.ScanOp;
 import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.ShapeOp;
@@ -70,6 +71,7 @@ public final class ReferenceProvider implements KernelProvider {
       case CompareOp _ -> kernel(op, CompareKernels::bind);
       case ReduceOp _ -> kernel(op, ReduceKernels::bind);
       case ScanOp _ -> kernel(op, ScanKernels::bind);
+      case SamplingOp _ -> kernel(op, SampleKernel::bind);
       case MatMulOp _ ->
           new ReferenceKernel(
               op.name()

@@ -43,6 +43,7 @@ class DecompositionTest {
           "AttentionGrad",
           "CrossEntropyGrad",
           "Dropout",
+          "Sample",
           "Conv",
           "ConvTranspose",
           "MaxPool",

@@ -478,7 +478,27 @@ def optimizer():
     write("optimizer")
 
 
+def sampling():
+    """Probabilities by softmax, cuts by a stable sort, as Transformers' logits processors do, and the draw by searchsorted."""
+    chains = ((0.0, 0, 1.0, 0.0), (0.5, 0, 1.0, 0.0), (1.0, 3, 1.0, 0.0), (0.75, 0, 0.6, 0.0), (1.0, 0, 1.0, 0.3), (1.5, 6, 0.8, 0.2))
+    for d in FLOATS:
+        for temperature, k, p, least in chains:
+            x, u = rand(4, 9, dtype=d) * 2, torch.rand(4, 1, dtype=torch.float64)
+            s = x.double() / (temperature or 1)
+            ranked = k > 0 or p < 1 or least > 0
+            order = s.argsort(dim=-1, stable=True, descending=True) if ranked else torch.arange(9).repeat(4, 1)
+            q = s.softmax(-1).gather(-1, order)
+            if k > 0:
+                q[:, k:] = 0
+            q = torch.where(q.cumsum(-1) - q < p * q.sum(-1, keepdim=True), q, 0.0) if p < 1 else q
+            q = torch.where(q >= least * q.amax(-1, keepdim=True), q, 0.0)
+            at = torch.searchsorted(q.cumsum(-1), u * q.sum(-1, keepdim=True), right=True)
+            y = order.gather(-1, at) if temperature else x.argmax(-1, keepdim=True)
+            case("Sample", [x, u], y, temperature=temperature, topK=k, topP=p, minP=least)
+    write("sampling")
+
+
 torch.manual_seed(1)
 for make in (unary, binary, compare, reduce, matmul, shape, data, create, norm, attention, loss, buffer,
-             gradient, scatter, dropout, scan, space, optimizer):
+             gradient, scatter, dropout, scan, space, optimizer, sampling):
     make()

@@ -16,6 +16,7 @@ import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.Op;
 import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.SamplingOp;
 import dev.quern.core.op.ScanOp;
 import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.UnaryOp;
@@ -47,6 +48,7 @@ public final class CudaKernels implements KernelProvider {
   private final LossKernels losses;
   private final IndexKernels indices;
   private final ScanKernels scans;
+  private final SampleKernels samples;
   private final StateKernels states;
   private final RopeKernels ropes;
   private final MatMulKernels products;
@@ -73,6 +75,7 @@ public final class CudaKernels implements KernelProvider {
     losses = new LossKernels(device);
     indices = new IndexKernels(device, copies);
     scans = new ScanKernels(device);
+    samples = new SampleKernels(device);
     states = new StateKernels(device);
     ropes = new RopeKernels(device);
     products = new MatMulKernels(device, elements, choice, cublasLt);
@@ -129,6 +132,8 @@ public final class CudaKernels implements KernelProvider {
       case ScanOp.CumSum _ -> kernel(s, scans::cumSum);
       case ScanOp.ArgSort a ->
           new CudaKernel(name(s), scans::argSort, (in, _) -> ScanKernels.bytes(a, in.getFirst()));
+      case SamplingOp.Sample o ->
+          new CudaKernel(name(s), samples::sample, (in, _) -> SampleKernels.bytes(o, in));
       case CreateOp.Full _, CreateOp.Arange _ -> kernel(s, states::create);
       case CreateOp _ -> kernel(s, states::random);
       case DropoutOp _ -> kernel(s, states::dropout);

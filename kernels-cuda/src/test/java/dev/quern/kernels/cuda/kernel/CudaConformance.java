@@ -15,6 +15,7 @@ import dev.quern.core.op.MatMulOp;
 import dev.quern.core.op.NormGradOp;
 import dev.quern.core.op.NormOp;
 import dev.quern.core.op.ReduceOp;
+import dev.quern.core.op.SamplingOp;
 import dev.quern.core.op.ScanOp;
 import dev.quern.core.op.ScatterOp;
 import dev.quern.core.op.UnaryOp;
@@ -59,7 +60,7 @@ abstract class CudaConformance extends KernelConformance {
       case ReduceOp _, NormOp _, NormGradOp _, ActivationGradOp _, LossOp _ -> false;
       case ScatterOp _, ScanOp _, CreateOp _, DropoutOp _, Rope _, DataOp.Gather _ -> false;
       case DataOp.IndexSelect _, DataOp.Embedding _ -> !rows(s, 0);
-      case BufferOp.AdamW _ -> false;
+      case BufferOp.AdamW _, SamplingOp _ -> false;
       case Attention _ -> !rows(s, 1) || !rows(s, 2);
       case AttentionGradOp _ -> s.inputs().getFirst() != s.inputs().get(1);
       case MatMulOp _ -> false;
