@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quern.core.type.FormatException;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -12,15 +14,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Markdown of what two programs measured: a table for each section, a row for each case that Quern
- * has. Quern's time is what an engine chooses by itself ({@code auto}) where there are variants,
- * else the fastest; the peer's is its fastest. The ratio is the peer's time through Quern's: above
- * 1, Quern is the faster one. Of a case measured twice the later line counts.
+ * Markdown of what two programs measured: a table for each section, a row for each variant of each
+ * case that Quern has, against the peer's fastest one. The ratio is the peer's time through
+ * Quern's: above 1, Quern is the faster one. Of a case measured twice the later line counts.
  */
 final class JoinedTable {
   private static final ObjectMapper MAPPER = new ObjectMapper();
   private static final String MACHINE = "machine";
-  private static final String AUTO = "auto";
 
   /** The lines of one program: its machines, and its cases' variants by section and name. */
   private record Lines(
@@ -67,17 +67,11 @@ final class JoinedTable {
           .put(node.path("variant").asText(), node);
     }
 
-    @Nullable JsonNode best(String section, String name) {
-      JsonNode best = null;
-      Map<String, JsonNode> variants =
-          sections.getOrDefault(section, Map.of()).getOrDefault(name, Map.of());
-      for (JsonNode node : variants.values()) {
-        if (micros(node) > 0 && (best == null || micros(node) < micros(best))) {
-          best = node;
-        }
-      }
-      JsonNode auto = variants.get(AUTO);
-      return auto != null && micros(auto) > 0 ? auto : best;
+    /** The measured variants of a case. */
+    List<JsonNode> measured(String section, String name) {
+      return sections.getOrDefault(section, Map.of()).getOrDefault(name, Map.of()).values().stream()
+          .filter(n -> micros(n) > 0)
+          .toList();
     }
   }
 
@@ -102,44 +96,51 @@ final class JoinedTable {
             (section, cases) -> {
               out.append("\n### ").append(section).append("\n\n");
               out.append(
-                  "| case | Quern, µs | rate | of copy bandwidth | kernels | peer, µs | by | ratio"
-                      + " |\n|---|---|---|---|---|---|---|---|\n");
-              for (String name : cases.keySet()) {
-                out.append(row(name, left, right, section));
-              }
+                  "| case | by | Quern, µs | rate | of copy bandwidth | kernels | peer, µs | peer"
+                      + " by | ratio |\n"
+                      + "|---|---|---|---|---|---|---|---|---|\n");
+              cases.forEach(
+                  (name, variants) -> {
+                    JsonNode fastest = fastest(right.measured(section, name));
+                    List<JsonNode> mine = left.measured(section, name);
+                    mine.forEach(our -> out.append(row(name, our, fastest)));
+                    if (mine.isEmpty()) {
+                      out.append(missing(name, variants.values(), fastest));
+                    }
+                  });
             });
     return out.toString();
   }
 
-  private static String row(String name, Lines left, Lines right, String section) {
-    JsonNode our = left.best(section, name);
-    JsonNode their = right.best(section, name);
-    String ratio = our == null || their == null ? "" : number("%.2f", micros(their) / micros(our));
+  private static String row(String name, JsonNode our, @Nullable JsonNode their) {
     return "| %s | %s | %s | %s | %s | %s | %s | %s |%n"
         .formatted(
             name,
-            our == null ? why(left, section, name) : number("%,.2f", micros(our)),
-            our == null ? "" : rate(our),
-            our != null && our.has("copy_share")
-                ? number("%.0f%%", 100 * our.get("copy_share").asDouble())
-                : "",
-            our == null ? "" : our.path("kernels").asText(),
-            their == null ? "" : number("%,.2f", micros(their)),
-            their == null ? "" : their.path("variant").asText(),
-            ratio);
+            our.path("variant").asText(),
+            number("%,.2f", micros(our)),
+            rate(our),
+            our.has("copy_share") ? number("%.0f%%", 100 * our.get("copy_share").asDouble()) : "",
+            our.path("kernels").asText(),
+            peer(their),
+            their == null ? "" : number("%.2f", micros(their) / micros(our)));
   }
 
-  /** Why a case has no time. */
-  private static String why(Lines lines, String section, String name) {
-    return lines
-            .sections()
-            .getOrDefault(section, Map.of())
-            .getOrDefault(name, Map.of())
-            .values()
-            .stream()
-            .anyMatch(n -> n.has("failed"))
-        ? "failed"
-        : "not measured";
+  private static String missing(
+      String name, Collection<JsonNode> variants, @Nullable JsonNode their) {
+    boolean failed = variants.stream().anyMatch(n -> n.has("failed"));
+    return "| %s |  | %s |  |  |  | %s |  |%n"
+        .formatted(name, failed ? "failed" : "not measured", peer(their));
+  }
+
+  /** Two cells. */
+  private static String peer(@Nullable JsonNode their) {
+    return their == null
+        ? " | "
+        : number("%,.2f", micros(their)) + " | " + their.path("variant").asText();
+  }
+
+  private static @Nullable JsonNode fastest(List<JsonNode> measured) {
+    return measured.stream().min(Comparator.comparingDouble(JoinedTable::micros)).orElse(null);
   }
 
   private static String rate(JsonNode node) {

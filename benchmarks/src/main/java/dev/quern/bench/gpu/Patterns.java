@@ -11,12 +11,13 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Normally distributed elements of any type. A few million are made on the host, because only there
- * every block format is written, and repeated on the device: so a model of 16 GB is there in less
- * than a second, and every memory cell holds its own copy.
+ * Normally distributed elements of any type. Some are made on the host, because only there every
+ * block format is written, and repeated on the device: so a model of 16 GB is there in less than a
+ * second, and every memory cell holds its own copy.
  */
 final class Patterns {
   private static final long MOST_ELEMENTS = 1 << 22;
+  private static final long MOST_IN_BLOCKS = 1 << 18; // some formats take a search to write
 
   private record Key(DType dtype, long elements, double deviation) {}
 
@@ -33,7 +34,7 @@ final class Patterns {
    * @param deviation standard deviation; the mean is 0
    */
   void fill(Backend device, MemorySegment target, DType dtype, long elements, double deviation) {
-    long count = Math.min(elements, MOST_ELEMENTS);
+    long count = Math.min(elements, dtype.isBlock() ? MOST_IN_BLOCKS : MOST_ELEMENTS);
     MemorySegment pattern = made.computeIfAbsent(new Key(dtype, count, deviation), this::make);
     long bytes = elements / dtype.blockLength() * dtype.blockBytes();
     device.upload(pattern, target);

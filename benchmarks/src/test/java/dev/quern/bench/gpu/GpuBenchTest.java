@@ -77,9 +77,6 @@ class GpuBenchTest {
       boolean library = n.get("variant").asText().equals("cuBLASLt");
       assertEquals(library, n.has("skipped"), n::toString);
       assertEquals(!library, n.has("micros"), n::toString);
-      if (n.path("kernels").asText().contains("linear")) {
-        assertTrue(n.get("kernels").asText().contains("cuda"), n::toString);
-      }
     }
     assertTrue(device.graphLaunches() > 0, "plans were replayed");
   }

@@ -24,7 +24,7 @@ class JoinedTableTest {
           {"section":"matmul","case":"a","variant":"own","micros":8.0,"tflops":9.0}\
           """,
           """
-          {"section":"matmul","case":"a","variant":"auto","micros":10.0,"tflops":7.25,"kernels":"k"}\
+          {"section":"matmul","case":"a","variant":"auto","micros":10.0,"tflops":7.3,"kernels":"k"}\
           """,
           """
           {"section":"matmul","case":"b","variant":"","failed":"why"}\
@@ -39,7 +39,7 @@ class JoinedTableTest {
           {"section":"rows","case":"a","variant":"y","micros":5.0,"gb_per_s":4.0,"copy_share":0.5}\
           """,
           """
-          {"section":"decode","case":"m","variant":"","micros":2.0,"tokens_per_s":1234.5}\
+          {"section":"decode","case":"m","variant":"","micros":2.0,"tokens_per_s":1234.0}\
           """);
   private static final List<String> THEIRS =
       List.of(
@@ -61,8 +61,8 @@ class JoinedTableTest {
           """);
   private static final String HEAD =
       """
-      | case | Quern, µs | rate | of copy bandwidth | kernels | peer, µs | by | ratio |
-      |---|---|---|---|---|---|---|---|
+      | case | by | Quern, µs | rate | of copy bandwidth | kernels | peer, µs | peer by | ratio |
+      |---|---|---|---|---|---|---|---|---|
       """;
   private static final String EXPECTED =
       "Quern: program quern 1, date 2026-01-02, device G  \n"
@@ -70,19 +70,21 @@ class JoinedTableTest {
           + "\n### matmul\n\n"
           + HEAD
           + """
-          | a | 10.00 | 7.3 TFLOP/s |  | k | 12.50 | cuBLAS | 1.25 |
-          | b | failed |  |  |  |  |  |  |
-          | c | not measured |  |  |  |  |  |  |
+          | a | own | 8.00 | 9.0 TFLOP/s |  |  | 12.50 | cuBLAS | 1.56 |
+          | a | auto | 10.00 | 7.3 TFLOP/s |  | k | 12.50 | cuBLAS | 1.25 |
+          | b |  | failed |  |  |  |  |  |  |
+          | c |  | not measured |  |  |  |  |  |  |
           """
           + "\n### rows\n\n"
           + HEAD
-          + "| a | 5.00 | 4 GB/s | 50% |  | 4.00 |  | 0.80 |\n"
+          + "| a | x | 9.00 | 3 GB/s |  |  | 4.00 |  | 0.44 |\n"
+          + "| a | y | 5.00 | 4 GB/s | 50% |  | 4.00 |  | 0.80 |\n"
           + "\n### decode\n\n"
           + HEAD
-          + "| m | 2.00 | 1,234 tokens/s |  |  |  |  |  |\n";
+          + "| m |  | 2.00 | 1,234 tokens/s |  |  |  |  |  |\n";
 
   @Test
-  void chosenByQuernAgainstThePeersFastest() {
+  void eachVariantAgainstThePeersFastest() {
     assertEquals(EXPECTED, JoinedTable.of(OURS, THEIRS));
   }
 
