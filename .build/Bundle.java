@@ -293,9 +293,13 @@ void tryOut(Path work, Path archive, String name) throws Exception {
 /** All that is measured on a GPU, at tiny sizes on the processor. */
 void tryBenchmarks(Path work, String name, List<String> bare) throws Exception {
   String bench = work.resolve(name).resolve("bin/quern-gpu-bench").toString();
-  Path json = work.resolve("figures.jsonl");
-  run(work, with(bare, bench, "--small", "--device", "cpu", "--json", json.toString()));
-  String joined = run(work, with(bare, bench, "join", json.toString(), json.toString()));
+  Path figures = Files.createDirectory(work.resolve("figures"));
+  Path ours = figures.resolve("quern.jsonl");
+  run(work, with(bare, bench, "--small", "--device", "cpu", "--json", ours.toString()));
+  Files.copy(ours, figures.resolve("torch.jsonl"));
+  String all = work.resolve(name).resolve("bin/gpu.sh").toString();
+  run(work, with(bare, all, figures.toString(), "table"));
+  String joined = Files.readString(figures.resolve("table.md"));
   for (String section : run(work, with(bare, bench, "--list")).lines().toList()) {
     String title = "### " + section.replaceFirst(" .*", "");
     if (!joined.contains(title + "\n")) {

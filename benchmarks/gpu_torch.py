@@ -369,6 +369,13 @@ def rows(lab):
         lab.eager_and_compiled(f"layer norm {dtype} {m}x{dim}", lambda x, w, b: F.layer_norm(x, (dim,), w, b, eps),
                                lambda o: (o.normal(dtype, m, dim), o.normal(dtype, dim), o.normal(dtype, dim)))
 
+    def add_norm(x, residual, w):
+        y = x + residual
+        return y, F.rms_norm(y, (dim,), w, eps)
+
+    lab.eager_and_compiled(f"add and rms norm F32 {m}x{dim}", add_norm, lambda o: (
+        o.normal("F32", m, dim), o.normal("F32", m, dim), o.normal("F32", dim)))
+
     def norm_gradient(o):
         x, w, b = (o.normal("F32", *s).requires_grad_() for s in ((m, dim), (dim,), (dim,)))
         gradient = o.normal("F32", m, dim)
@@ -394,6 +401,17 @@ def rows(lab):
     for dtype in ("F32", "BF16"):
         lab.eager_and_compiled(f"rope {dtype} {m}x{heads}x{head}", rope, lambda o: (
             o.normal(dtype, 1, m, heads, head), o.ids(m, 1, m), o.normal("F32", head // 2)))
+
+    def cache_write(tokens, kv_heads):
+        def make(o):
+            cache = o.zeros(torch.float16, 1, kv_heads, lab.size(4096, 8), head).transpose(1, 2)
+            keys, at = o.normal("F32", 1, tokens, kv_heads, head), torch.arange(tokens, device=lab.device)
+            return lambda: cache.index_copy_(1, at, keys.half())
+
+        lab.measure(f"cache write F32 to F16 {tokens}x{kv_heads}x{head}", make)
+
+    cache_write(1, lab.size(8, 1))
+    cache_write(lab.size(2048, 3), lab.size(8, 1))
 
     def embedding(o):
         table, ids = o.normal("BF16", vocabulary, dim), o.ids(vocabulary, m)

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -76,7 +77,6 @@ public final class GpuBench implements Callable<Integer> {
   }
 
   /** Over a device that tests have. */
-  @SuppressWarnings("NullAway.Init") // picocli sets the specification
   GpuBench(@Nullable Function<Engine.Builder, Engine> opener) {
     this.opener = opener;
   }
@@ -160,7 +160,7 @@ public final class GpuBench implements Callable<Integer> {
     Map<String, String> facts = new LinkedHashMap<>();
     String version = GpuBench.class.getPackage().getImplementationVersion();
     facts.put("program", "quern " + Objects.requireNonNullElse(version, "(not of a jar)"));
-    facts.put("date", LocalDate.now().toString());
+    facts.put("date", LocalDate.now(ZoneOffset.UTC).toString());
     for (DeviceProvider p : Engine.devices()) {
       if (p.kind().equals(on.kind()) && p.probe() instanceof Probe.Usable(String driver)) {
         p.devices().stream()

@@ -2,7 +2,10 @@ package dev.quern.bench.gpu;
 
 import dev.quern.core.autograd.Gradients;
 import dev.quern.core.autograd.Tape;
+import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.layers.RopeFrequencies;
 import java.util.List;
@@ -43,6 +46,8 @@ final class RowsSection {
     s.each("argsort", ScalarType.F32, 1, s.vocabulary, x -> x.argSort(-1, true));
     s.each("cumsum", ScalarType.F32, 1, s.vocabulary, x -> x.cumSum(-1, false));
     s.rope();
+    s.cacheWrite(1);
+    s.cacheWrite(2048);
     s.indices();
   }
 
@@ -77,6 +82,17 @@ final class RowsSection {
             return () -> List.of(x.layerNorm(w, b, EPS));
           });
     }
+    lab.measure(
+        figure("add and rms norm", ScalarType.F32, rows, dim),
+        o -> {
+          Tensor x = o.normal(ScalarType.F32, rows, dim);
+          Tensor residual = o.normal(ScalarType.F32, rows, dim);
+          Tensor w = o.normal(ScalarType.F32, dim);
+          return () -> {
+            Tensor sum = x.add(residual);
+            return List.of(sum, sum.rmsNorm(w, EPS));
+          };
+        });
     double passes = 5; // x and the result; x, its gradient and the result's
     lab.measure(
         figure("layer norm forward+backward", ScalarType.F32, rows, dim)
@@ -120,6 +136,33 @@ final class RowsSection {
             return () -> List.of(x.rope(positions, frequencies, false));
           });
     }
+  }
+
+  /** Keys of some tokens go to a cache, which lies as decoding has it. */
+  private void cacheWrite(long full) {
+    long tokens = lab.size(full, Math.min(full, 3));
+    long heads = lab.size(8, 1);
+    for (DType type : List.of(ScalarType.F16, BlockType.Q8_0)) {
+      double bytes = tokens * heads * (HEAD * Float.BYTES + (double) bytes(type));
+      lab.measure(
+          Section.ROWS
+              .figure("cache write F32 to %s %dx%dx%d".formatted(type, tokens, heads, HEAD))
+              .withBytes(bytes),
+          o -> {
+            Tensor cache = o.zeros(type, 1, heads, lab.size(4096, 8), HEAD).transpose(1, 2);
+            Tensor keys = o.normal(ScalarType.F32, 1, tokens, heads, HEAD);
+            Tensor starts = o.zeros(ScalarType.I32, 1);
+            return () -> {
+              lab.engine().apply(new BufferOp.CacheWrite(), List.of(cache, keys, starts));
+              return List.of();
+            };
+          });
+    }
+  }
+
+  /** Of a head's row. */
+  private static long bytes(DType type) {
+    return HEAD / type.blockLength() * type.blockBytes();
   }
 
   private void indices() {

@@ -27,6 +27,8 @@ enum Section {
   OVERHEAD("what a call costs the host", OverheadSection::run);
 
   private final String description;
+
+  @SuppressWarnings("ImmutableEnumChecker") // a static method
   private final Consumer<Lab> code;
 
   Section(String description, Consumer<Lab> code) {
