@@ -214,7 +214,9 @@ void copyBenchmarks(Path root, Path bench, String version) throws IOException {
   try (var jar = new JarOutputStream(Files.newOutputStream(to), manifest)) {
     add(jar, root.resolve("benchmarks/target/classes"), BENCHMARKS);
   }
-  Files.copy(root.resolve("benchmarks/gpu_torch.py"), bench.resolve("gpu_torch.py"));
+  for (String peer : List.of("gpu_torch.py", "gpu_torch_models.py")) {
+    Files.copy(root.resolve("benchmarks").resolve(peer), bench.resolve(peer));
+  }
 }
 
 void add(JarOutputStream jar, Path classes, List<String> prefixes) throws IOException {
