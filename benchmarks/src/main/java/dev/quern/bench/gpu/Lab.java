@@ -166,17 +166,14 @@ final class Lab implements AutoCloseable {
 
   /** How many sets of operands are as large as what is overwritten before each run. */
   private int sets(long bytes) {
-    return small
-        ? 2
-        : (int) Math.clamp(Math.ceilDiv(CACHES_BYTES, Math.max(1, bytes)), 1, MOST_SETS);
+    return small ? 2 : Math.clamp(Math.ceilDiv(CACHES_BYTES, Math.max(1, bytes)), 1, MOST_SETS);
   }
 
   /** The median time of work that the device is given. */
   double nanos(Backend device, Runnable work) {
     Runnable flush = () -> device.zero(flushed.segment());
     double probe = median(device.time(PROBES, flush, work));
-    int runs =
-        small ? 2 : (int) Math.clamp((long) (NANOS / Math.max(1, probe)), LEAST_RUNS, MOST_RUNS);
+    int runs = small ? 2 : Math.clamp((long) (NANOS / Math.max(1, probe)), LEAST_RUNS, MOST_RUNS);
     return median(device.time(runs, flush, work));
   }
 

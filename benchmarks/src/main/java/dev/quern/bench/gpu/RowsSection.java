@@ -162,7 +162,7 @@ final class RowsSection {
 
   /** Of a head's row. */
   private static long bytes(DType type) {
-    return HEAD / type.blockLength() * type.blockBytes();
+    return (long) HEAD / type.blockLength() * type.blockBytes();
   }
 
   private void indices() {

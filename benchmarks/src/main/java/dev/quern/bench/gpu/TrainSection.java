@@ -99,7 +99,7 @@ final class TrainSection {
               @Override
               public void step(StepReport step) {
                 if (step.step() > warm) {
-                  nanos.add(step.durationNanos());
+                  nanos.add((double) step.durationNanos());
                 }
               }
             },
