@@ -8,8 +8,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
@@ -20,7 +22,10 @@ import java.util.zip.ZipOutputStream;
  *
  *   bin/quern             the launcher of a checkout, which finds runtime/ beside itself
  *   bin/quern-gpu-tests   the tests that are tagged gpu
+ *   bin/quern-gpu-bench   measures kernels and models on a GPU
+ *   bin/gpu.sh            all of that in a few calls, for a machine that is lent for half an hour
  *   lib/                  the jars, with C kernels, CUDA kernels and JCuda's glue in them
+ *   bench/                what is measured, and its counterpart in PyTorch
  *   tests/                JUnit's console, the tests' classes in a jar, and the files they map
  *   runtime/              a JDK with the modules named below
  *
@@ -55,6 +60,10 @@ static final List<String> MODEL_TESTS =
 /** Of classes, not of devices; they need ArchUnit. */
 static final List<String> NOT_WANTED = List.of("ArchitectureTest", "PackageLadder");
 
+/** What quern-gpu-bench consists of: of the benchmarks, what needs no JMH. */
+static final List<String> BENCHMARKS =
+    List.of("dev/quern/bench/gpu/", "dev/quern/bench/RandomDecoder");
+
 static final String GOLDEN = "dev/quern/transformer/golden";
 
 /** What there must be to start with; each is a line of the error. */
@@ -65,6 +74,7 @@ static final List<String> PARTS =
         "engine-core/target/test-classes/dev/quern/testkit",
         "kernels-cuda/target/test-classes/dev/quern/kernels/cuda",
         "transformer/target/test-classes/dev/quern/transformer/device",
+        "benchmarks/target/classes/dev/quern/bench/gpu",
         "transformer/target/lib",
         "transformer/target/junit-console");
 
@@ -82,7 +92,10 @@ void main(String[] arguments) throws Exception {
 
   copyJars(target, bundle.resolve("lib"));
   copyTests(root, bundle.resolve("tests"));
-  for (String script : List.of("bin/quern", ".build/quern-gpu-tests")) {
+  copyBenchmarks(root, bundle.resolve("bench"), version);
+  for (String script :
+      List.of(
+          "bin/quern", ".build/quern-gpu-tests", ".build/quern-gpu-bench", "benchmarks/gpu.sh")) {
     Path to = bundle.resolve("bin").resolve(Path.of(script).getFileName());
     Files.createDirectories(to.getParent());
     Files.copy(root.resolve(script), to, StandardCopyOption.COPY_ATTRIBUTES);
@@ -192,6 +205,20 @@ void copyTests(Path root, Path tests) throws IOException {
   }
 }
 
+void copyBenchmarks(Path root, Path bench, String version) throws IOException {
+  Files.createDirectories(bench);
+  Manifest manifest = new Manifest();
+  manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+  manifest.getMainAttributes().put(Attributes.Name.IMPLEMENTATION_VERSION, version);
+  Path to = bench.resolve("quern-gpu-bench.jar");
+  try (var jar = new JarOutputStream(Files.newOutputStream(to), manifest)) {
+    add(jar, root.resolve("benchmarks/target/classes"), BENCHMARKS);
+  }
+  for (String peer : List.of("gpu_torch.py", "gpu_torch_models.py")) {
+    Files.copy(root.resolve("benchmarks").resolve(peer), bench.resolve(peer));
+  }
+}
+
 void add(JarOutputStream jar, Path classes, List<String> prefixes) throws IOException {
   try (Stream<Path> all = Files.walk(classes)) {
     for (Path file : (Iterable<Path>) all.filter(Files::isRegularFile).sorted()::iterator) {
@@ -206,19 +233,18 @@ void add(JarOutputStream jar, Path classes, List<String> prefixes) throws IOExce
   }
 }
 
-/** That the tests find every class they name, and that no module is missing. */
+/** That tests and benchmarks find every class they name, and that no module is missing. */
 void checkClasses(Path bundle) throws Exception {
   List<Path> jars = new ArrayList<>(files(bundle.resolve("lib"), ".jar"));
   jars.addAll(files(bundle.resolve("tests"), ".jar"));
   String classPath = String.join(":", jars.stream().map(Path::toString).toList());
-  String tests = bundle.resolve("tests/quern-gpu-tests.jar").toString();
-  String found =
-      run(
-          bundle,
-          List.of(
-              tool("jdeps"), "--multi-release", "base", "--missing-deps", "-cp", classPath, tests));
-  if (found.contains("not found")) {
-    fail("the tests name classes that are not in the bundle:\n" + found);
+  for (String jar : List.of("tests/quern-gpu-tests.jar", "bench/quern-gpu-bench.jar")) {
+    List<String> jdeps =
+        List.of(tool("jdeps"), "--multi-release", "base", "--missing-deps", "-cp", classPath);
+    String found = run(bundle, with(jdeps, bundle.resolve(jar).toString()));
+    if (found.contains("not found")) {
+      fail(jar + " names classes that are not in the bundle:\n" + found);
+    }
   }
 }
 
@@ -261,6 +287,30 @@ void tryOut(Path work, Path archive, String name) throws Exception {
   for (String expected : List.of("GpuConformanceTest", "GpuBackendTest", "GpuModelsTest")) {
     if (!tests.contains(expected)) {
       fail("`bin/quern-gpu-tests` of the bundle does not find " + expected + ":\n" + tests);
+    }
+  }
+  tryBenchmarks(work, name, bare);
+}
+
+/** All that is measured on a GPU, at tiny sizes on the processor. */
+void tryBenchmarks(Path work, String name, List<String> bare) throws Exception {
+  String bench = work.resolve(name).resolve("bin/quern-gpu-bench").toString();
+  Path figures = Files.createDirectory(work.resolve("figures"));
+  Path ours = figures.resolve("quern.jsonl");
+  run(work, with(bare, bench, "--small", "--device", "cpu", "--json", ours.toString()));
+  Files.copy(ours, figures.resolve("torch.jsonl"));
+  String all = work.resolve(name).resolve("bin/gpu.sh").toString();
+  run(work, with(bare, all, figures.toString(), "table"));
+  String joined = Files.readString(figures.resolve("table.md"));
+  Stream<String> lines = run(work, with(bare, bench, "--list")).lines();
+  List<String> sections = lines.filter(l -> l.matches("[a-z]+ .*")).toList(); // no warnings
+  if (sections.isEmpty()) {
+    fail("`bin/quern-gpu-bench --list` of the bundle lists nothing");
+  }
+  for (String section : sections) {
+    String title = "### " + section.replaceFirst(" .*", "");
+    if (!joined.contains(title + "\n")) {
+      fail("`bin/quern-gpu-bench` of the bundle measured nothing of " + title + ":\n" + joined);
     }
   }
 }

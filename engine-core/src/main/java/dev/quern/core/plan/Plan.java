@@ -13,6 +13,7 @@ import dev.quern.core.type.QuernException;
 import dev.quern.core.type.ScopeClosedException;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -228,6 +229,19 @@ public final class Plan implements AutoCloseable {
   public Set<String> providers() {
     Set<String> names = new LinkedHashSet<>();
     bound.steps().forEach(s -> names.add(s.choice().provider()));
+    return names;
+  }
+
+  /**
+   * The kernels it runs, in order, as {@link #explain} names them.
+   *
+   * @return a name for each call
+   */
+  public List<String> kernels() {
+    List<String> names = new ArrayList<>();
+    for (int i = 0; i < bound.steps().size(); i++) {
+      names.add(PlanBinder.kernel(bound.steps().get(i), bound.calls().get(i)));
+    }
     return names;
   }
 

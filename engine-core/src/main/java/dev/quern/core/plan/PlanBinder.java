@@ -160,7 +160,12 @@ final class PlanBinder {
             s.op().name(),
             KernelEvent.specs(s.in()),
             s.choice().provider(),
-            call instanceof NamedCall named ? named.name() : s.choice().kernel().name(),
+            kernel(s, call),
             s.signature().precision());
+  }
+
+  /** The kernel of a call, as exactly as it is known. */
+  static String kernel(Recorder.Step s, Runnable call) {
+    return call instanceof NamedCall named ? named.name() : s.choice().kernel().name();
   }
 }

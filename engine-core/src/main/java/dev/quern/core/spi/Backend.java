@@ -86,6 +86,32 @@ public interface Backend {
   void synchronize();
 
   /**
+   * How long the device takes for what it is given by some code, by its own clock where it has one.
+   * It is given everything in one go, so that it never waits for the host if the host is faster;
+   * returns when all is done.
+   *
+   * @param times how often, at least 1
+   * @param before gives the device something before each run that is not counted, such as what
+   *     empties its caches
+   * @param work gives the device what is timed
+   * @return nanoseconds of each run, in order
+   * @throws dev.quern.core.type.QuernException what a kernel found wrong since the device was last
+   *     waited for
+   */
+  default double[] time(int times, Runnable before, Runnable work) {
+    double[] nanos = new double[times];
+    for (int i = 0; i < times; i++) {
+      before.run();
+      synchronize();
+      long from = System.nanoTime();
+      work.run();
+      synchronize();
+      nanos[i] = System.nanoTime() - from;
+    }
+    return nanos;
+  }
+
+  /**
    * Makes calls into one that can be repeated at little cost.
    *
    * @param plan whose calls they are, for errors

@@ -71,6 +71,18 @@ class FakeDeviceTest {
   }
 
   @Test
+  void whatIsTimedIsDoneEachTime() {
+    try (Buffer sum = there.buffer("sum", X)) {
+      Tensor ones = there.full(ScalarType.F32, 1, 2, 8);
+      Runnable add = () -> sum.assign(sum.value().add(ones));
+      double[] nanos = there.home().time(3, add, add);
+      assertEquals(3, nanos.length);
+      assertTrue(nanos[2] > 0, "without a clock of its own it is the host's");
+      assertEquals(6, sum.value().toFloats()[15]);
+    }
+  }
+
+  @Test
   void theSameCodeGivesTheSameBits() {
     Tensor here = network(cpu, cpu.normal(7, 2, 8));
     Tensor x = there.normal(7, 2, 8);

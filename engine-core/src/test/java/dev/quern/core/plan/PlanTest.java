@@ -53,6 +53,19 @@ class PlanTest {
   }
 
   @Test
+  void itsKernelsAreThoseThatExplainNames() {
+    try (Plan plan =
+        engine.record("k", r -> r.output("y", r.slot("x", X).linear(w).exp().add(1)))) {
+      List<String> lines = plan.explain().lines().skip(1).toList();
+      assertEquals(plan.size(), plan.kernels().size());
+      for (int i = 0; i < plan.size(); i++) {
+        String expected = ": " + plan.kernels().get(i) + " ";
+        assertTrue(lines.get(i).contains(expected), lines.get(i));
+      }
+    }
+  }
+
+  @Test
   void aCacheIsWrittenInOrderAndReadToItsLength() {
     int capacity = 6;
     Attention causal = new Attention(true, 0.5f, 0, 0, false, true, false);

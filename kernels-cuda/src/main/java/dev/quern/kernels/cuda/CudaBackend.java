@@ -9,6 +9,7 @@ import dev.quern.core.type.Device;
 import dev.quern.kernels.cuda.driver.CudaDriver;
 import dev.quern.kernels.cuda.driver.DeviceContext;
 import dev.quern.kernels.cuda.launch.CudaDevice;
+import dev.quern.kernels.cuda.launch.Stopwatch;
 import dev.quern.kernels.cuda.memory.CudaMemory;
 import dev.quern.kernels.cuda.memory.Staging;
 import java.lang.foreign.MemorySegment;
@@ -134,6 +135,13 @@ final class CudaBackend implements Backend {
     long mark = faults.mark();
     faults.guard(cuda.context()::synchronize);
     afterWaiting(mark);
+  }
+
+  @Override
+  public double[] time(int times, Runnable before, Runnable work) {
+    double[] nanos = faults.guard(() -> new Stopwatch(cuda).nanos(times, before, work));
+    synchronize();
+    return nanos;
   }
 
   private void afterWaiting(long mark) {

@@ -73,6 +73,17 @@ abstract class BackendOnDevice {
   }
 
   @Test
+  void whatIsTimedIsDone() {
+    try (Buffer sum = engine.buffer("sum", VECTOR);
+        TensorScope _ = TensorScope.open()) {
+      Tensor ones = engine.tensor(new float[] {1, 1, 1});
+      Runnable add = () -> sum.assign(sum.value().add(ones));
+      assertEquals(4, engine.home().time(4, add, add).length);
+      assertArrayEquals(new float[] {8, 8, 8}, sum.value().toFloats());
+    }
+  }
+
+  @Test
   void allElementsAreComputed() {
     try (TensorScope _ = TensorScope.open()) {
       for (int n : new int[] {1, 127, 128, 129, 4097, 100_003}) {

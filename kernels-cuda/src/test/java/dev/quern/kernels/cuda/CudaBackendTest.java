@@ -76,6 +76,16 @@ class CudaBackendTest extends BackendOnDevice {
   }
 
   @Test
+  void workIsTimedByEventsAndWhatComesBeforeIsNot() {
+    int live = driver.live.size();
+    StringBuilder order = new StringBuilder();
+    double[] nanos = engine.home().time(3, () -> order.append('b'), () -> order.append('w'));
+    assertArrayEquals(new double[] {1e6, 1e6, 1e6}, nanos, "a millisecond each, says the driver");
+    assertEquals("bwbwbw", order.toString());
+    assertEquals(live, driver.live.size(), "the events are gone");
+  }
+
+  @Test
   void aCaptureThatFailsLeavesNothingBehind() {
     Tensor x = engine.tensor(new float[] {1, 2, 3});
     x.add(x).toFloats();

@@ -204,14 +204,14 @@ final class MatMulKernels {
   /** By the setting; where that leaves several, by measurement. */
   private NamedRunnable choose(Product p, List<NamedRunnable> own, List<NamedRunnable> others) {
     if (choice == MatMulChoice.CUBLASLT && !others.isEmpty()) {
-      return tuner.choose(Shape.of(p), others);
+      return tuner.choose(new Asked(choice, Shape.of(p)), others);
     }
     if ((double) p.results() * p.k() < WORTH_MEASURING) {
       return own.getFirst();
     }
     List<NamedRunnable> candidates = new ArrayList<>(own);
     candidates.addAll(others);
-    return tuner.choose(Shape.of(p), candidates);
+    return tuner.choose(new Asked(choice, Shape.of(p)), candidates);
   }
 
   /** What cuBLASLt has for a product, if it is asked. */
@@ -266,6 +266,9 @@ final class MatMulKernels {
   private NamedRunnable finished(NamedRunnable plain, Product p) {
     return new NamedRunnable(plain.name(), epilogues.after(plain.call(), p));
   }
+
+  /** Engines of one device that choose among different kernels remember different ones. */
+  private record Asked(MatMulChoice choice, Shape shape) {}
 
   /**
    * What a product's time depends on, but for its epilogue: fused or not, the same kernel computes

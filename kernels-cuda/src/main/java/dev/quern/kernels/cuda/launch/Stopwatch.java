@@ -1,13 +1,14 @@
 package dev.quern.kernels.cuda.launch;
 
 import dev.quern.kernels.cuda.driver.CudaDriver;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 
 /** How long work takes on a device, by events in its stream. */
 public final class Stopwatch {
   /** Runs that are timed. */
   public static final int RUNS = 5;
+
+  private static final double NANOS = 1e6; // of a millisecond
 
   private final CudaDevice device;
 
@@ -21,6 +22,43 @@ public final class Stopwatch {
   }
 
   /**
+   * Runs work some times over, each by itself, and waits for it. Nothing waits in between: while
+   * the device does what comes before, the host has told it of the work.
+   *
+   * @param times how often
+   * @param before launches what comes before each run and is not counted
+   * @param work launches on the device
+   * @return nanoseconds of each run, to half a microsecond
+   */
+  public double[] nanos(int times, Runnable before, Runnable work) {
+    device.makeCurrent();
+    CudaDriver driver = device.driver();
+    long[] events = new long[2 * times];
+    int made = 0;
+    try {
+      for (; made < events.length; made++) {
+        events[made] = driver.eventCreate(true);
+      }
+      for (int i = 0; i < events.length; i += 2) {
+        before.run();
+        driver.eventRecord(events[i], device.stream());
+        work.run();
+        driver.eventRecord(events[i + 1], device.stream());
+      }
+      double[] nanos = new double[times];
+      for (int i = 0; i < times; i++) {
+        driver.eventSynchronize(events[2 * i + 1]);
+        nanos[i] = NANOS * driver.eventElapsedMillis(events[2 * i], events[2 * i + 1]);
+      }
+      return nanos;
+    } finally {
+      for (int i = 0; i < made; i++) {
+        driver.eventDestroy(events[i]);
+      }
+    }
+  }
+
+  /**
    * Runs work once, then several times more, each of which is timed, and waits for it. What
    * disturbs a run, other work or a clock that still rises, only makes it longer, so the shortest
    * says the most of the work itself. A run finds in the second-level cache what the one before
@@ -30,27 +68,7 @@ public final class Stopwatch {
    * @return milliseconds of the shortest run
    */
   public double millis(Runnable work) {
-    device.makeCurrent();
-    CudaDriver driver = device.driver();
-    List<Long> events = new ArrayList<>();
-    try {
-      for (int i = 0; i <= RUNS; i++) {
-        events.add(driver.eventCreate(true));
-      }
-      work.run();
-      driver.eventRecord(events.getFirst(), device.stream());
-      for (int i = 1; i <= RUNS; i++) {
-        work.run();
-        driver.eventRecord(events.get(i), device.stream());
-      }
-      driver.eventSynchronize(events.getLast());
-      double least = Double.POSITIVE_INFINITY;
-      for (int i = 1; i <= RUNS; i++) {
-        least = Math.min(least, driver.eventElapsedMillis(events.get(i - 1), events.get(i)));
-      }
-      return least;
-    } finally {
-      events.forEach(driver::eventDestroy);
-    }
+    work.run();
+    return Arrays.stream(nanos(RUNS, () -> {}, work)).min().orElseThrow() / NANOS;
   }
 }

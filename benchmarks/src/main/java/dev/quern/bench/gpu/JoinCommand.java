@@ -1,0 +1,36 @@
+package dev.quern.bench.gpu;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Puts what two programs measured side by side. */
+@Command(
+    name = "join",
+    description = "Prints a Markdown table of two files of --json: Quern's and the peer's.",
+    mixinStandardHelpOptions = true)
+final class JoinCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(index = "0", paramLabel = "QUERN", description = "Lines of quern-gpu-bench.")
+  private Path ours;
+
+  @Parameters(index = "1", paramLabel = "PEER", description = "Lines of gpu_torch.py.")
+  private Path theirs;
+
+  /** For picocli. */
+  JoinCommand() {}
+
+  @Override
+  public Integer call() throws IOException {
+    spec.commandLine()
+        .getOut()
+        .print(JoinedTable.of(Files.readAllLines(ours), Files.readAllLines(theirs)));
+    return 0;
+  }
+}
