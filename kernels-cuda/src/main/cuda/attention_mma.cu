@@ -75,24 +75,30 @@ template <typename T, typename H, int D> QUERN_INLINE void attention(const Atten
   Place at = placeOf(p);
   u32 rows = p.tq * p.group, row0 = (p.blocks - 1 - at.block) * MMA_ROWS, head0 = at.kvHead * p.group;
   u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, g = lane / 4, t = lane % 4;
+  checkPages(p);
   Sequence seq = sequence(p, at.b);
   if (!seq.good) return;
-  u32 length = static_cast<u32>(seq.length), last = row0 + MMA_ROWS < rows ? row0 + MMA_ROWS - 1 : rows - 1;
+  u32 last = row0 + MMA_ROWS < rows ? row0 + MMA_ROWS - 1 : rows - 1;
   i64 firstPosition = seq.start + row0 / p.group, lastPosition = seq.start + last / p.group;
   i64 begin = firstKey(p, firstPosition) / KEYS * KEYS, end = endKey(p, lastPosition, seq.length);
   i64 plainFrom = firstKey(p, lastPosition), plainTo = endKey(p, firstPosition, seq.length);  // what all rows see
-  Rows<H> k = rowsOf<H>(p.k, p.ks, at.b, at.kvHead, 1), v = rowsOf<H>(p.v, p.vs, at.b, at.kvHead, 1);
-  bool keysAligned = alignedRows(k, p.d), valuesAligned = alignedRows(v, p.dv);
   u16* queries = reinterpret_cast<u16*>(space);
   u16* keys = queries + PARTS * Space::QUERIES;
   u16* values = keys + 2 * Space::STAGE;
   float* scales = reinterpret_cast<float*>(values + 2 * Space::STAGE);
-  // Two groups of copies a tile, keys and values: nothing in them behind the last tile.
+  // Two groups of copies a tile, keys and values: nothing in them behind the last tile. What lies behind the last key that is seen is 0: in
+  // a page that others had before it may be NaN, which a weight of 0 doesn't hide.
   auto fetch = [&](i64 tile, u32 which) {
-    if (tile < end) fetchTile<KEYS, D>(keys + which * Space::STAGE, k, keysAligned, static_cast<u32>(tile), length, p.d);
-    commitCopies();
-    if (tile < end) fetchTile<KEYS, D>(values + which * Space::STAGE, v, valuesAligned, static_cast<u32>(tile), length, p.dv);
-    commitCopies();
+    auto bring = [&](u16* to, const void* base, const i64 (&strides)[4], u32 d) {
+      if (tile < end) {
+        u32 first = static_cast<u32>(tile);
+        Rows<H> rows = tileOf<H>(p, base, strides, at.b, at.kvHead, first);
+        fetchTile<KEYS, D>(to + which * Space::STAGE, rows, alignedRows(rows, d), first, static_cast<u32>(end), d);
+      }
+      commitCopies();
+    };
+    bring(keys, p.k, p.ks, p.d);
+    bring(values, p.v, p.vs, p.dv);
   };
   fetchQueries<H, D>(queries, scales, rowsOf<T>(p.q, p.qs, at.b, head0, p.group), row0, rows, p.d);
   fetch(begin, 0);

@@ -99,6 +99,11 @@ public final class GatheredAttention implements Kernel {
     /** Less is not worth waking anybody. */
     private static final long INLINE_BYTES = 64 << 10;
 
+    /**
+     * Kernels may begin at a tile's first key, before the first that is seen; none's are longer.
+     */
+    private static final long TILE = 512;
+
     private final Attention op;
     private final PageTable table;
     private final TensorView[] pools; // of keys, of values
@@ -106,7 +111,7 @@ public final class GatheredAttention implements Kernel {
     private final @Nullable TensorView starts;
     private final @Nullable TensorView lengths;
     private final long queries;
-    private final long[] first; // (b): the first row that is needed
+    private final long[] first; // (b): the first row that is read
     private final long[] end; // (b): one more than the last
     private final TaskPool pool;
     private final TaskPool.Task task = this::copyPage;
@@ -176,7 +181,8 @@ public final class GatheredAttention implements Kernel {
       long length = lengths == null ? all : Math.clamp(value(lengths, b), 0, all);
       long start = starts == null ? length - queries : value(starts, b);
       end[b] = op.causal() ? Math.clamp(start + queries, 0, length) : length;
-      first[b] = op.window() > 0 ? Math.clamp(start - op.window() + 1, 0, end[b]) : 0;
+      long seen = op.window() > 0 ? Math.clamp(start - op.window() + 1, 0, end[b]) : 0;
+      first[b] = seen / TILE * TILE;
     }
 
     private long pagesOf(int b) {

@@ -4,9 +4,7 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
-import dev.quern.core.type.DType;
 import dev.quern.core.type.QuernException;
-import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
 import dev.quern.transformer.families.Decoder;
@@ -96,10 +94,7 @@ public final class Session implements AutoCloseable {
               + d.contextLength()
               + "; ask for less");
     }
-    DType asked = options.cacheDType();
-    DType dtype = asked == null ? ScalarType.F32 : asked;
-    KvCache cache = new KvCache(engine, d, dtype, options.batch(), options.capacity());
-    return new Session(engine, model, options, file, cache);
+    return new Session(engine, model, options, file, KvCache.of(engine, d, options));
   }
 
   /**
@@ -241,10 +236,10 @@ public final class Session implements AutoCloseable {
       throw new ShapeException(
           "[session] logits are wanted from token " + from + " of " + tokens.length);
     }
-    cache.requireRoom(sequence, tokens.length);
     for (int t : tokens) {
       checkToken(t);
     }
+    cache.reserve(sequence, tokens.length);
     checkFile();
     for (int first = 0; first < tokens.length; first += options.prefillTokens()) {
       int end = Math.min(tokens.length, first + options.prefillTokens());
@@ -390,24 +385,22 @@ public final class Session implements AutoCloseable {
               + "), got "
               + tokens.length);
     }
-    for (int i = 0; i < tokens.length; i++) {
-      if (tokens[i] != IDLE) {
-        checkToken(tokens[i]);
-        cache.requireRoom(i, count);
+    for (int token : tokens) {
+      if (token != IDLE) {
+        checkToken(token);
       }
     }
+    cache.reserve(tokens, count);
   }
 
   /**
    * A new session whose sequence i continues sequence {@code sources[i]} of this one.
    *
    * @param sources 0 ≤ source &lt; batch; one may come several times
-   * @return a session of its own memory, to be closed
+   * @return a session of its own memory, or with pages of the same pool, to be closed
    */
   public Session fork(int... sources) {
-    SessionOptions forked =
-        new SessionOptions(
-            sources.length, options.capacity(), options.cacheDType(), options.prefillTokens());
+    SessionOptions forked = options.withBatch(sources.length);
     return exclusively(() -> new Session(engine, model, forked, file, cache.fork(sources)));
   }
 

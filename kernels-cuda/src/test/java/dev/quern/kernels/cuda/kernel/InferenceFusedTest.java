@@ -78,7 +78,7 @@ class InferenceFusedTest {
     long d = x.shape().dim(3);
     try (Buffer buffer = cuda.buffer("cache", TensorSpec.of(type, batch, heads, 9, d))) {
       Tensor cache = buffer.value().permute(0, 2, 1, 3);
-      Op whole = new FusedOp.RopeCacheWrite(interleaved);
+      Op whole = new FusedOp.RopeCacheWrite(interleaved, false);
       List<Tensor> in = List.of(cache, x, angles[0], angles[1], starts);
       assertEquals(List.of(), fused ? cuda.apply(whole, in) : whole.decompose(in));
       return values(buffer.value());
@@ -136,7 +136,7 @@ class InferenceFusedTest {
           assertThrows(
               ShapeException.class,
               () -> {
-                cuda.apply(new FusedOp.RopeCacheWrite(true), in);
+                cuda.apply(new FusedOp.RopeCacheWrite(true, false), in);
                 values(cache.value());
               });
       assertTrue(e.getMessage().contains("[cacheWrite] sequence 1: rows 3..4"), e.getMessage());
