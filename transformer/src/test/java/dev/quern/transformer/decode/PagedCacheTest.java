@@ -22,7 +22,11 @@ import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.model.Models;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -263,6 +267,39 @@ class PagedCacheTest {
       own.cache().truncate(0, 0);
       own.prefill(0, part(4, 11));
       assertArrayEquals(own.step(1)[0], b.step(1)[0]);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "native"})
+  void sessionsOfSeveralThreadsShareAPool(String tier) throws Exception {
+    reopen(tier, Precision.AUTO);
+    List<int[]> prompts = List.of(part(0, 9), part(2, 5), part(4, 11), part(1, 2));
+    try (PagePool pool = model.openPagePool(80, 2);
+        var threads = Executors.newFixedThreadPool(prompts.size())) {
+      List<Future<int[]>> all = new ArrayList<>();
+      for (int[] prompt : prompts) {
+        all.add(
+            threads.submit(
+                () -> {
+                  int[] latest = {};
+                  for (int round = 0; round < 5; round++) {
+                    try (Session s = session(pool, 1, 40)) {
+                      s.prefill(0, prompt);
+                      latest = s.steps(new int[] {7}, 20, SamplingOptions.GREEDY, 0)[0];
+                    }
+                  }
+                  return latest;
+                }));
+      }
+      for (int i = 0; i < all.size(); i++) {
+        try (Session own = model.openSession(1, 40)) {
+          own.prefill(0, prompts.get(i));
+          int[] expected = own.steps(new int[] {7}, 20, SamplingOptions.GREEDY, 0)[0];
+          assertArrayEquals(expected, all.get(i).get());
+        }
+      }
+      assertEquals(0, pool.used());
     }
   }
 
