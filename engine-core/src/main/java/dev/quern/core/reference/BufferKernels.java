@@ -37,7 +37,7 @@ final class BufferKernels {
     for (int b = 0; b < batch; b++) {
       first[b] = at.getLong(starts.layout().offset() + b * starts.layout().stride(0));
       CacheWrite.requireRoom(b, first[b], count, capacity);
-      if (pages != null && count > 0) {
+      if (pages != null) {
         pages.check("cacheWrite", b, first[b], first[b] + count);
       }
     }

@@ -99,7 +99,7 @@ public final class PageTable {
    * @throws dev.quern.core.type.IndexException if the pool has no such page
    */
   public void check(String op, long b, long first, long end) {
-    for (long i = first / size; i * size < end; i++) {
+    for (long i = first / size; first < end && i * size < end; i++) {
       Pages.require(op, b, i, entry(b, i), pool.shape().dim(0));
     }
   }

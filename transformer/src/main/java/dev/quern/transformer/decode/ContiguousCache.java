@@ -28,7 +28,7 @@ final class ContiguousCache extends KvCache {
   ContiguousCache(
       Engine engine, Decoder.Dimensions dimensions, DType dtype, int batch, int capacity) {
     super(dtype, batch, capacity);
-    check(dtype, dimensions);
+    requireStorable(dtype, dimensions);
     this.engine = engine;
     this.dimensions = dimensions;
     for (int i = 0; i < dimensions.layers(); i++) {

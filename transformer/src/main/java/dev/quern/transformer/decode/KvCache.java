@@ -61,7 +61,7 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
   }
 
   /** Refuses types that keys and values of a decoder can't be stored in. */
-  static void check(DType dtype, Decoder.Dimensions dimensions) {
+  static void requireStorable(DType dtype, Decoder.Dimensions dimensions) {
     checkDType(dtype);
     if (dimensions.headDim() % dtype.blockLength() != 0) {
       throw new DTypeException(

@@ -60,7 +60,7 @@ public final class PagePool implements AutoCloseable {
    */
   public PagePool(
       Engine engine, Decoder.Dimensions dimensions, DType dtype, int pages, int pageSize) {
-    KvCache.check(dtype, dimensions);
+    KvCache.requireStorable(dtype, dimensions);
     if (pages < 1 || pageSize < 1 || pages == Integer.MAX_VALUE) {
       throw new ShapeException(
           "[pagePool] " + pages + " pages of " + pageSize + " tokens; take at least 1 of each");

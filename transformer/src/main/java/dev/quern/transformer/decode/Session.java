@@ -169,6 +169,7 @@ public final class Session implements AutoCloseable {
    * @param tokens at least one
    * @return [vocabulary]: the logits after the last token
    * @throws ContextLengthException if they don't fit
+   * @throws PagesExhaustedException if its pool has no pages for them
    */
   public float[] prefill(int sequence, int... tokens) {
     return exclusively(() -> prefill(sequence, tokens, 1));
@@ -267,6 +268,7 @@ public final class Session implements AutoCloseable {
    * @param tokens one per sequence; {@link #IDLE} for a sequence that sits this step out
    * @return [batch][vocabulary]: the logits after each token; meaningless for idle sequences
    * @throws ContextLengthException if a sequence is full
+   * @throws PagesExhaustedException if its pool has too few pages
    */
   public float[][] step(int... tokens) {
     return exclusively(
@@ -342,6 +344,7 @@ public final class Session implements AutoCloseable {
    * @return [batch][count]: the tokens that were chosen, the last not yet appended; meaningless for
    *     idle sequences
    * @throws ContextLengthException if a sequence has no room for as many
+   * @throws PagesExhaustedException if its pool has too few pages for all steps
    * @throws ShapeException if there are penalties, and not as many histories as sequences
    */
   public int[][] steps(

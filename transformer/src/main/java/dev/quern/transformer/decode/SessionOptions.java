@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * How a session works.
  *
  * @param batch number of sequences
- * @param capacity how many tokens each sequence may have
+ * @param capacity how many tokens each sequence may have; with a pool that is no memory yet
  * @param cacheDType F32|F16|BF16|Q8_0: how keys and values are stored; null leaves it to the model
  *     that opens the session, and means F32 without one; with a pool it is the pool's
  * @param prefillTokens how many tokens of a prompt are computed at once
