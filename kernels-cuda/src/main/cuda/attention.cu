@@ -1,6 +1,6 @@
 // AttentionOp.Attention with streaming softmax (Dao et al. 2022): y = Σ_j softmax_j(softcap(scale · q·k_j) + mask) · v_j over the keys that a
-// query sees. q: (B, TQ, H, D); k: (B, TK, HKV, D), v: (B, TK, HKV, DV), of q's type or F16, BF16, Q8_0 for F32; y: (B, TQ, H, DV) without
-// gaps; lse: (B, H, TQ), if the tape wants it. k and v may be in pages (attention.cuh) of a multiple of 32 rows.
+// query sees. q: (B, TQ, H, D); k: (B, TK, HKV, D), v: (B, TK, HKV, DV), of q's type or F16, BF16, F8_E4M3, Q8_0 for F32; y: (B, TQ, H, DV)
+// without gaps; lse: (B, H, TQ), if the tape wants it. k and v may be in pages (attention.cuh) of a multiple of 32 rows.
 //
 // Loop nest: a block for a tile of 16 rows and a span of DV; tiles of 32 keys from the first that any of the rows sees to the last
 // (attention.cuh). Per tile: scores, their maximum and sum by shuffles, then values weighed, all rescaled where the maximum grew.
@@ -70,4 +70,5 @@ KERNEL(f16_f16, half_t, half_t)
 KERNEL(bf16_bf16, bf16_t, bf16_t)
 KERNEL(f32_f16, float, half_t)
 KERNEL(f32_bf16, float, bf16_t)
+KERNEL(f32_f8_e4m3, float, e4m3_t)
 KERNEL(f32_q8_0, float, q8_0)

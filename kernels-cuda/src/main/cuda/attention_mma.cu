@@ -1,14 +1,16 @@
 // AttentionOp.Attention of many queries on the tensor cores of Ampere and later (Dao 2023): keys and values in F16 or BF16, queries of their
-// type or F32, sums in F32. Operands and results as in attention.cu, head sizes up to 256, padded with zeros.
+// type or F32; or F8_E4M3 or Q8_0, made F16 on the way (attention_widen.cuh), with queries in F32. Sums in F32. Operands and results as in
+// attention.cu, head sizes up to 256, padded with zeros.
 //
 // Loop nest: a block of 4 warps for 64 rows of queries (attention.cuh), the last rows first, since they see the most keys; tiles of 64 keys
 // (32 for head sizes over 128) from the first that any of the rows sees to the last. Each warp owns 16 rows: their scores, maxima, sums
 // and results stay in its registers, where the scores' fragments, rounded, are the factors of the second product. While a tile is
-// multiplied the next one is on its way to shared memory, 16 bytes at a time where rows are aligned.
+// multiplied the next one is on its way to shared memory, 16 bytes at a time where rows are aligned. There are two tiles of keys and two of
+// values by turns; of those that are widened, the second place holds what is stored.
 //
 // F32 queries are two factors of 16 bits whose sum has 16 bits of them (22 beside F16, whose range a power of two for each row keeps):
 // two products for the scores. Exponentials are powers of two, scores in units of ln 2.
-#include "attention_tiles.cuh"
+#include "attention_widen.cuh"
 
 // Shared memory of a block, in elements of 16 bits.
 template <typename T, int D> struct Tiles {
@@ -68,7 +70,9 @@ template <typename H, int D> QUERN_INLINE void fetchQueries(u16* to, float* scal
   }
 }
 
-template <typename T, typename H, int D> QUERN_INLINE void attention(const AttentionParams& p) {
+template <typename T, typename K, int D> QUERN_INLINE void attention(const AttentionParams& p) {
+  typedef typename Factor<K>::type H;
+  constexpr bool WIDENED = Factor<K>::WIDENED;
   using Space = Tiles<T, D>;
   constexpr int KEYS = Space::KEYS, PITCH = Space::PITCH, PARTS = Space::PARTS, NS = KEYS / 8, NO = D / 8;
   QUERN_DYNAMIC_SHARED(space);
@@ -86,33 +90,32 @@ template <typename T, typename H, int D> QUERN_INLINE void attention(const Atten
   u16* keys = queries + PARTS * Space::QUERIES;
   u16* values = keys + 2 * Space::STAGE;
   float* scales = reinterpret_cast<float*>(values + 2 * Space::STAGE);
-  // Two groups of copies a tile, keys and values: nothing in them behind the last tile. What lies behind the last key that is seen is 0: in
-  // a page that others had before it may be NaN, which a weight of 0 doesn't hide.
-  auto fetch = [&](i64 tile, u32 which) {
-    auto bring = [&](u16* to, const void* base, const i64 (&strides)[4], u32 d) {
-      if (tile < end) {
-        u32 first = static_cast<u32>(tile);
-        Rows<H> rows = tileOf<H>(p, base, strides, at.b, at.kvHead, first);
-        fetchTile<KEYS, D>(to + which * Space::STAGE, rows, alignedRows(rows, d), first, static_cast<u32>(end), d);
-      }
-      commitCopies();
-    };
-    bring(keys, p.k, p.ks, p.d);
-    bring(values, p.v, p.vs, p.dv);
+  Arriving<K, KEYS, D> arrivingKeys(p, p.k, p.ks, at.b, at.kvHead, p.d, keys), arrivingValues(p, p.v, p.vs, at.b, at.kvHead, p.dv, values);
+  // A group of copies, with nothing in it behind the last tile. What lies behind the last key that is seen is 0: in a page that others had
+  // before it may be NaN, which a weight of 0 doesn't hide.
+  auto fetch = [&](const Arriving<K, KEYS, D>& arriving, i64 tile, u32 place) {
+    if (tile < end) arriving.fetch(place, static_cast<u32>(tile), static_cast<u32>(end));
+    commitCopies();
   };
   fetchQueries<H, D>(queries, scales, rowsOf<T>(p.q, p.qs, at.b, head0, p.group), row0, rows, p.d);
-  fetch(begin, 0);
+  fetch(arrivingKeys, begin, 0);
+  fetch(arrivingValues, begin, 0);
   __syncthreads();
   float factor[2] = {scales[warp * 16 + g], scales[warp * 16 + g + 8]};
   float o[NO][4] = {}, max[2] = {-infinity<float>(), -infinity<float>()}, total[2] = {0, 0};
   const u16* myQueries = queries + (warp * 16 + lane % 16) * PITCH + lane / 16 * 8;
   u32 which = 0;
   for (i64 tile = begin; tile < end; tile += KEYS, which ^= 1) {
-    fetch(tile + KEYS, which ^ 1);
-    waitForCopies<3>();
+    if (!WIDENED) {
+      fetch(arrivingKeys, tile + KEYS, which ^ 1);
+      fetch(arrivingValues, tile + KEYS, which ^ 1);
+    }
+    waitForCopies<WIDENED ? 1 : 3>();
     __syncthreads();
+    const u16* tileKeys = arrivingKeys.tile(which);
+    if (WIDENED) fetch(arrivingKeys, tile + KEYS, 0);
     float s[NS][4] = {};
-    const u16* myKeys = keys + which * Space::STAGE + (lane / 16 * 8 + lane % 8) * PITCH + lane / 8 % 2 * 8;
+    const u16* myKeys = tileKeys + (lane / 16 * 8 + lane % 8) * PITCH + lane / 8 % 2 * 8;
 #pragma unroll
     for (int c = 0; c < D; c += 16) {
       u32 a[PARTS][4];
@@ -168,9 +171,11 @@ template <typename T, typename H, int D> QUERN_INLINE void attention(const Atten
         for (int e = 2 * h; e < 2 * h + 2; e++) s[n][e] = powerOf2(s[n][e] - origin), total[h] += s[n][e];
       }
     }
-    waitForCopies<2>();
+    waitForCopies<WIDENED ? 1 : 2>();
     __syncthreads();
-    const u16* myValues = values + which * Space::STAGE + (lane / 8 % 2 * 8 + lane % 8) * PITCH + lane / 16 * 8;
+    const u16* tileValues = arrivingValues.tile(which);
+    if (WIDENED) fetch(arrivingValues, tile + KEYS, 0);
+    const u16* myValues = tileValues + (lane / 8 % 2 * 8 + lane % 8) * PITCH + lane / 16 * 8;
 #pragma unroll
     for (int j = 0; j < NS; j += 2) {
       u32 a[4] = {packed<H>(s[j][0], s[j][1]), packed<H>(s[j][2], s[j][3]), packed<H>(s[j + 1][0], s[j + 1][1]),
@@ -210,10 +215,12 @@ template <typename T, typename H, int D> QUERN_INLINE void attention(const Atten
   }
 }
 
-#define KERNEL(NAME, T, H, D) \
-  QUERN_KERNEL(attention_mma##D##_##NAME, AttentionParams, MMA_THREADS) { attention<T, H, D>(p); }
-#define KERNELS(NAME, T, H) KERNEL(NAME, T, H, 64) KERNEL(NAME, T, H, 96) KERNEL(NAME, T, H, 128) KERNEL(NAME, T, H, 256)
+#define KERNEL(NAME, T, K, D) \
+  QUERN_KERNEL(attention_mma##D##_##NAME, AttentionParams, MMA_THREADS) { attention<T, K, D>(p); }
+#define KERNELS(NAME, T, K) KERNEL(NAME, T, K, 64) KERNEL(NAME, T, K, 96) KERNEL(NAME, T, K, 128) KERNEL(NAME, T, K, 256)
 KERNELS(f16_f16, half_t, half_t)
 KERNELS(bf16_bf16, bf16_t, bf16_t)
 KERNELS(f32_f16, float, half_t)
 KERNELS(f32_bf16, float, bf16_t)
+KERNELS(f32_f8_e4m3, float, e4m3_t)
+KERNELS(f32_q8_0, float, q8_0)

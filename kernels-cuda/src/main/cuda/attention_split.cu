@@ -5,7 +5,7 @@
 // shape alone, how long they are on the length, which lies on the device: so that the same graph serves a growing cache, and at each
 // length all blocks have work. Tiles of 32 keys and values come to shared memory as they are stored, 16 bytes at a time, while those
 // before them are multiplied. Four threads have a key's scores with all rows; a warp has a row's maximum and sum; in the sum over values
-// a thread has 16 bytes of columns and every n-th key. F32 (F64 for F64) throughout.
+// a thread has a chunk of columns and every n-th key. F32 (F64 for F64) throughout.
 //
 // attention_join then puts the pieces of a row together, in their order: the same bits on every run.
 #include "async.cuh"
@@ -16,10 +16,11 @@ constexpr int SPLIT_KEYS = 32;
 constexpr int SHARERS = SPLIT_THREADS / SPLIT_KEYS;  // threads that share a key
 constexpr int MOST_PIECES = 512;
 
-// A row of keys or values as it is stored, in chunks of LENGTH elements.
+// A row of keys or values as it is stored, in chunks of LENGTH elements: 16 bytes, but 8 elements of 8 bits, since a thread has a chunk of
+// sums in registers for each row of queries.
 template <typename K> struct Stored {
-  static constexpr int LENGTH = 16 / static_cast<int>(sizeof(K));
-  static QUERN_INLINE u32 bytes(u32 d) { return (d + LENGTH - 1) / LENGTH * 16; }
+  static constexpr int LENGTH = sizeof(K) == 1 ? 8 : 16 / static_cast<int>(sizeof(K)), CHUNK = LENGTH * static_cast<int>(sizeof(K));
+  static QUERN_INLINE u32 bytes(u32 d) { return (d + LENGTH - 1) / LENGTH * CHUNK; }
   static QUERN_INLINE const u8* at(const Rows<K>& rows, u32 j) { return reinterpret_cast<const u8*>(rows.base + j * rows.time); }
   static QUERN_INLINE bool whole(const Rows<K>& rows, u32 d) { return rows.step == 1 && d % LENGTH == 0; }
   // One element of a row that can't be copied as it is; zeros behind the end.
@@ -29,11 +30,17 @@ template <typename K> struct Stored {
   }
   static QUERN_INLINE void read(kept<K> (&x)[LENGTH], const u8* row, u32 chunk) {
     alignas(16) K raw[LENGTH];
-    loadAligned<16>(raw, row + chunk * 16);
+    loadAligned<CHUNK>(raw, row + chunk * CHUNK);
 #pragma unroll
     for (int i = 0; i < LENGTH; i++) x[i] = widen(raw[i]);
   }
 };
+template <> QUERN_INLINE void Stored<e4m3_t>::read(float (&x)[LENGTH], const u8* row, u32 chunk) {
+  alignas(8) u16 pairs[LENGTH / 2];
+  loadAligned<8>(pairs, row + chunk * 8);
+#pragma unroll
+  for (int i = 0; i < LENGTH / 2; i++) e4m3PairToFloats(x + 2 * i, pairs[i]);
+}
 template <> struct Stored<q8_0> {
   static constexpr int LENGTH = 8;
   static QUERN_INLINE u32 bytes(u32 d) { return d / 32 * 34; }
@@ -300,6 +307,7 @@ KERNEL(f16_f16, half_t, half_t)
 KERNEL(bf16_bf16, bf16_t, bf16_t)
 KERNEL(f32_f16, float, half_t)
 KERNEL(f32_bf16, float, bf16_t)
+KERNEL(f32_f8_e4m3, float, e4m3_t)
 KERNEL(f32_q8_0, float, q8_0)
 
 #define JOIN(NAME, T) \

@@ -24,8 +24,9 @@ template <typename T, typename Y> QUERN_INLINE void write(const CacheWriteParams
 
 QUERN_KERNEL(cache_write_f32_f16, CacheWriteParams, LINE_THREADS) { write<float, half_t>(p); }
 QUERN_KERNEL(cache_write_f32_bf16, CacheWriteParams, LINE_THREADS) { write<float, bf16_t>(p); }
+QUERN_KERNEL(cache_write_f32_f8_e4m3, CacheWriteParams, LINE_THREADS) { write<float, e4m3_t>(p); }
 
-// As they are, in units of 2 bytes (F16, BF16, blocks) or 4 (F32).
+// As they are, in units of 1 byte (F8_E4M3), 2 (F16, BF16, blocks) or 4 (F32).
 template <typename T> QUERN_INLINE void copy(const CacheWriteParams& p) {
   Member m = member(p.lines);
   if (m.line >= p.lines.lines || !p.cache.fits()) return;
@@ -33,6 +34,7 @@ template <typename T> QUERN_INLINE void copy(const CacheWriteParams& p) {
   T* y = p.lines.template first<T>(0, m.line) + p.cache.skipped(m.line / p.heads);
   for (u32 i = m.lane; i < p.lines.n; i += WARP) y[i * p.lines.step[0]] = x[i * p.lines.step[1]];
 }
+QUERN_KERNEL(cache_write_1, CacheWriteParams, LINE_THREADS) { copy<u8>(p); }
 QUERN_KERNEL(cache_write_2, CacheWriteParams, LINE_THREADS) { copy<u16>(p); }
 QUERN_KERNEL(cache_write_4, CacheWriteParams, LINE_THREADS) { copy<u32>(p); }
 

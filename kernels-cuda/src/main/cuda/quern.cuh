@@ -73,7 +73,7 @@ QUERN_INLINE u16 floatToBf16(float x) {
 }
 #endif
 
-// In plain arithmetic, since the instructions for 8-bit floats begin with compute capability 8.9.
+// One at a time in plain arithmetic, since the instructions for 8-bit floats begin with compute capability 8.9.
 QUERN_INLINE float e4m3ToFloat(u8 e) {
   u32 sign = (e & 0x80u) << 24, magnitude = e & 0x7fu;
   if (magnitude == 0x7f) return floatOf(sign | 0x7fc00000u);
@@ -88,6 +88,30 @@ QUERN_INLINE u8 floatToE4m3(float x) {
   }
   return static_cast<u8>(sign | ((magnitude + 0x7ffffu + (magnitude >> 20 & 1) - 0x3c000000u) >> 20));
 }
+
+// Two E4M3, as they lie side by side, to two F16, which hold them exactly, and to F32.
+#if !defined(QUERN_EMULATED) && __CUDA_ARCH__ >= 890
+QUERN_INLINE u32 e4m3PairToHalves(u16 pair) {
+  u32 both;
+  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(both) : "h"(pair));
+  return both;
+}
+QUERN_INLINE void e4m3PairToFloats(float* to, u16 pair) {
+  u32 both = e4m3PairToHalves(pair);
+  to[0] = halfToFloat(static_cast<u16>(both));
+  to[1] = halfToFloat(static_cast<u16>(both >> 16));
+}
+#else
+QUERN_INLINE void e4m3PairToFloats(float* to, u16 pair) {
+  to[0] = e4m3ToFloat(static_cast<u8>(pair));
+  to[1] = e4m3ToFloat(static_cast<u8>(pair >> 8));
+}
+QUERN_INLINE u32 e4m3PairToHalves(u16 pair) {
+  float x[2];
+  e4m3PairToFloats(x, pair);
+  return floatToHalf(x[0]) | static_cast<u32>(floatToHalf(x[1])) << 16;
+}
+#endif
 
 // Rounds towards zero and sets the last bit if anything was cut off: a second rounding, to fewer bits, is then right (Boldo and
 // Melquiond 2008).

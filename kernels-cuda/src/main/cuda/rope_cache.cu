@@ -54,6 +54,7 @@ template <typename T, typename Y> QUERN_INLINE void write(const RopeCacheParams&
 QUERN_KERNEL(rope_cache_f32_f32, RopeCacheParams, LINE_THREADS) { write<float, float>(p); }
 QUERN_KERNEL(rope_cache_f32_f16, RopeCacheParams, LINE_THREADS) { write<float, half_t>(p); }
 QUERN_KERNEL(rope_cache_f32_bf16, RopeCacheParams, LINE_THREADS) { write<float, bf16_t>(p); }
+QUERN_KERNEL(rope_cache_f32_f8_e4m3, RopeCacheParams, LINE_THREADS) { write<float, e4m3_t>(p); }
 QUERN_KERNEL(rope_cache_f16_f16, RopeCacheParams, LINE_THREADS) { write<half_t, half_t>(p); }
 QUERN_KERNEL(rope_cache_bf16_bf16, RopeCacheParams, LINE_THREADS) { write<bf16_t, bf16_t>(p); }
 

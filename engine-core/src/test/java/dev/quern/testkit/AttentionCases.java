@@ -66,7 +66,12 @@ final class AttentionCases {
       large(exact, ScalarType.F32, t);
       exact.forEach(c -> to.add(c.fast()));
     }
-    for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
+    for (DType kv : List.of(ScalarType.F8_E4M3, BlockType.Q8_0)) {
+      List<KernelCase> exact = new ArrayList<>();
+      large(exact, ScalarType.F32, kv);
+      exact.forEach(c -> to.add(c.fast()));
+    }
+    for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0)) {
       List<KernelCase> exact = new ArrayList<>();
       attention(exact, ScalarType.F32, kv, 1);
       to.addAll(exact);
@@ -79,8 +84,12 @@ final class AttentionCases {
     }
   }
 
+  private static int ordinal(DType kv) {
+    return kv instanceof ScalarType k ? k.ordinal() : -1;
+  }
+
   private static void attention(List<KernelCase> to, ScalarType t, DType kv, double deviation) {
-    Samples s = new Samples(31 * t.ordinal() + (kv instanceof ScalarType k ? k.ordinal() : -1));
+    Samples s = new Samples(31 * t.ordinal() + ordinal(kv));
     for (Size z : kv.isBlock() ? BLOCK_SIZES : SIZES) {
       for (boolean causal : new boolean[] {false, true}) {
         to.add(
@@ -138,9 +147,12 @@ final class AttentionCases {
     edges(to, t, kv, deviation);
   }
 
-  private static void large(List<KernelCase> to, ScalarType t, ScalarType kv) {
-    Samples s = new Samples(61 * t.ordinal() + kv.ordinal());
+  private static void large(List<KernelCase> to, ScalarType t, DType kv) {
+    Samples s = new Samples(61 * t.ordinal() + ordinal(kv));
     for (Size z : LARGE_SIZES) {
+      if (z.d % kv.blockLength() != 0 || z.dv % kv.blockLength() != 0) {
+        continue;
+      }
       Attention causal = new Attention(true, 0.1f, 0, 0, false, false, false);
       to.add(one(s, t, kv, 1, z, causal, false).withResiduals());
       Attention all = new Attention(false, 0.1f, 0, 0, false, false, true);

@@ -47,7 +47,7 @@ final class PageCases {
     for (ScalarType t : List.of(ScalarType.F32, ScalarType.F64, ScalarType.F16, ScalarType.BF16)) {
       attention(to, t, t);
     }
-    for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
+    for (DType kv : List.of(ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0)) {
       List<KernelCase> exact = new ArrayList<>();
       attention(exact, ScalarType.F32, kv);
       to.addAll(exact);
@@ -57,7 +57,9 @@ final class PageCases {
     attention(same, ScalarType.BF16, ScalarType.BF16);
     attention(same, ScalarType.F16, ScalarType.F16);
     same.forEach(c -> to.add(c.fast()));
-    for (DType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
+    for (DType cache :
+        List.of(
+            ScalarType.F32, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0)) {
       cacheWrite(to, cache, ScalarType.F32);
       cacheWrite(to, cache, cache);
     }

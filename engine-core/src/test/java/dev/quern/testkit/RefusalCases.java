@@ -32,8 +32,11 @@ final class RefusalCases {
     }
     attention(to, ScalarType.F32, ScalarType.F16);
     attention(to, ScalarType.F32, ScalarType.BF16);
+    attention(to, ScalarType.F32, ScalarType.F8_E4M3);
     attention(to, ScalarType.F32, BlockType.Q8_0);
-    for (DType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
+    for (DType cache :
+        List.of(
+            ScalarType.F32, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0)) {
       cacheWrite(to, cache, ScalarType.F32);
       cacheWrite(to, cache, cache);
     }

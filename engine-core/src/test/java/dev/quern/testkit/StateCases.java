@@ -36,7 +36,9 @@ final class StateCases {
         to.add(KernelCase.of(new CreateOp.RandomNormal(t, Shape.of(n)), seed));
       }
     }
-    for (DType cache : List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0)) {
+    for (DType cache :
+        List.of(
+            ScalarType.F32, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0)) {
       cacheWrite(to, cache, ScalarType.F32);
       cacheWrite(to, cache, cache);
     }

@@ -61,9 +61,9 @@ final class AttentionMath {
     return g;
   }
 
-  /** A gradient in the dtype of what it belongs to; none for blocks, as in casts. */
+  /** A gradient in the dtype of what it belongs to; none for 8-bit floats and blocks. */
   private static @Nullable Tensor like(Tensor gradient, Tensor x) {
-    return x.dtype().isBlock() ? null : gradient.cast(x.dtype());
+    return x.dtype().isArithmetic() ? gradient.cast(x.dtype()) : null;
   }
 
   /**

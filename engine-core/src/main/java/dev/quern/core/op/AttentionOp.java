@@ -80,10 +80,11 @@ public sealed interface AttentionOp extends Op {
   /**
    * Scaled dot-product attention with streaming softmax (Dao et al. 2022), T×T never materialised.
    * Inputs, in this order: q [b, tq, h, d], k [b, tk, hkv, d], v [b, tk, hkv, dv] (h a multiple of
-   * hkv; k and v of one dtype: q's, or F16|BF16|Q8_0 for F32 q, Q8_0 only if d and dv are multiples
-   * of 32); then, if present, mask (BOOL, true = visible, or q's dtype, added; broadcasts to [b, h,
-   * tq, tk]), starts I32 [b], lengths I32 [b], pages I32 [b, n]. Output [b, tq, h, dv] of q's
-   * dtype. Residual: log-sum-exp of each row, F32 (F64 for F64) [b, h, tq].
+   * hkv; k and v of one dtype: q's, or F16|BF16|F8_E4M3|Q8_0 for F32 q, Q8_0 only if d and dv are
+   * multiples of 32; 8-bit ones get no gradient); then, if present, mask (BOOL, true = visible, or
+   * q's dtype, added; broadcasts to [b, h, tq, tk]), starts I32 [b], lengths I32 [b], pages I32 [b,
+   * n]. Output [b, tq, h, dv] of q's dtype. Residual: log-sum-exp of each row, F32 (F64 for F64)
+   * [b, h, tq].
    *
    * <p>With pages, k and v are {@linkplain Pages pools} [pages, size, hkv, d] and [pages, size,
    * hkv, dv], tk = n · size, and key j of sequence b is row j mod size of page pages[b, j / size].
@@ -213,7 +214,14 @@ public sealed interface AttentionOp extends Op {
       Infer.sameDType(this, in.subList(1, 3));
       if (q.dtype() == ScalarType.F32) {
         Infer.require(
-            this, k, "k", ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
+            this,
+            k,
+            "k",
+            ScalarType.F32,
+            ScalarType.F16,
+            ScalarType.BF16,
+            ScalarType.F8_E4M3,
+            BlockType.Q8_0);
       } else {
         Infer.require(this, k, "k", q.dtype());
       }

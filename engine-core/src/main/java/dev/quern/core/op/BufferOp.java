@@ -26,9 +26,9 @@ public sealed interface BufferOp extends Op {
 
   /**
    * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d]. Inputs cache [b, capacity, h, d]
-   * (F32|F16|BF16|Q8_0, Q8_0 only if d is a multiple of 32), rows [b, t, h, d] (F32 or the cache's
-   * dtype, rounded or quantised to it), starts I32 [b], and if given pages I32 [b, n]. Rows beyond
-   * the capacity are an error.
+   * (F32|F16|BF16|F8_E4M3|Q8_0, Q8_0 only if d is a multiple of 32), rows [b, t, h, d] (F32 or the
+   * cache's dtype, rounded or quantised to it as a cast does it: F8_E4M3 saturates at ±448), starts
+   * I32 [b], and if given pages I32 [b, n]. Rows beyond the capacity are an error.
    *
    * <p>With pages the cache is a {@linkplain Pages pool} [pages, size, h, d], the capacity n ·
    * size, and row r = starts[b] + t goes to row r mod size of page pages[b, r / size]. Entries that
@@ -79,7 +79,14 @@ public sealed interface BufferOp extends Op {
         cache = cache.as(Pages.sequences(cache.shape(), in.get(3).shape()));
       }
       Infer.require(
-          this, cache, "cache", ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
+          this,
+          cache,
+          "cache",
+          ScalarType.F32,
+          ScalarType.F16,
+          ScalarType.BF16,
+          ScalarType.F8_E4M3,
+          BlockType.Q8_0);
       Infer.require(this, rows, "rows", ScalarType.F32, cache.dtype());
       if (cache.shape().rank() != 4
           || rows.shape().rank() != 4

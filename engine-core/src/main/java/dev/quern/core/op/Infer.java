@@ -62,7 +62,8 @@ final class Infer {
                 + ": "
                 + list(in)
                 + "; cast to BF16 first, which holds it exactly, or to F32 (8-bit floats take part"
-                + " in matmul, linear, embedding, cast, copies, look-ups and views only)");
+                + " in matmul, linear, embedding, attention's keys and values, cast, copies,"
+                + " look-ups and views only)");
       }
     }
   }

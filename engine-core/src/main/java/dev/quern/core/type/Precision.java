@@ -13,8 +13,8 @@ public enum Precision {
   /**
    * Activations are rounded to what the weight format's dot product takes: BF16, or 8-bit blocks.
    * F16 and F32 weights keep their bits, and activations that meet F16 at least 16 of theirs.
-   * Attention over 16-bit keys and values may round exponentials and values to BF16; its gradients
-   * probabilities and the gradients of scores.
+   * Attention over keys and values of 16 bits or fewer may round exponentials and values to BF16,
+   * and keys in blocks to 11 bits; its gradients probabilities and the gradients of scores.
    */
   FAST,
   /**

@@ -7,6 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
+import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.op.Buffer;
+import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
@@ -159,6 +163,55 @@ class E4M3Test {
     assertThrows(DTypeException.class, () -> x.cast(ScalarType.F16).linear(w));
     assertThrows(DTypeException.class, () -> x.linear(w, engine.full(ScalarType.F8_E4M3, 1, 5)));
     assertThrows(DTypeException.class, () -> x.cast(ScalarType.F64).linear(w));
+  }
+
+  @Test
+  void attentionSeesTheValuesOfKeys() {
+    Tensor q = engine.normal(1, 2, 3, 4, 10);
+    Tensor k = engine.normal(2, 2, 7, 2, 10).cast(ScalarType.F8_E4M3);
+    Tensor v = engine.normal(3, 2, 7, 2, 6).cast(ScalarType.F8_E4M3);
+    Attention op = new Attention(true, 0.2f, 0, 0, false, false, false);
+    Tensor wideKeys = k.cast(ScalarType.F32);
+    Tensor wideValues = v.cast(ScalarType.F32);
+    float[] expected = q.attention(wideKeys, wideValues, op).toFloats();
+    assertArrayEquals(expected, q.attention(k, v, op).toFloats());
+    assertArrayEquals(expected, op.decompose(List.of(q, k, v)).getFirst().toFloats(), 1e-5f);
+    Tensor half = q.cast(ScalarType.F16);
+    assertThrows(DTypeException.class, () -> half.attention(k, v, op));
+    assertThrows(DTypeException.class, () -> k.attention(k, v, op));
+    try (Tape tape = engine.tape()) {
+      tape.watch(q);
+      float[] wide = gradient(tape, q, q.attention(wideKeys, wideValues, op));
+      assertArrayEquals(wide, gradient(tape, q, q.attention(k, v, op)));
+    }
+  }
+
+  private static float[] gradient(Tape tape, Tensor x, Tensor y) {
+    return tape.backward(y.mul(y).sum()).of(x).toFloats();
+  }
+
+  /** As casts round, beyond the largest number too. */
+  @Test
+  void rowsAreWrittenAsACastGivesThem() {
+    try (Buffer memory = engine.buffer("k", TensorSpec.of(ScalarType.F8_E4M3, 2, 5, 3, 7))) {
+      Tensor rows = engine.normal(1, 2, 2, 3, 7).mul(300);
+      Tensor starts = engine.tensor(new int[] {0, 3});
+      Op write = new BufferOp.CacheWrite();
+      engine.apply(write, List.of(memory.value(), rows, starts));
+      Tensor written = memory.value();
+      Tensor first = written.slice(0, 0, 1).slice(1, 0, 2);
+      Tensor both = first.concat(0, written.slice(0, 1, 1).slice(1, 3, 2));
+      assertArrayEquals(bytes(rows.cast(ScalarType.F8_E4M3)), bytes(both));
+      assertArrayEquals(
+          new float[] {448}, both.cast(ScalarType.F32).max(false, 0, 1, 2, 3).toFloats());
+      float[] untouched = written.slice(0, 0, 1).slice(1, 2, 3).cast(ScalarType.F32).toFloats();
+      assertArrayEquals(new float[3 * 3 * 7], untouched);
+      engine.apply(write, List.of(memory.value(), both, engine.tensor(new int[] {2, 0})));
+      assertArrayEquals(bytes(first), bytes(written.slice(0, 0, 1).slice(1, 2, 2)));
+      Tensor halves = rows.cast(ScalarType.F16);
+      assertThrows(
+          DTypeException.class, () -> engine.apply(write, List.of(memory.value(), halves, starts)));
+    }
   }
 
   /** Gradients pass through products with frozen weights, never through the rounding itself. */

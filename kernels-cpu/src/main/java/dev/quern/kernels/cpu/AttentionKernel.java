@@ -24,7 +24,7 @@ record AttentionKernel(DType cache) implements Kernel {
         kv == BlockType.Q8_0
             && s.layouts().get(1).compareTo(LayoutClass.ROWS) <= 0
             && s.layouts().get(2).compareTo(LayoutClass.ROWS) <= 0;
-    boolean known = Convert.handles(s.inputs().getFirst()) && (Convert.handles(kv) || blocks);
+    boolean known = Convert.handles(s.inputs().getFirst()) && (Convert.converts(kv) || blocks);
     return known ? new AttentionKernel(kv) : null;
   }
 

@@ -18,7 +18,7 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * Runs of F32, F16 and BF16 to F32 and back. Kernels compute on F32 alone; runs of 16-bit elements
  * are widened into the first-level cache first and narrowed afterwards. So are casts from and to
- * F8_E4M3, and weights in it.
+ * F8_E4M3, and weights, keys and values in it.
  *
  * <p>There is no 16-bit float in the Vector API of JDK 25. F16 is widened with integer operations
  * (0.2 ns an element; the scalar conversion, which has an instruction, takes 0.56), without the

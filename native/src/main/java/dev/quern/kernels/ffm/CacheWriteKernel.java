@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], or to the row's place in its page; copied, or
  * rounded or quantised by the C conversions.
  *
- * <p>Both with rows without gaps along d. The starts are checked before anything is written. Slices
- * of about {@value #ELEMENTS} elements, whole positions.
+ * <p>F8_E4M3 is copied only. Both with rows without gaps along d. The starts are checked before
+ * anything is written. Slices of about {@value #ELEMENTS} elements, whole positions.
  */
 final class CacheWriteKernel implements Kernel {
   private static final long ELEMENTS = 32 * 1024;
@@ -44,7 +44,7 @@ final class CacheWriteKernel implements Kernel {
         s.layouts().get(0).compareTo(LayoutClass.ROWS) <= 0
             && s.layouts().get(1).compareTo(LayoutClass.ROWS) <= 0
             && (cache == rows || rows == ScalarType.F32);
-    if (!known) {
+    if (!known || (cache != rows && cache == ScalarType.F8_E4M3)) {
       return null;
     }
     String symbol = "convert_f32_" + Weights.symbol(cache);

@@ -5,6 +5,7 @@ import dev.quern.core.type.DType;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.DeviceException;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.model.CausalLanguageModel;
 import dev.quern.transformer.model.Model;
 import dev.quern.transformer.model.ModelOptions;
@@ -76,17 +77,26 @@ final class ModelMixin {
       names = "--cache-type",
       paramLabel = "T",
       description =
-          "How keys and values of earlier tokens are stored: f32, f16, bf16, or q8_0, which takes"
-              + " about half of f16 and needs heads of a multiple of 32 elements (default: f16 if"
-              + " most weights have 16 bits or fewer and precision is not exact, else f32).")
+          "How keys and values of earlier tokens are stored: f32, f16, bf16, or in about half of"
+              + " f16 q8_0, which needs heads of a multiple of 32 elements, or f8_e4m3 (fp8), which"
+              + " is coarser and ends at 448 (default: f16 if most weights have 16 bits or fewer"
+              + " and precision is not exact, else f32).")
   private @Nullable CacheType cacheType;
 
-  /** What a cache can be stored in, under the names of dtypes. */
-  private enum CacheType {
+  /** What a cache can be stored in, under the names of dtypes, and those that vLLM has. */
+  enum CacheType {
     F32,
     F16,
     BF16,
-    Q8_0
+    F8_E4M3,
+    FP8,
+    FP8_E4M3,
+    Q8_0;
+
+    /** The dtype that is meant. */
+    DType dtype() {
+      return this == FP8 || this == FP8_E4M3 ? ScalarType.F8_E4M3 : DType.of(name());
+    }
   }
 
   /** Whether there is a model; not asked by commands that require one. */
@@ -144,7 +154,7 @@ final class ModelMixin {
       chosen = chosen.withDevice(device(device));
     }
     if (cacheType != null) {
-      chosen = chosen.withCache(DType.of(cacheType.name()));
+      chosen = chosen.withCache(cacheType.dtype());
     }
     if (threads == null) {
       return chosen;

@@ -2,6 +2,7 @@ package dev.quern.transformer.cli;
 
 import dev.quern.core.spi.KernelProvider;
 import dev.quern.core.spi.KernelRegistry;
+import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Setting;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -16,8 +17,9 @@ import picocli.CommandLine;
  *
  * <p>{@code bin/quern} leaves the module out where a native library is built, because a JVM without
  * it starts sooner, and names itself in {@code -Dquern.launcher}. If the native kernels then turn
- * out not to be usable, or an override chooses kernels, the command line is handed to a process
- * that has the module: the reference kernels are no replacement.
+ * out not to be usable, or don't read the cache that is asked for, or an override chooses kernels,
+ * the command line is handed to a process that has the module: the reference kernels are no
+ * replacement.
  */
 final class Restart {
   /** The property in which {@code bin/quern} names itself. */
@@ -70,7 +72,7 @@ final class Restart {
    * @return the exit code
    */
   int run(CommandLine.ParseResult parsed, String... args) {
-    return usable.join() && !isOverridden()
+    return usable.join() && !isOverridden() && !hasCacheOfVectors(parsed)
         ? new CommandLine.RunLast().execute(parsed)
         : elsewhere(args);
   }
@@ -78,6 +80,16 @@ final class Restart {
   private static boolean isOverridden() {
     Set<String> names = System.getProperties().stringPropertyNames();
     return names.stream().anyMatch(n -> n.startsWith(KernelRegistry.OVERRIDE));
+  }
+
+  /** Whether keys and values are to be 8-bit floats, which are the Vector API's to read. */
+  private static boolean hasCacheOfVectors(CommandLine.ParseResult parsed) {
+    CommandLine.ParseResult command = parsed;
+    while (command.hasSubcommand()) {
+      command = command.subcommand();
+    }
+    ModelMixin.@Nullable CacheType type = command.matchedOptionValue("--cache-type", null);
+    return type != null && type.dtype() == ScalarType.F8_E4M3;
   }
 
   /** Hands the command line to another process, and returns that one's exit code. */

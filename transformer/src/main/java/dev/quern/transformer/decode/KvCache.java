@@ -20,11 +20,13 @@ import java.util.List;
  * in pages of a {@link PagePool}, as many as the tokens there are need.
  *
  * <p>Q8_0 stores a head in blocks of 32 elements, each with a scale: 34 bytes instead of F16's 64.
- * A row is quantised once, when it is written; attention reads it as it is.
+ * A row is quantised once, when it is written; attention reads it as it is. F8_E4M3 stores each
+ * element in a byte, rounded to 4 bits of mantissa, of at most ±448, without any scale; heads may
+ * have any size.
  */
 public abstract sealed class KvCache implements AutoCloseable permits ContiguousCache, PagedCache {
   private static final List<DType> DTYPES =
-      List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, BlockType.Q8_0);
+      List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0);
 
   private final DType dtype;
   private final int capacity;
@@ -79,7 +81,9 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
   static void checkDType(DType dtype) {
     if (!DTYPES.contains(dtype)) {
       throw new DTypeException(
-          "[kvCache] a KV cache can't be " + dtype.name() + "; take F32, F16, BF16 or Q8_0");
+          "[kvCache] a KV cache can't be "
+              + dtype.name()
+              + "; take F32, F16, BF16, F8_E4M3 or Q8_0");
     }
   }
 
@@ -95,7 +99,7 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
   /**
    * How keys and values are stored.
    *
-   * @return F32, F16, BF16 or Q8_0
+   * @return F32, F16, BF16, F8_E4M3 or Q8_0
    */
   public final DType dtype() {
     return dtype;

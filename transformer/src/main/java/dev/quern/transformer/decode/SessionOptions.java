@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param batch number of sequences
  * @param capacity how many tokens each sequence may have; with a pool that is no memory yet
- * @param cacheDType F32|F16|BF16|Q8_0: how keys and values are stored; null leaves it to the model
- *     that opens the session, and means F32 without one; with a pool it is the pool's
+ * @param cacheDType F32|F16|BF16|F8_E4M3|Q8_0: how keys and values are stored; null leaves it to
+ *     the model that opens the session, and means F32 without one; with a pool it is the pool's
  * @param prefillTokens how many tokens of a prompt are computed at once
  * @param pages where keys and values are kept together with other sessions', or null for memory of
  *     the session's own, enough for its capacity
@@ -67,7 +67,7 @@ public record SessionOptions(
   /**
    * The same with another element type of the cache.
    *
-   * @param dtype F32|F16|BF16|Q8_0
+   * @param dtype F32|F16|BF16|F8_E4M3|Q8_0
    * @return new options
    */
   public SessionOptions withCache(DType dtype) {

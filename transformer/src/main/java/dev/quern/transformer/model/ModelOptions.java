@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param threads of its own engine; null for that engine's default
  * @param precision of its own engine
  * @param device of its own engine: where weights, caches and all that is computed are
- * @param cacheDType F32|F16|BF16|Q8_0: how sessions store keys and values; null for F16 if most of
- *     the weights have 16 bits or fewer and precision is not EXACT, else F32
+ * @param cacheDType F32|F16|BF16|F8_E4M3|Q8_0: how sessions store keys and values; null for F16 if
+ *     most of the weights have 16 bits or fewer and precision is not EXACT, else F32
  * @param withTokenizer whether the tokenizer is opened too; a model without one takes and gives
  *     token ids alone
  */
@@ -88,7 +88,7 @@ public record ModelOptions(
   /**
    * The same with another type of caches.
    *
-   * @param dtype F32|F16|BF16|Q8_0
+   * @param dtype F32|F16|BF16|F8_E4M3|Q8_0
    * @return new options
    */
   public ModelOptions withCache(DType dtype) {

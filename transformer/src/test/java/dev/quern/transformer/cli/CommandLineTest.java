@@ -181,7 +181,7 @@ class CommandLineTest {
   void theCacheIsStoredAsAsked(@TempDir Path dir) throws Exception {
     Path wide = WideHeads.write(llama, dir.resolve("wide.gguf"), 32);
     float[] f32 = {};
-    for (String type : new String[] {"f32", "F16", "bf16", "q8_0"}) {
+    for (String type : new String[] {"f32", "F16", "bf16", "q8_0", "f8_e4m3", "fp8"}) {
       Path out = dir.resolve(type + ".npy");
       done("logits", "-m", wide, "--tokens", "1,284,259,319", "-o", out, "--cache-type", type);
       float[] logits = NpyFile.read(out).floats();

@@ -40,6 +40,20 @@ class RestartTest {
   }
 
   @Test
+  void isMadeForCachesThatAreNotTheNativeKernels(@TempDir Path folder) throws Exception {
+    assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "the launcher is skipped without /bin/sh");
+    Path launcher = folder.resolve("launcher");
+    Files.writeString(launcher, "#!/bin/sh\nexit 7\n");
+    assertTrue(launcher.toFile().setExecutable(true));
+    System.setProperty(Restart.LAUNCHER, launcher.toString());
+    Restart restart = Objects.requireNonNull(Restart.begin());
+    for (String type : new String[] {"f8_e4m3", "FP8", "fp8_e4m3"}) {
+      String[] args = {"generate", "-m", "no such file", "-p", "x", "--cache-type", type};
+      assertEquals(7, restart.run(QuernCommand.commandLine(args).parseArgs(args), args));
+    }
+  }
+
+  @Test
   void isMadeForOverrides(@TempDir Path folder) throws Exception {
     assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "the launcher is skipped without /bin/sh");
     Path launcher = folder.resolve("launcher");

@@ -168,6 +168,6 @@ class BlockCacheTest {
     }
     var e =
         assertThrows(DTypeException.class, () -> SessionOptions.of(1, 1).withCache(BlockType.Q4_0));
-    assertTrue(e.getMessage().contains("F32, F16, BF16 or Q8_0"), e.getMessage());
+    assertTrue(e.getMessage().contains("F32, F16, BF16, F8_E4M3 or Q8_0"), e.getMessage());
   }
 }

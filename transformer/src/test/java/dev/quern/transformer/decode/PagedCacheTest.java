@@ -119,7 +119,9 @@ class PagedCacheTest {
     "native, AUTO, F16, 1",
     "reference, EXACT, Q8_0, 3",
     "vector, AUTO, Q8_0, 4",
-    "native, AUTO, Q8_0, 16"
+    "native, AUTO, Q8_0, 16",
+    "reference, EXACT, F8_E4M3, 4",
+    "vector, AUTO, F8_E4M3, 3"
   })
   void computeTheSameBits(
       String tier, Precision precision, String dtype, int size, @TempDir Path folder)

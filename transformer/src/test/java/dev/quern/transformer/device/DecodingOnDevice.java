@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.decode.Generation;
@@ -35,8 +37,20 @@ abstract class DecodingOnDevice {
         Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
       for (SamplingOptions sampling :
           new SamplingOptions[] {SamplingOptions.GREEDY, o, penalised}) {
-        assertEquals(generated(host, sampling, 0), generated(device, sampling, 0));
+        assertEquals(
+            generated(host, sampling, ScalarType.F32, 0),
+            generated(device, sampling, ScalarType.F32, 0));
       }
+    }
+  }
+
+  @Test
+  void cachesMayHold8BitFloats() {
+    try (Engine host = Engines.of("reference", Precision.EXACT);
+        Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
+      assertEquals(
+          generated(host, SamplingOptions.GREEDY, ScalarType.F8_E4M3, 0),
+          generated(device, SamplingOptions.GREEDY, ScalarType.F8_E4M3, 0));
     }
   }
 
@@ -46,10 +60,12 @@ abstract class DecodingOnDevice {
     SamplingOptions sampling = SamplingOptions.of(1.2, 3).withCuts(20, 0.95, 0.01);
     try (Engine host = Engines.of("reference", Precision.EXACT);
         Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
-      String expected = generated(host, sampling, 0);
-      for (int size : new int[] {32, 5}) {
-        assertEquals(expected, generated(host, sampling, size));
-        assertEquals(expected, generated(device, sampling, size));
+      for (DType cache : new DType[] {ScalarType.F32, ScalarType.F8_E4M3}) {
+        String expected = generated(host, sampling, cache, 0);
+        for (int size : new int[] {32, 5}) {
+          assertEquals(expected, generated(host, sampling, cache, size));
+          assertEquals(expected, generated(device, sampling, cache, size));
+        }
       }
     }
   }
@@ -93,10 +109,12 @@ abstract class DecodingOnDevice {
    *
    * @param pageSize tokens of a page, or 0 for a session of its own memory
    */
-  private static String generated(Engine engine, SamplingOptions sampling, int pageSize) {
+  private static String generated(
+      Engine engine, SamplingOptions sampling, DType cache, int pageSize) {
     GenerationOptions options = GenerationOptions.of(20, sampling);
     SessionOptions plain = SessionOptions.of(1, 64);
-    try (var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+    ModelOptions opening = ModelOptions.of(engine).withCache(cache);
+    try (var model = Models.openCausal(Golden.of("llama/hf"), opening);
         PagePool pool = model.openPagePool(30, Math.max(1, pageSize));
         Session session = model.openSession(pageSize == 0 ? plain : plain.withPages(pool))) {
       StringBuilder lengths = new StringBuilder();

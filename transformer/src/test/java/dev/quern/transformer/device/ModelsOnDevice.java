@@ -12,6 +12,7 @@ import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Device;
 import dev.quern.core.type.Precision;
+import dev.quern.core.type.ScalarType;
 import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.decode.Generation;
@@ -191,6 +192,25 @@ abstract class ModelsOnDevice {
         check(replayed(there, tokens), expected);
       }
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"EXACT", "FAST"})
+  void cachesMayHold8BitFloats(Precision precision) {
+    int[] tokens = Golden.ints(Golden.json(Golden.of("llama/tokens.json")));
+    try (Engine host = Engines.of("reference", Precision.EXACT);
+        Engine device = engine(Engine.builder().precision(precision));
+        var here = openWithFloats(host);
+        var there = openWithFloats(device)) {
+      float[] expected = prefilled(here, tokens);
+      assertTrue(Golden.nmse(prefilled(there, tokens), expected) <= FAST_NMSE);
+      assertTrue(Golden.nmse(replayed(there, tokens), expected) <= FAST_NMSE);
+    }
+  }
+
+  private static CausalLanguageModel openWithFloats(Engine engine) {
+    ModelOptions options = ModelOptions.of(engine).withCache(ScalarType.F8_E4M3);
+    return Models.openCausal(Golden.of("llama/hf"), options);
   }
 
   /** A decode plan reads BF16 weights with the kernel for few rows, though activations are F32. */

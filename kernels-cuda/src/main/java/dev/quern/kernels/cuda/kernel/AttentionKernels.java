@@ -6,6 +6,7 @@ import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
+import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
@@ -16,19 +17,24 @@ import dev.quern.kernels.cuda.launch.CudaDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Attention: few queries in {@code attention_split.cu}, many in {@code attention_mma.cu} where the
- * precision lets 16-bit keys meet tensor cores, {@code attention_hopper.cu} before it where the
- * device is Hopper and it {@linkplain HopperAttention#takes takes} the call, all others in {@code
- * attention.cu}. Its gradients: {@code attention_grad_mma.cu} under the same condition, else {@code
- * attention_grad.cu}.
+ * precision lets 8-bit and 16-bit keys meet tensor cores, {@code attention_hopper.cu} before it
+ * where the device is Hopper and it {@linkplain HopperAttention#takes takes} the call, all others
+ * in {@code attention.cu}. Its gradients: {@code attention_grad_mma.cu} under the same condition,
+ * else {@code attention_grad.cu}.
  *
  * <p>Keys and values in pages are read where they are if the kernel's tiles fit into pages: their
  * size is a multiple of 32 rows, of 64 for {@code attention_mma.cu}, of 128 for {@code
  * attention_hopper.cu}. Else those that are seen are {@linkplain PageGather put together} first.
  */
 final class AttentionKernels {
+  /** Keys and values that tensor cores multiply, as they are or made F16. */
+  private static final Set<DType> NARROW =
+      Set.of(ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0);
+
   private static final int THREADS = 256;
   private static final int SPLIT_THREADS = 128;
   private static final int MMA_THREADS = 128;
@@ -66,8 +72,7 @@ final class AttentionKernels {
 
   /** Whether the precision allows what tensor cores round. */
   private static boolean tensorCores(KernelSignature s) {
-    DType keys = s.inputs().get(1);
-    return (keys == ScalarType.F16 || keys == ScalarType.BF16) && s.precision() != Precision.EXACT;
+    return NARROW.contains(s.inputs().get(1)) && s.precision() != Precision.EXACT;
   }
 
   private long scratchBytes(Attention op, List<TensorView> in, boolean tensorCores) {

@@ -19,7 +19,7 @@ record AttentionSplit(int rows, int tileRows, int pieces, int sharedBytes, long 
   private static final int KEYS = 32;
   private static final int STAGES = 2;
   private static final int CHUNK_BYTES = 16;
-  private static final int BLOCK_CHUNK = 8; // elements of a block format that are read at once
+  private static final int NARROW_CHUNK = 8; // elements of 8 bits that are read at once
   private static final int LINE = 128;
   private static final int MOST_ROWS = 64;
   private static final int LARGE_TILE = 16;
@@ -80,7 +80,8 @@ record AttentionSplit(int rows, int tileRows, int pieces, int sharedBytes, long 
   }
 
   private static int chunk(DType keys) {
-    return keys.isBlock() ? BLOCK_CHUNK : CHUNK_BYTES / keys.blockBytes();
+    boolean narrow = keys.isBlock() || keys.blockBytes() == 1;
+    return narrow ? NARROW_CHUNK : CHUNK_BYTES / keys.blockBytes();
   }
 
   /** Bytes from one row to the next in shared memory, as the kernel has them. */
@@ -88,7 +89,7 @@ record AttentionSplit(int rows, int tileRows, int pieces, int sharedBytes, long 
     long bytes =
         keys.isBlock()
             ? elements / keys.blockLength() * keys.blockBytes()
-            : Math.ceilDiv(elements * keys.blockBytes(), (long) CHUNK_BYTES) * CHUNK_BYTES;
+            : Math.ceilDiv(elements, (long) chunk(keys)) * chunk(keys) * keys.blockBytes();
     return (bytes + LINE / 2 - 1) / LINE * LINE + LINE / 2;
   }
 }

@@ -105,11 +105,15 @@ class AttentionLaunchTest {
 
   @Test
   void allHeadsOfAGroupShareABlock() {
-    expect("attention_split8_f32_q8_0", "attention_split16_bf16_bf16");
+    expect("attention_split8_f32_q8_0", "attention_split8_f32_f8_e4m3");
+    expect("attention_split16_bf16_bf16");
     TensorView eight = view(ScalarType.F32, 600, 1, 64, 128);
     assertEquals(
         List.of("attention_split8_f32_q8_0 4800"),
         attention(Precision.FAST, BlockType.Q8_0, eight, 600, 1024, 8, 128));
+    assertEquals(
+        List.of("attention_split8_f32_f8_e4m3 4800"),
+        attention(Precision.FAST, ScalarType.F8_E4M3, eight, 600, 1024, 8, 128));
     TensorView forty = view(ScalarType.BF16, 600, 1, 40, 64);
     assertEquals(
         List.of("attention_split16_bf16_bf16 1800"),
@@ -164,6 +168,18 @@ class AttentionLaunchTest {
         List.of("attention_mma128_f32_f16 1024"), attention(Precision.BF16, ScalarType.F16, q, k));
     assertEquals(
         List.of("attention_f32_f16 4096"), attention(Precision.EXACT, ScalarType.F16, q, k));
+    expect("attention_mma128_f32_f8_e4m3", "attention_mma128_f32_q8_0");
+    expect("attention_f32_f8_e4m3", "attention_f32_q8_0");
+    assertEquals(
+        List.of("attention_mma128_f32_f8_e4m3 1024"),
+        attention(Precision.FAST, ScalarType.F8_E4M3, q, k));
+    assertEquals(
+        List.of("attention_mma128_f32_q8_0 1024"), attention(Precision.FAST, BlockType.Q8_0, q, k));
+    assertEquals(
+        List.of("attention_f32_f8_e4m3 4096"),
+        attention(Precision.EXACT, ScalarType.F8_E4M3, q, k));
+    assertEquals(
+        List.of("attention_f32_q8_0 4096"), attention(Precision.EXACT, BlockType.Q8_0, q, k));
     TensorView eighty = view(ScalarType.BF16, 2, 100, 4, 80);
     assertEquals(
         List.of("attention_mma96_bf16_bf16 16"),

@@ -94,6 +94,8 @@ class InferenceFusedTest {
     "F32, BF16, 10, 3, true",
     "F16, F16, 40, 8, false",
     "BF16, BF16, 300, 150, true",
+    "F32, F8_E4M3, 48, 24, false",
+    "F32, F8_E4M3, 10, 3, true",
     "F32, Q8_0, 64, 32, false",
     "F32, Q8_0, 96, 8, true",
     "F32, Q8_0, 32, 0, false"
@@ -133,7 +135,7 @@ class InferenceFusedTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"F32, F32", "F32, F16", "BF16, BF16", "F32, Q8_0"})
+  @CsvSource({"F32, F32", "F32, F16", "BF16, BF16", "F32, F8_E4M3", "F32, Q8_0"})
   void rotatedKeysAreInTheirPagesAsTheirPartsWriteThem(String rows, String cache) {
     DType to = DType.of(cache);
     try (TensorScope _ = TensorScope.open()) {

@@ -93,6 +93,9 @@ class PagedAttentionTest {
     "8, FAST, F32, F16, 70, 64, 64, 0, attention_mma",
     "8, FAST, BF16, BF16, 70, 128, 128, 40, attention_mma",
     "8, FAST, F32, BF16, 70, 200, 32, 0, attention_mma",
+    "8, FAST, F32, F8_E4M3, 70, 64, 64, 0, attention_mma",
+    "8, FAST, F32, F8_E4M3, 70, 72, 48, 0, attention_pages attention_mma",
+    "9, FAST, F32, F8_E4M3, 1, 64, 32, 0, attention_split",
     "8, FAST, F16, F16, 70, 64, 32, 0, attention_pages attention_mma",
     // of Hopper: tiles of 128
     "9, FAST, F16, F16, 130, 64, 128, 0, attention_hopper",

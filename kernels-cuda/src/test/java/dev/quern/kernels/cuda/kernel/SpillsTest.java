@@ -38,6 +38,7 @@ class SpillsTest {
           Map.entry("quern_attention_split4_f16_f16 sm_80", 4),
           Map.entry("quern_attention_split8_f32_f32 sm_80", 4),
           Map.entry("quern_attention_split8_f32_f32 sm_90", 12),
+          Map.entry("quern_attention_split8_f32_f8_e4m3 sm_90", 8),
           Map.entry("quern_attention_split8_f64_f64 sm_90", 8),
           Map.entry("quern_attention_split16_f32_f32 sm_80", 12),
           Map.entry("quern_attention_split16_f32_q8_0 sm_80", 16),
