@@ -1,6 +1,6 @@
 // AttentionOp.Attention with streaming softmax (Dao et al. 2022): y = Σ_j softmax_j(softcap(scale · q·k_j) + mask) · v_j over the keys that a
 // query sees. q: (B, TQ, H, D); k: (B, TK, HKV, D), v: (B, TK, HKV, DV), of q's type or F16, BF16, F8_E4M3, Q8_0 for F32; y: (B, TQ, H, DV)
-// without gaps; lse: (B, H, TQ), if the tape wants it.
+// without gaps; lse: (B, H, TQ), if the tape wants it. k and v may be in pages (attention.cuh) of a multiple of 32 rows.
 //
 // Loop nest: a block for a tile of 16 rows and a span of DV; tiles of 32 keys from the first that any of the rows sees to the last
 // (attention.cuh). Per tile: scores, their maximum and sum by shuffles, then values weighed, all rescaled where the maximum grew.
@@ -15,19 +15,19 @@ template <typename T, typename K> QUERN_INLINE void attention(const AttentionPar
   u32 spans = (p.dv + SPAN<W> - 1) / SPAN<W>, c0 = at.block % spans * SPAN<W>, row0 = at.block / spans * OWN;
   u32 kvHead = at.kvHead, b = at.b, rows = p.tq * p.group, head0 = kvHead * p.group;
   u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+  checkPages(p);
   Sequence seq = sequence(p, b);
   if (!seq.good) return;
   Rows<T> q = rowsOf<T>(p.q, p.qs, b, head0, p.group);
-  Rows<K> k = rowsOf<K>(p.k, p.ks, b, kvHead, 1), v = rowsOf<K>(p.v, p.vs, b, kvHead, 1);
   u32 last = row0 + OWN < rows ? row0 + OWN - 1 : rows - 1;
   i64 first = firstKey(p, seq.start + row0 / p.group), end = endKey(p, seq.start + last / p.group, seq.length);
   W max[EACH], total[EACH], sum[EACH][PARTS<W>] = {};
 #pragma unroll
   for (int e = 0; e < EACH; e++) max[e] = -infinity<W>(), total[e] = 0;
   for (i64 tile = first / OTHERS * OTHERS; tile < end; tile += OTHERS) {
-    u32 j = static_cast<u32>(tile) + lane;
+    u32 row = static_cast<u32>(tile), j = row + lane;
     W dot[EACH];
-    dots(dot, space, q, row0, rows, k, static_cast<u32>(tile), static_cast<u32>(seq.length), p.d);
+    dots(dot, space, q, row0, rows, tileOf<K>(p, p.k, p.ks, b, kvHead, row), row, static_cast<u32>(seq.length), p.d);
 #pragma unroll
     for (int e = 0; e < EACH; e++) {
       u32 r = row0 + warp * EACH + e;
@@ -43,7 +43,7 @@ template <typename T, typename K> QUERN_INLINE void attention(const AttentionPar
       for (int c = 0; c < PARTS<W>; c++) sum[e][c] *= shrink;
       space.weights[warp * EACH + e][lane] = weight;
     }
-    weigh(sum, space, v, static_cast<u32>(tile), static_cast<u32>(seq.length), c0, p.dv);
+    weigh(sum, space, tileOf<K>(p, p.v, p.vs, b, kvHead, row), row, static_cast<u32>(seq.length), c0, p.dv);
   }
 #pragma unroll
   for (int e = 0; e < EACH; e++) {

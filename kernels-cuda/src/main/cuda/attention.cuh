@@ -38,6 +38,10 @@ struct AttentionParams {
   int causal, window, maskKind;  // no mask, BOOL, added
   u32 blocks;                    // of the grid, for each sequence and key head
   u32 pieces, tileRows;          // attention_split.cu: pieces of the keys, rows of queries that a block has
+  u32 pageCount, pageSize;       // with pages k and v are (page, row, head, dim), and tk is what a table has room for
+  int pagesSite;
+  const int* pages;  // null without
+  i64 pagesSequence, pagesStep;
 };
 
 // What a block works on: one of p.blocks of a sequence's key head. All in the grid's x, whose limit no call comes near.
@@ -54,12 +58,14 @@ template <typename T> struct Rows {
   const T* base;
   i64 time, head, step;
   u32 group;
+  QUERN_INLINE Rows moved(i64 by) const { return {base + by, time, head, step, group}; }
   QUERN_INLINE kept<T> at(u32 r, u32 c) const { return widen(base[r / group * time + r % group * head + c * step]); }
 };
 template <> struct Rows<q8_0> {
   const u8* base;
   i64 first, time, head, step;
   u32 group;
+  QUERN_INLINE Rows moved(i64 by) const { return {base, first + by, time, head, step, group}; }
   QUERN_INLINE float at(u32 r, u32 c) const {
     i64 i = first + r / group * time + r % group * head + c;
     const u8* block = base + i / 32 * 34;
@@ -71,6 +77,30 @@ template <typename T> QUERN_INLINE Rows<T> rowsOf(const void* base, const i64 (&
 }
 template <> QUERN_INLINE Rows<q8_0> rowsOf<q8_0>(const void* base, const i64 (&s)[4], u32 b, u32 head, u32 group) {
   return {static_cast<const u8*>(base), b * s[0] + head * s[2], s[1], s[2], s[3], group};
+}
+
+// The page of a sequence's part. What is none is reported once, by checkPages, and read as another.
+QUERN_INLINE u32 pageOf(const AttentionParams& p, u32 b, u32 part) {
+  u32 page = static_cast<u32>(p.pages[b * p.pagesSequence + part * p.pagesStep]);
+  return page < p.pageCount ? page : 0;
+}
+// By all blocks and threads of a grid.
+QUERN_INLINE void checkPages(const AttentionParams& p) {
+  if (p.pages == nullptr) return;
+  for (u32 b = blockIdx.x; b < p.batch; b += gridDim.x) {
+    for (u32 i = threadIdx.x; i < p.tk / p.pageSize; i += blockDim.x) {
+      int page = p.pages[b * p.pagesSequence + i * p.pagesStep];
+      if (page < 0 || static_cast<u32>(page) >= p.pageCount) report({p.complaints.status, p.pagesSite}, BAD_PAGE, b, page, p.pageCount, i);
+    }
+  }
+}
+
+// A head's keys or values of a sequence, for the tile that row0 is in, which lies in one page: row j of the sequence is row j of them. Made of
+// the parameters for each tile, since registers are dearer.
+template <typename K> QUERN_INLINE Rows<K> tileOf(const AttentionParams& p, const void* base, const i64 (&s)[4], u32 b, u32 head, u32 row0) {
+  if (p.pages == nullptr) return rowsOf<K>(base, s, b, head, 1);
+  u32 part = row0 / p.pageSize;
+  return rowsOf<K>(base, s, pageOf(p, b, part), head, 1).moved(-static_cast<i64>(part * p.pageSize) * s[1]);
 }
 
 // A sequence: its keys, and where its queries stand.

@@ -10,7 +10,8 @@
 //
 // Slots have two barriers: full (the bytes are there) and empty (all eight warps have read them). A cache may hold anything behind its length:
 // scores there are hidden, and values, which a weight of 0 would not hide if they are NaN, the producer makes 0 in the slot before it
-// says that it is full. What lies behind the tensors the copy engine reads as 0 and doesn't write.
+// says that it is full. What lies behind the tensors the copy engine reads as 0 and doesn't write. Of keys in pages (attention.cuh) of a
+// multiple of 128 rows a tile lies in one page: the copy engine's last coordinate is the page instead of the sequence.
 //
 // Order of tiles: sections of heads whose keys and values fit into the second-level cache; in a section the last queries first, since they
 // see the most keys. Blocks take turns forwards and backwards, so that those who had the longest tiles of one turn have the shortest of
@@ -68,7 +69,7 @@ template <int D> struct Shared {
 // 128 queries of a head, and the tiles of keys that they meet.
 struct Work {
   Sequence seq;
-  u32 row, head, begin, tiles;  // head: of all sequences
+  u32 row, head, begin, tiles, end;  // head: of all sequences; end: one more than the last key that a query sees
   QUERN_INLINE int headAt(const AttentionParams& a) const { return static_cast<int>(head % a.heads); }
   QUERN_INLINE int sequenceAt(const AttentionParams& a) const { return static_cast<int>(head / a.heads); }
 };
@@ -87,6 +88,7 @@ QUERN_INLINE bool workOf(Work& w, const HopperAttention& p, u32 turn) {
   i64 begin = firstKey(a, w.seq.start + w.row) / KEYS * KEYS, end = endKey(a, w.seq.start + last, w.seq.length);
   w.tiles = begin < end ? static_cast<u32>((end - begin + KEYS - 1) / KEYS) : 0;
   w.begin = w.tiles == 0 ? 0 : static_cast<u32>(begin);
+  w.end = w.tiles == 0 ? 0 : static_cast<u32>(end);
   return w.seq.good;
 }
 
@@ -102,10 +104,15 @@ template <int D> QUERN_INLINE void produce(const HopperAttention& p, const Share
       u8* slot = shared.slots + place.stage * Space::SLOT_BYTES;
       barrierWait(shared.empty + place.stage, place.parity);
       barrierArriveExpecting(there, Space::SLOT_BYTES);
+      u32 sequence = w.head / p.a.heads, row = key;  // or page, and row in it
+      if (p.a.pages != nullptr) {
+        sequence = pageOf(p.a, sequence, key / p.a.pageSize);
+        row = key % p.a.pageSize;
+      }
 #pragma unroll
       for (int c = 0; c < Space::PIECES; c++) {
-        copyIn(slot + c * KEYS * LINE, map, c * LINE_ELEMENTS, static_cast<int>(key), w.headAt(p.a) / static_cast<int>(p.a.group),
-               w.sequenceAt(p.a), there);
+        copyIn(slot + c * KEYS * LINE, map, c * LINE_ELEMENTS, static_cast<int>(row), w.headAt(p.a) / static_cast<int>(p.a.group),
+               static_cast<int>(sequence), there);
       }
     }
   };
@@ -130,8 +137,9 @@ template <int D> QUERN_INLINE void produce(const HopperAttention& p, const Share
       }
       if (i == 0) continue;
       u32 key = w.begin + (i - 1) * KEYS;
-      i64 kept = w.seq.length - key;
-      if (kept >= KEYS || w.seq.length == p.a.tk) {
+      bool paged = p.a.pages != nullptr;  // then others may have left anything behind what the queries see
+      i64 kept = (paged ? w.end : w.seq.length) - key;
+      if (kept >= KEYS || (!paged && w.seq.length == p.a.tk)) {
         bring(p.v, w, key, shared.full + place.stage);
       } else {
         bring(p.v, w, key, shared.raw);
@@ -353,6 +361,7 @@ template <typename H, int D> QUERN_INLINE void consume(const HopperAttention& p,
 
 template <typename H, int D> QUERN_INLINE void attention(const HopperAttention& p, u8* dynamic) {
   Shared<D> shared(dynamic);
+  checkPages(p.a);
   if (threadIdx.x == 0) {
     shared.begin();
     prefetchMap(p.q);

@@ -79,21 +79,22 @@ template <typename T, typename K, int D> QUERN_INLINE void attention(const Atten
   Place at = placeOf(p);
   u32 rows = p.tq * p.group, row0 = (p.blocks - 1 - at.block) * MMA_ROWS, head0 = at.kvHead * p.group;
   u32 lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, g = lane / 4, t = lane % 4;
+  checkPages(p);
   Sequence seq = sequence(p, at.b);
   if (!seq.good) return;
-  u32 length = static_cast<u32>(seq.length), last = row0 + MMA_ROWS < rows ? row0 + MMA_ROWS - 1 : rows - 1;
+  u32 last = row0 + MMA_ROWS < rows ? row0 + MMA_ROWS - 1 : rows - 1;
   i64 firstPosition = seq.start + row0 / p.group, lastPosition = seq.start + last / p.group;
   i64 begin = firstKey(p, firstPosition) / KEYS * KEYS, end = endKey(p, lastPosition, seq.length);
   i64 plainFrom = firstKey(p, lastPosition), plainTo = endKey(p, firstPosition, seq.length);  // what all rows see
-  Rows<K> k = rowsOf<K>(p.k, p.ks, at.b, at.kvHead, 1), v = rowsOf<K>(p.v, p.vs, at.b, at.kvHead, 1);
   u16* queries = reinterpret_cast<u16*>(space);
   u16* keys = queries + PARTS * Space::QUERIES;
   u16* values = keys + 2 * Space::STAGE;
   float* scales = reinterpret_cast<float*>(values + 2 * Space::STAGE);
-  Arriving<K, KEYS, D> arrivingKeys(k, p.d, keys), arrivingValues(v, p.dv, values);
-  // A group of copies, with nothing in it behind the last tile.
+  Arriving<K, KEYS, D> arrivingKeys(p, p.k, p.ks, at.b, at.kvHead, p.d, keys), arrivingValues(p, p.v, p.vs, at.b, at.kvHead, p.dv, values);
+  // A group of copies, with nothing in it behind the last tile. What lies behind the last key that is seen is 0: in a page that others had
+  // before it may be NaN, which a weight of 0 doesn't hide.
   auto fetch = [&](const Arriving<K, KEYS, D>& arriving, i64 tile, u32 place) {
-    if (tile < end) arriving.fetch(place, static_cast<u32>(tile), length);
+    if (tile < end) arriving.fetch(place, static_cast<u32>(tile), static_cast<u32>(end));
     commitCopies();
   };
   fetchQueries<H, D>(queries, scales, rowsOf<T>(p.q, p.qs, at.b, head0, p.group), row0, rows, p.d);

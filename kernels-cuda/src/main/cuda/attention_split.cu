@@ -1,5 +1,5 @@
 // AttentionOp.Attention of few queries, split over keys, as decoding needs it: bound by the reading of keys and values, which each block
-// does once for all rows of queries that share them. Operands and results as in attention.cu.
+// does once for all rows of queries that share them. Operands and results as in attention.cu, pages too.
 //
 // Loop nest: a block for a piece of the keys that the rows see and a tile of rows (attention.cuh). How many pieces there are depends on the
 // shape alone, how long they are on the length, which lies on the device: so that the same graph serves a growing cache, and at each
@@ -128,6 +128,7 @@ template <typename T, typename K, int ROWS> QUERN_INLINE void split(const Attent
   Place at = placeOf(p);
   u32 rows = p.tq * p.group, piece = at.block % p.pieces, row0 = at.block / p.pieces * ROWS, head0 = at.kvHead * p.group, tid = threadIdx.x;
   u32 lane = tid % WARP, warp = tid / WARP, depth = (p.d + KEY_LENGTH - 1) / KEY_LENGTH * KEY_LENGTH;
+  checkPages(p);
   Sequence seq = sequence(p, at.b);
   if (!seq.good) return;
   Cut cut = cutOf(p, seq, row0, rows);
@@ -135,7 +136,6 @@ template <typename T, typename K, int ROWS> QUERN_INLINE void split(const Attent
   i64 begin = cut.first + piece * cut.span, end = begin + cut.span < cut.end ? begin + cut.span : cut.end;
   u32 length = static_cast<u32>(seq.length);
   Rows<T> q = rowsOf<T>(p.q, p.qs, at.b, head0, p.group);
-  Rows<K> k = rowsOf<K>(p.k, p.ks, at.b, at.kvHead, 1), v = rowsOf<K>(p.v, p.vs, at.b, at.kvHead, 1);
   W* queries = reinterpret_cast<W*>(space);  // [ROWS][depth]
   W* weights = queries + ROWS * depth;       // [ROWS][SPLIT_KEYS]
   W* shrinks = weights + ROWS * SPLIT_KEYS;  // [ROWS]
@@ -145,8 +145,9 @@ template <typename T, typename K, int ROWS> QUERN_INLINE void split(const Attent
   tiles += (128 - (tiles - space) % 128) % 128;
   auto fetch = [&](i64 tile, u32 which) {
     if (tile < end) {
-      fetchRows<K>(tiles + which * stage, k, static_cast<u32>(tile), length, p.d);
-      fetchRows<K>(tiles + which * stage + SPLIT_KEYS * keyPitch, v, static_cast<u32>(tile), length, p.dv);
+      u32 first = static_cast<u32>(tile);
+      fetchRows<K>(tiles + which * stage, tileOf<K>(p, p.k, p.ks, at.b, at.kvHead, first), first, length, p.d);
+      fetchRows<K>(tiles + which * stage + SPLIT_KEYS * keyPitch, tileOf<K>(p, p.v, p.vs, at.b, at.kvHead, first), first, length, p.dv);
     }
     commitCopies();
   };

@@ -106,22 +106,20 @@ template <int COUNT, int D, typename K> QUERN_INLINE void widenTile(u16* to, con
 // stored, and then in the first.
 template <typename K, int COUNT, int D> struct Arriving {
   static constexpr u32 PLACE = COUNT * (D + PADDING);
-  Rows<K> rows;
+  const AttentionParams& p;
+  const void* base;
+  const i64 (&strides)[4];
+  u32 b, head, d;
   u16* places;
-  u32 d, piece;  // piece: how rows are copied
-  QUERN_INLINE Arriving(const Rows<K>& rows, u32 d, u16* places) : rows(rows), places(places), d(d) {
-    if constexpr (Factor<K>::WIDENED) {
-      piece = piecesOf(rows, d);
-    } else {
-      piece = alignedRows(rows, d);
-    }
-  }
+  QUERN_INLINE Arriving(const AttentionParams& p, const void* base, const i64 (&strides)[4], u32 b, u32 head, u32 d, u16* places)
+      : p(p), base(base), strides(strides), b(b), head(head), d(d), places(places) {}
   // Rows from row0 on, for place 0 or 1; zeros from row `end` on.
   QUERN_INLINE void fetch(u32 place, u32 row0, u32 end) const {
+    Rows<K> rows = tileOf<K>(p, base, strides, b, head, row0);
     if constexpr (Factor<K>::WIDENED) {
-      fetchPacked<COUNT, D>(reinterpret_cast<u8*>(places + PLACE), rows, piece, row0, end, d);
+      fetchPacked<COUNT, D>(reinterpret_cast<u8*>(places + PLACE), rows, piecesOf(rows, d), row0, end, d);
     } else {
-      fetchTile<COUNT, D>(places + place * PLACE, rows, piece != 0, row0, end, d);
+      fetchTile<COUNT, D>(places + place * PLACE, rows, alignedRows(rows, d), row0, end, d);
     }
   }
   // The tile that has arrived for a place, after a barrier. By all threads: if it is widened, there is a barrier more.

@@ -276,7 +276,7 @@ struct Status {
   int wanted, claimed, done, code, site, unused;
   i64 index, value, bound, extra;
 };
-enum { BAD_INDEX = 1, BAD_SIGNED_INDEX = 2, BAD_LENGTH = 3, NO_ROOM = 4 };
+enum { BAD_INDEX = 1, BAD_SIGNED_INDEX = 2, BAD_LENGTH = 3, NO_ROOM = 4, BAD_PAGE = 5 };
 // Where a kernel complains, and the number of what it complains about.
 struct Complaints {
   Status* status;

@@ -1,6 +1,6 @@
 // FusedOp.RopeCacheWrite: cache[b, starts[b] + t, h, d] ← rope(x)[b, t, h, d] (rope.cu), rounded to x's type, then to the cache's
-// (cache_write.cu). x: (B, T, H, D), cache: (B, capacity, H, D), any strides; positions: (B, T) I32|I64; frequencies: (r); starts: (B) I32. If
-// any sequence lacks room, it is reported, and nothing is written.
+// (cache_write.cu). x: (B, T, H, D), cache: (B, capacity, H, D) or in pages, any strides; positions: (B, T) I32|I64; frequencies: (r);
+// starts: (B) I32; pages: (B, N) I32. If any sequence lacks room, or a page is none, it is reported, and nothing is written.
 //
 // Loop nest: a thread for a token's element, over all heads, so that its angle is computed once per token; both elements of a pair compute
 // it, and neighbours write neighbours. A warp has 32 elements of a head, which for Q8_0 are a block.
@@ -26,7 +26,7 @@ template <typename T, typename F> QUERN_INLINE void rotate(const RopeCacheParams
   if (!room || i >= static_cast<u64>(p.tokens.lines) * p.tokens.n) return;
   u32 token = static_cast<u32>(i / p.tokens.n), e = static_cast<u32>(i % p.tokens.n);
   const T* x = p.tokens.template first<const T>(1, token);
-  i64 place = p.tokens.at(0, token) + p.cache.skipped(token / p.cache.tokens);
+  i64 place = p.tokens.at(0, token) + p.cache.skipped(token);
   bool turned = e < 2 * p.half;
   u32 u = e, v = e;
   Turn<W> turn;

@@ -54,6 +54,7 @@ public final class KernelCases {
       GradientCases.add(cases);
       SpaceCases.add(cases);
       StateCases.add(cases);
+      PageCases.add(cases);
       SamplingCases.add(cases);
       EmptyCases.add(cases);
       return List.copyOf(cases);

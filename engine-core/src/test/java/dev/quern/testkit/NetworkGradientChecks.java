@@ -151,6 +151,10 @@ final class NetworkGradientChecks {
         to.add(once(placed(causal, window, true, true), with(longer, starts, lengths)));
       }
     }
+    Argument[] pools = {real(2, 3, 4, 2), real(4, 2, 2, 2), real(4, 2, 2, 3)};
+    Argument pages = integers(new int[] {3, 1, 0, 3, 0, 1}, 2, 3); // shared, and one is nobody's
+    Argument starts = integers(new int[] {0, 2}, 2);
+    to.add(once(placed(true, 0, true, false).withPages(true), with(pools, starts, pages)));
     to.add(
         twice(options(true, 1.5f, 0, false), real(1, 2, 2, 2), real(1, 2, 1, 2), real(1, 2, 1, 2)));
     to.add(

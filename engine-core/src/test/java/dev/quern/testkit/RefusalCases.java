@@ -40,6 +40,7 @@ final class RefusalCases {
       cacheWrite(to, cache, ScalarType.F32);
       cacheWrite(to, cache, cache);
     }
+    PageCases.addRefusals(to);
     losses(to);
     embedding(to, ScalarType.F32, ScalarType.F32, 17);
     embedding(to, ScalarType.F16, ScalarType.F32, 17);

@@ -15,9 +15,22 @@ public sealed interface AttentionGradOp extends Op {
    * those of attention, then g and y (its result) [b, tq, h, dv] and lse [b, h, tq]. Outputs: dq,
    * dk and dv, of the shapes of q, k and v and of q's dtype.
    *
-   * @param attention the operation
+   * @param attention the operation, without pages: those are gathered before it is differentiated
    */
   record AttentionGrad(Attention attention) implements AttentionGradOp {
+    /**
+     * Checked.
+     *
+     * @throws IllegalArgumentException if the keys are in pages
+     */
+    public AttentionGrad {
+      if (attention.hasPages()) {
+        throw new IllegalArgumentException(
+            "[attentionGrad] takes no pages; gather keys and values, and differentiate"
+                + " attention without pages");
+      }
+    }
+
     /**
      * Index of the gradient of attention's result among the inputs; the result and the log-sum-exp
      * follow.

@@ -4,6 +4,7 @@ import dev.quern.core.type.BlockType;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.core.type.TensorSpec;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -81,8 +82,14 @@ public sealed interface AttentionOp extends Op {
    * Inputs, in this order: q [b, tq, h, d], k [b, tk, hkv, d], v [b, tk, hkv, dv] (h a multiple of
    * hkv; k and v of one dtype: q's, or F16|BF16|F8_E4M3|Q8_0 for F32 q, Q8_0 only if d and dv are
    * multiples of 32; 8-bit ones get no gradient); then, if present, mask (BOOL, true = visible, or
-   * q's dtype, added; broadcasts to [b, h, tq, tk]), starts I32 [b], lengths I32 [b]. Output [b,
-   * tq, h, dv] of q's dtype. Residual: log-sum-exp of each row, F32 (F64 for F64) [b, h, tq].
+   * q's dtype, added; broadcasts to [b, h, tq, tk]), starts I32 [b], lengths I32 [b], pages I32 [b,
+   * n]. Output [b, tq, h, dv] of q's dtype. Residual: log-sum-exp of each row, F32 (F64 for F64)
+   * [b, h, tq].
+   *
+   * <p>With pages, k and v are {@linkplain Pages pools} [pages, size, hkv, d] and [pages, size,
+   * hkv, dv], tk = n · size, and key j of sequence b is row j mod size of page pages[b, j / size].
+   * A page may have several places, also in several sequences. Every entry must be a page of the
+   * pool.
    *
    * <p>score = softcap(scale · q·k) + mask, where softcap(s) = c · tanh(s / c). Query i of sequence
    * b is at position p = starts[b] + i (without starts: length − tq + i, so that the queries are
@@ -96,6 +103,7 @@ public sealed interface AttentionOp extends Op {
    * @param hasMask whether mask is given
    * @param hasStarts whether starts is given
    * @param hasLengths whether lengths is given
+   * @param hasPages whether pages is given
    */
   record Attention(
       boolean causal,
@@ -104,8 +112,41 @@ public sealed interface AttentionOp extends Op {
       int window,
       boolean hasMask,
       boolean hasStarts,
-      boolean hasLengths)
+      boolean hasLengths,
+      boolean hasPages)
       implements AttentionOp {
+
+    /**
+     * Attention to keys and values that lie together.
+     *
+     * @param causal whether later keys are hidden
+     * @param scale usually 1/√d
+     * @param softCap c, or 0 for none
+     * @param window how many keys a query sees at most, itself included, or 0 for all
+     * @param hasMask whether mask is given
+     * @param hasStarts whether starts is given
+     * @param hasLengths whether lengths is given
+     */
+    public Attention(
+        boolean causal,
+        float scale,
+        float softCap,
+        int window,
+        boolean hasMask,
+        boolean hasStarts,
+        boolean hasLengths) {
+      this(causal, scale, softCap, window, hasMask, hasStarts, hasLengths, false);
+    }
+
+    /**
+     * The same attention to keys and values in pages, or to such that lie together.
+     *
+     * @param pages whether pages is given
+     * @return an operation
+     */
+    public Attention withPages(boolean pages) {
+      return new Attention(causal, scale, softCap, window, hasMask, hasStarts, hasLengths, pages);
+    }
 
     /**
      * Index of the mask among the inputs.
@@ -134,10 +175,38 @@ public sealed interface AttentionOp extends Op {
       return hasLengths ? 3 + (hasMask ? 1 : 0) + (hasStarts ? 1 : 0) : -1;
     }
 
+    /**
+     * Index of the pages among the inputs: the last.
+     *
+     * @return the index, or −1 if there are none
+     */
+    public int pagesIndex() {
+      return hasPages ? 2 + optional() : -1;
+    }
+
+    private int optional() {
+      return (hasMask ? 1 : 0) + (hasStarts ? 1 : 0) + (hasLengths ? 1 : 0) + (hasPages ? 1 : 0);
+    }
+
     @Override
     public List<TensorSpec> infer(List<TensorSpec> in) {
-      int optional = (hasMask ? 1 : 0) + (hasStarts ? 1 : 0) + (hasLengths ? 1 : 0);
-      Infer.arity(this, in, 3 + optional);
+      Infer.arity(this, in, 3 + optional());
+      return hasPages ? withPages(false).infer(sequences(in)) : inferSequences(in);
+    }
+
+    /** The inputs as they are without pages. */
+    private List<TensorSpec> sequences(List<TensorSpec> in) {
+      int table = pagesIndex();
+      List<TensorSpec> together = new ArrayList<>(in.subList(0, table));
+      for (int pool = 1; pool < 3; pool++) {
+        Pages.check(this, in, pool, table, in.getFirst().shape().dim(0));
+        Shape s = Pages.sequences(in.get(pool).shape(), in.get(table).shape());
+        together.set(pool, in.get(pool).as(s));
+      }
+      return together;
+    }
+
+    private List<TensorSpec> inferSequences(List<TensorSpec> in) {
       TensorSpec q = in.get(0);
       TensorSpec k = in.get(1);
       TensorSpec v = in.get(2);
@@ -201,12 +270,19 @@ public sealed interface AttentionOp extends Op {
 
     @Override
     public List<Tensor> decompose(List<Tensor> in) {
-      return List.of(AttentionMath.output(this, in));
+      if (!hasPages) {
+        return List.of(AttentionMath.output(this, in));
+      }
+      Tensor table = in.get(pagesIndex());
+      List<Tensor> together = new ArrayList<>(in.subList(0, pagesIndex()));
+      together.set(1, Pages.gather(in.get(1), table));
+      together.set(2, Pages.gather(in.get(2), table));
+      return in.getFirst().executor().apply(withPages(false), together);
     }
 
     @Override
     public List<@Nullable Tensor> vjp(Backward pass) {
-      return AttentionMath.vjp(this, pass);
+      return hasPages ? pass.through(this::decompose) : AttentionMath.vjp(this, pass);
     }
   }
 

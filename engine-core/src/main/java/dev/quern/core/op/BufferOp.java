@@ -28,9 +28,21 @@ public sealed interface BufferOp extends Op {
    * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d]. Inputs cache [b, capacity, h, d]
    * (F32|F16|BF16|F8_E4M3|Q8_0, Q8_0 only if d is a multiple of 32), rows [b, t, h, d] (F32 or the
    * cache's dtype, rounded or quantised to it as a cast does it: F8_E4M3 saturates at ±448), starts
-   * I32 [b]. Rows beyond the capacity are an error.
+   * I32 [b], and if given pages I32 [b, n]. Rows beyond the capacity are an error.
+   *
+   * <p>With pages the cache is a {@linkplain Pages pool} [pages, size, h, d], the capacity n ·
+   * size, and row r = starts[b] + t goes to row r mod size of page pages[b, r / size]. Entries that
+   * rows go to must be pages of the pool. Two rows for one place may leave either there, or parts
+   * of both.
+   *
+   * @param hasPages whether pages is given
    */
-  record CacheWrite() implements BufferOp {
+  record CacheWrite(boolean hasPages) implements BufferOp {
+    /** A write to a cache whose sequences lie together. */
+    public CacheWrite() {
+      this(false);
+    }
+
     /**
      * What every kernel checks, for all sequences, before it writes anything.
      *
@@ -59,9 +71,13 @@ public sealed interface BufferOp extends Op {
 
     @Override
     public List<TensorSpec> infer(List<TensorSpec> in) {
-      Infer.arity(this, in, 3);
-      TensorSpec cache = in.get(0);
+      Infer.arity(this, in, hasPages ? 4 : 3);
       TensorSpec rows = in.get(1);
+      TensorSpec cache = in.get(0);
+      if (hasPages) {
+        Pages.check(this, in, 0, 3, rows.shape().rank() == 0 ? 0 : rows.shape().dim(0));
+        cache = cache.as(Pages.sequences(cache.shape(), in.get(3).shape()));
+      }
       Infer.require(
           this,
           cache,

@@ -138,24 +138,32 @@ public sealed interface FusedOp extends Op
   /**
    * Rotated keys on their way to the cache: cache[b, starts[b] + t, h, d] ← rope(x)[b, t, h, d],
    * rounded to x's type, then to the cache's; inputs cache, then x, positions and inverse
-   * frequencies of an {@link AttentionOp.Rope}, then starts of a {@link BufferOp.CacheWrite}.
-   * Nothing is returned.
+   * frequencies of an {@link AttentionOp.Rope}, then starts, and pages if given, of a {@link
+   * BufferOp.CacheWrite}. Nothing is returned.
    *
    * @param interleaved whether pairs are neighbours, as for the rotation
+   * @param hasPages whether pages is given, as for the write
    */
-  record RopeCacheWrite(boolean interleaved) implements FusedOp {
+  record RopeCacheWrite(boolean interleaved, boolean hasPages) implements FusedOp {
     @Override
     public List<Tensor> decompose(List<Tensor> in) {
       Tensor cache = in.getFirst();
       Tensor rows = in.get(1).rope(in.get(2), in.get(3), interleaved);
-      return cache.executor().apply(new BufferOp.CacheWrite(), List.of(cache, rows, in.get(4)));
+      return cache.executor().apply(new BufferOp.CacheWrite(hasPages), written(in, rows));
     }
 
     @Override
     public List<TensorSpec> infer(List<TensorSpec> in) {
-      Infer.arity(this, in, 5);
+      Infer.arity(this, in, hasPages ? 6 : 5);
       TensorSpec rows = new AttentionOp.Rope(interleaved).infer(in.subList(1, 4)).getFirst();
-      return new BufferOp.CacheWrite().infer(List.of(in.getFirst(), rows, in.get(4)));
+      return new BufferOp.CacheWrite(hasPages).infer(written(in, rows));
+    }
+
+    /** The write's inputs. */
+    private static <T> List<T> written(List<T> in, T rows) {
+      List<T> write = new ArrayList<>(List.of(in.getFirst(), rows));
+      write.addAll(in.subList(4, in.size()));
+      return write;
     }
 
     @Override

@@ -114,10 +114,11 @@ public sealed interface TensorNN permits Tensor {
   /**
    * Attention with all its options.
    *
-   * @param k [b, tk, hkv, d]
-   * @param v [b, tk, hkv, dv]
+   * @param k [b, tk, hkv, d], or [pages, size, hkv, d] with pages
+   * @param v [b, tk, hkv, dv], or [pages, size, hkv, dv] with pages
    * @param options the operation
-   * @param optional mask, starts, lengths: those that the options say are there, in this order
+   * @param optional mask, starts, lengths, pages: those that the options say are there, in this
+   *     order
    * @return [b, tq, h, dv], this dtype
    */
   default Tensor attention(Tensor k, Tensor v, Attention options, Tensor... optional) {

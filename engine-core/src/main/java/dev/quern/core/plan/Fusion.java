@@ -126,7 +126,7 @@ final class Fusion {
 
   private void fuseCacheWrite(int i) {
     Step write = graph.step(i);
-    if (write == null || !(write.op() instanceof BufferOp.CacheWrite)) {
+    if (write == null || !(write.op() instanceof BufferOp.CacheWrite(boolean hasPages))) {
       return;
     }
     int at = graph.onlyFor(write.in().get(1));
@@ -138,8 +138,8 @@ final class Fusion {
     }
     List<Tensor> in = new ArrayList<>(rope.in());
     in.addFirst(write.in().getFirst());
-    in.add(write.in().get(2));
-    Op op = new FusedOp.RopeCacheWrite(interleaved);
+    in.addAll(write.in().subList(2, write.in().size()));
+    Op op = new FusedOp.RopeCacheWrite(interleaved, hasPages);
     graph.replace(op, in, List.of(), i, List.of(rope, write));
   }
 

@@ -3,6 +3,7 @@ package dev.quern.core.reference;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.PageTable;
 import dev.quern.core.type.IndexException;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.ScalarType;
@@ -13,9 +14,11 @@ import org.jspecify.annotations.Nullable;
 final class AttentionCall {
   final Attention op;
   final TensorView q; // (B, TQ, H, D)
-  final TensorView k; // (B, TK, HKV, D)
-  final TensorView v; // (B, TK, HKV, DV)
+  final TensorView k; // (B, TK, HKV, D), or in pages
+  final TensorView v; // (B, TK, HKV, DV), or in pages
   private final KernelArgs args;
+  private final @Nullable PageTable pages;
+  private final long tk;
   private final @Nullable Layout mask; // (B, H, TQ, TK), broadcast
   private final @Nullable Elements maskValues;
   private final boolean additive;
@@ -26,19 +29,24 @@ final class AttentionCall {
     q = args.input(0);
     k = args.input(1);
     v = args.input(2);
+    pages = op.hasPages() ? new PageTable(args.input(op.pagesIndex()), k) : null;
+    tk = pages == null ? k.shape().dim(1) : pages.rows();
     Shape s = q.shape();
     TensorView m = op.hasMask() ? args.input(op.maskIndex()) : null;
-    mask =
-        m == null
-            ? null
-            : m.layout().expand(Shape.of(s.dim(0), s.dim(2), s.dim(1), k.shape().dim(1)));
+    mask = m == null ? null : m.layout().expand(Shape.of(s.dim(0), s.dim(2), s.dim(1), tk));
     maskValues = m == null ? null : Elements.of(m);
     additive = m != null && m.dtype() != ScalarType.BOOL;
   }
 
+  /** Before each run: refuses pages that there are not. */
+  void check() {
+    if (pages != null) {
+      pages.check("attention");
+    }
+  }
+
   /** How many keys of a sequence there are. */
   long length(long b) {
-    long tk = k.shape().dim(1);
     long length = op.hasLengths() ? perSequence(op.lengthsIndex(), b) : tk;
     if (length < 0 || length > tk) {
       throw new IndexException(
@@ -84,12 +92,16 @@ final class AttentionCall {
     in.read(at(x, b, t, h), x.layout().stride(3), into, 0, into.length);
   }
 
-  /** The vectors of a head, widened. */
-  static double[][] rows(TensorView x, long b, long h, long length) {
+  /** The vectors of a head of keys or values, widened. */
+  double[][] rows(TensorView x, long b, long h, long length) {
     Elements in = Elements.of(x);
     double[][] rows = new double[Math.toIntExact(length)][Math.toIntExact(x.shape().dim(3))];
     for (int t = 0; t < length; t++) {
-      read(x, in, b, t, h, rows[t]);
+      if (pages == null) {
+        read(x, in, b, t, h, rows[t]);
+      } else {
+        read(x, in, pages.page(b, t), pages.within(t), h, rows[t]);
+      }
     }
     return rows;
   }

@@ -49,8 +49,8 @@ final class AttentionGradKernel {
     long group = q.shape().dim(2) / call.k.shape().dim(2);
     long length = call.length(b);
     long start = call.start(b, length);
-    double[][] keys = AttentionCall.rows(call.k, b, kvHead, length);
-    double[][] values = AttentionCall.rows(call.v, b, kvHead, length);
+    double[][] keys = call.rows(call.k, b, kvHead, length);
+    double[][] values = call.rows(call.v, b, kvHead, length);
     int d = Math.toIntExact(q.shape().dim(3));
     int dvSize = Math.toIntExact(call.v.shape().dim(3));
     double[][] dKeys = new double[Math.toIntExact(tk)][d];

@@ -26,6 +26,7 @@ final class AttentionKernel {
   static Runnable bind(KernelArgs args) {
     AttentionKernel kernel = new AttentionKernel(args);
     return () -> {
+      kernel.call.check();
       long heads = kernel.call.k.shape().dim(2);
       Slices.over(
           args.pool(),
@@ -41,8 +42,8 @@ final class AttentionKernel {
     long group = q.shape().dim(2) / call.k.shape().dim(2);
     long length = call.length(b);
     long start = call.start(b, length);
-    double[][] keys = AttentionCall.rows(call.k, b, kvHead, length);
-    double[][] values = AttentionCall.rows(call.v, b, kvHead, length);
+    double[][] keys = call.rows(call.k, b, kvHead, length);
+    double[][] values = call.rows(call.v, b, kvHead, length);
     double[] query = new double[Math.toIntExact(q.shape().dim(3))];
     Row row = new Row(Math.toIntExact(call.v.shape().dim(3)));
     Elements in = Elements.of(q);

@@ -6,8 +6,10 @@ import dev.quern.core.op.BufferOp.AdamW;
 import dev.quern.core.op.BufferOp.Assign;
 import dev.quern.core.op.BufferOp.CacheWrite;
 import dev.quern.core.spi.KernelArgs;
+import dev.quern.core.spi.PageTable;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.Layout;
+import org.jspecify.annotations.Nullable;
 
 /** {@link BufferOp}: writes to inputs. */
 final class BufferKernels {
@@ -16,33 +18,52 @@ final class BufferKernels {
   static Runnable bind(KernelArgs args) {
     return switch ((BufferOp) args.op()) {
       case Assign _ -> () -> Units.copyAll("assign", args.input(1), args.input(0));
-      case CacheWrite _ -> () -> cacheWrite(args.input(0), args.input(1), args.input(2));
+      case CacheWrite(boolean hasPages) -> {
+        PageTable pages = hasPages ? new PageTable(args.input(3), args.input(0)) : null;
+        yield () -> cacheWrite(args.input(0), args.input(1), args.input(2), pages);
+      }
       case AdamW op -> () -> adamW(op, args);
     };
   }
 
   /** cache[b, starts[b] + t, h, d] ← rows[b, t, h, d]; nothing is written if a row has no place. */
-  private static void cacheWrite(TensorView cache, TensorView rows, TensorView starts) {
+  private static void cacheWrite(
+      TensorView cache, TensorView rows, TensorView starts, @Nullable PageTable pages) {
     Elements at = Elements.of(starts);
     long count = rows.shape().dim(1);
-    long capacity = cache.shape().dim(1);
-    long batch = cache.shape().dim(0);
+    long capacity = pages == null ? cache.shape().dim(1) : pages.rows();
+    long batch = rows.shape().dim(0);
     long[] first = new long[Math.toIntExact(batch)];
     for (int b = 0; b < batch; b++) {
       first[b] = at.getLong(starts.layout().offset() + b * starts.layout().stride(0));
       CacheWrite.requireRoom(b, first[b], count, capacity);
+      if (pages != null) {
+        pages.check("cacheWrite", b, first[b], first[b] + count);
+      }
     }
     for (int b = 0; b < batch; b++) {
       TensorView source = part(rows, rows.layout().slice(0, b, 1, 1));
-      TensorView target =
-          part(cache, cache.layout().slice(0, b, 1, 1).slice(1, first[b], count, 1));
-      if (cache.dtype() == rows.dtype()) {
-        Units.copyAll("cacheWrite", source, target);
-      } else if (cache.dtype() instanceof BlockType to) {
-        CastKernel.quantize(source, target, BlockCodecs.of(to));
-      } else {
-        round(source, target);
+      if (pages == null) {
+        write(source, part(cache, cache.layout().slice(0, b, 1, 1).slice(1, first[b], count, 1)));
+        continue;
       }
+      for (long t = 0; t < count; t++) {
+        long row = first[b] + t;
+        Layout place = cache.layout().slice(0, pages.page(b, row), 1, 1);
+        write(
+            part(source, source.layout().slice(1, t, 1, 1)),
+            part(cache, place.slice(1, pages.within(row), 1, 1)));
+      }
+    }
+  }
+
+  private static void write(TensorView source, TensorView target) {
+    if (target.dtype() == source.dtype()) {
+      Units.copyAll("cacheWrite", source, target);
+    } else if (target.dtype() instanceof BlockType to) {
+      CastKernel.quantize(source, target, BlockCodecs.of(to));
+    } else {
+      round(source, target);
     }
   }
 

@@ -268,6 +268,43 @@ class FusionTest extends FusingEngine {
   }
 
   @Test
+  void rotatedKeysGoToTheirPages() {
+    Tensor zeros = engine.tensor(new int[3]);
+    Tensor frequencies = engine.normal(6, 3);
+    Tensor pages = engine.tensor(new int[] {2, 0, 1}, 3, 1);
+    try (Buffer pool = engine.buffer("pool", TensorSpec.of(ScalarType.F32, 3, 5, 1, 8))) {
+      assertEquals(
+          List.of("mul", "ropeCacheWrite"),
+          calls(
+              x -> {
+                Tensor k = x.reshape(3, 1, 1, 8).rope(zeros.reshape(3, 1), frequencies, true);
+                List<Tensor> write = List.of(pool.value(), k, zeros, pages);
+                k.executor().apply(new BufferOp.CacheWrite(true), write);
+                return List.of(x);
+              }));
+      Tensor k = engine.normal(7, 3, 1, 1, 8);
+      Op whole = new FusedOp.RopeCacheWrite(true, true);
+      List<Tensor> in =
+          List.of(
+              pool.value(),
+              k,
+              zeros.reshape(3, 1).add(zeros.scalarLike(4)),
+              frequencies,
+              zeros,
+              pages);
+      assertEquals(List.of(), whole.infer(in.stream().map(Tensor::spec).toList()));
+      whole.decompose(in);
+      Tensor rotated = k.rope(in.get(2), frequencies, true);
+      for (int b = 0; b < 3; b++) {
+        int page = new int[] {2, 0, 1}[b];
+        assertArrayEquals(
+            rotated.slice(0, b, 1).toFloats(),
+            pool.value().slice(0, page, 1).slice(1, 0, 1).toFloats());
+      }
+    }
+  }
+
+  @Test
   void partsOfAnotherProviderStay() {
     Engine mixed = engine(op -> !(op instanceof BinaryOp.SwiGlu));
     assertEquals(

@@ -6,11 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.op.AttentionGradOp.AttentionGrad;
 import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.Buffer;
 import dev.quern.core.op.BufferOp;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.IndexException;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.core.type.QuernException;
@@ -76,6 +78,48 @@ class ReferenceErrorsTest {
         "rows 3..4",
         "capacity 4");
     assertArrayEquals(new float[16], cache.value().toFloats());
+  }
+
+  @Test
+  void pagesThatAPoolHasNot() {
+    Tensor q = engine.normal(1, 2, 1, 1, 4);
+    Tensor pool = engine.normal(2, 3, 2, 1, 4);
+    Attention op = new Attention(true, 1, 0, 0, false, true, false).withPages(true);
+    Tensor starts = engine.tensor(new int[] {0, 1});
+    Tensor pages = engine.tensor(new int[] {0, 1, 2, 3}, 2, 2);
+    fails(
+        IndexException.class,
+        () -> q.attention(pool, pool, op, starts, pages),
+        "[attention] pages[1, 1] is 3",
+        "0..2");
+    Buffer cache = engine.buffer("k", TensorSpec.of(ScalarType.F32, 3, 2, 1, 4));
+    fails(
+        IndexException.class,
+        () ->
+            engine.apply(
+                new BufferOp.CacheWrite(true),
+                List.of(cache.value(), q, engine.tensor(new int[] {0, 2}), pages)),
+        "[cacheWrite] pages[1, 1] is 3",
+        "0..2");
+    assertArrayEquals(new float[24], cache.value().toFloats());
+  }
+
+  @Test
+  void pagesThatDontFit() {
+    Tensor q = engine.normal(1, 2, 1, 1, 4);
+    Tensor pool = engine.normal(2, 3, 2, 1, 4);
+    Attention op = new Attention(true, 1, 0, 0, false, false, false).withPages(true);
+    for (Tensor pages : List.of(engine.tensor(new int[2]), engine.tensor(new int[3], 3, 1))) {
+      fails(ShapeException.class, () -> q.attention(pool, pool, op, pages), "pages [b, n]");
+    }
+    Tensor wide = engine.tensor(new long[2], 2, 1);
+    fails(DTypeException.class, () -> q.attention(pool, pool, op, wide), "pages", "I32");
+    Tensor none = engine.tensor(new float[0], 3, 0, 1, 4);
+    Tensor pages = engine.tensor(new int[2], 2, 1);
+    fails(ShapeException.class, () -> q.attention(none, none, op, pages), "size at least 1");
+    Tensor heads = engine.normal(2, 3, 2, 1, 5);
+    fails(ShapeException.class, () -> q.attention(heads, pool, op, pages), "need k");
+    assertThrows(IllegalArgumentException.class, () -> new AttentionGrad(op));
   }
 
   @Test

@@ -275,11 +275,12 @@ def attention():
             y = attend(q, k, v, 0.5, **o)
             extra = [o[n] for n in ("mask", "starts", "lengths") if n in o]
             case("Attention", [q, k, v, *extra], y, causal=o.get("causal", False), scale=0.5, softCap=o.get("cap", 0.0),
-                 window=o.get("window", 0), hasMask="mask" in o, hasStarts="starts" in o, hasLengths="lengths" in o)
+                 window=o.get("window", 0), hasMask="mask" in o, hasStarts="starts" in o, hasLengths="lengths" in o,
+                 hasPages=False)
         h = k.half()
         if d == torch.float32:
             case("Attention", [q, h, h], attend(q, h, h, 0.5), causal=False, scale=0.5, softCap=0.0, window=0, hasMask=False,
-                 hasStarts=False, hasLengths=False)
+                 hasStarts=False, hasLengths=False, hasPages=False)
         x, f, at = rand(2, 3, 2, 6, dtype=d), torch.tensor([1.0, 0.25], dtype=d), torch.tensor([[0, 1, 2], [7, 100, 3]])
         angle = at[..., None, None].double() * f.double()
         cos, sin = angle.cos(), angle.sin()
@@ -316,7 +317,7 @@ def buffer():
         cache, rows, starts = rand(2, 4, 1, 2).to(d), rand(2, 2, 1, 2), torch.tensor([2, 0], dtype=torch.int32)
         after = cache.clone()
         after[0, 2:4], after[1, 0:2] = rows[0].to(d), rows[1].to(d)
-        case("CacheWrite", [cache, rows, starts], after)
+        case("CacheWrite", [cache, rows, starts], after, hasPages=False)
     write("buffer")
 
 
@@ -365,7 +366,7 @@ def attention_gradient(d):
         extra = [o[n] for n in ("mask", "lengths") if n in o]
         case("AttentionGrad", [q, k, v, *extra, g, y, lse], grads(lambda q, k, v: attend(q, k, v, 0.5, **o), g, q, k, v),
              attention=dict(causal=o.get("causal", False), scale=0.5, softCap=0.0, window=o.get("window", 0),
-                            hasMask="mask" in o, hasStarts=False, hasLengths="lengths" in o))
+                            hasMask="mask" in o, hasStarts=False, hasLengths="lengths" in o, hasPages=False))
 
 
 def loss_gradient(d):
@@ -498,7 +499,28 @@ def sampling():
     write("sampling")
 
 
+def paged():
+    """Keys, values and rows of a cache in pages of two rows; sequences have a page in common, one has it twice."""
+    table = torch.tensor([[4, 1, 2], [4, 0, 4]], dtype=torch.int32)
+    starts, lengths = torch.tensor([1, 3], dtype=torch.int32), torch.tensor([4, 5], dtype=torch.int32)
+    for d in FLOATS:
+        q, k, v = rand(2, 2, 4, 3, dtype=d), rand(5, 2, 2, 3, dtype=d), rand(5, 2, 2, 2, dtype=d)
+        together = [x[table.long()].reshape(2, 6, 2, x.shape[3]) for x in (k, v)]
+        for o in ({}, {"causal": True, "starts": starts, "lengths": lengths}, {"causal": True, "window": 2, "lengths": lengths}):
+            extra = [o[n] for n in ("starts", "lengths") if n in o]
+            case("Attention", [q, k, v, *extra, table], attend(q, *together, 0.5, **o), causal=o.get("causal", False), scale=0.5,
+                 softCap=0.0, window=o.get("window", 0), hasMask=False, hasStarts="starts" in o, hasLengths="lengths" in o,
+                 hasPages=True)
+    for d in (torch.float32, torch.float16, torch.bfloat16):
+        cache, rows = rand(5, 2, 1, 2).to(d), rand(2, 2, 1, 2)
+        after = cache.clone()
+        after[4, 1], after[1, 0], after[0, 1], after[3, 0] = (rows[b, t].to(d) for b in range(2) for t in range(2))
+        own = torch.tensor([[4, 1, 2], [2, 0, 3]], dtype=torch.int32)
+        case("CacheWrite", [cache, rows, starts, own], after, hasPages=True)
+    write("paged")
+
+
 torch.manual_seed(1)
 for make in (unary, binary, compare, reduce, matmul, shape, data, create, norm, attention, loss, buffer,
-             gradient, scatter, dropout, scan, space, optimizer, sampling):
+             gradient, scatter, dropout, scan, space, optimizer, sampling, paged):
     make()

@@ -2,6 +2,7 @@ package dev.quern.kernels.cpu;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.spi.GatheredAttention;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
@@ -15,6 +16,9 @@ import org.jspecify.annotations.Nullable;
 record AttentionKernel(DType cache) implements Kernel {
   /** The kernel for a call, or null for F64 and for blocks that don't run along the heads. */
   static @Nullable Kernel find(KernelSignature s) {
+    if (s.op() instanceof Attention op && op.hasPages()) {
+      return GatheredAttention.of(s, AttentionKernel::find);
+    }
     DType kv = s.inputs().get(1);
     boolean blocks =
         kv == BlockType.Q8_0

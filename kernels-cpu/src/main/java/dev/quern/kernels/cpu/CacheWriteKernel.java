@@ -8,13 +8,15 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.spi.PageTable;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], rounded or quantised to the cache's type.
+ * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], rounded or quantised to the cache's type; or to
+ * the row's place in its page.
  *
  * <p>Both with rows without gaps along d. The starts are checked before anything is written; then
  * in parallel over positions.
@@ -42,6 +44,7 @@ record CacheWriteKernel(DType cache) implements Kernel {
     private final TensorView cache;
     private final TensorView rows;
     private final TensorView starts;
+    private final @Nullable PageTable pages;
     private final MemorySegment d;
     private final MemorySegment s;
     private final long dStart;
@@ -56,6 +59,8 @@ record CacheWriteKernel(DType cache) implements Kernel {
       cache = args.input(0);
       rows = args.input(1);
       starts = args.input(2);
+      boolean paged = ((BufferOp.CacheWrite) args.op()).hasPages();
+      pages = paged ? new PageTable(args.input(3), cache) : null;
       d = Segments.of(cache);
       s = Segments.of(rows);
       dStart = Segments.start(cache);
@@ -76,11 +81,21 @@ record CacheWriteKernel(DType cache) implements Kernel {
       return starts.segment().get(I32, starts.offsetBytes() + b * starts.strideBytes(0));
     }
 
+    private long place(int b, long row) {
+      return pages == null
+          ? dStart + b * cache.strideBytes(0) + row * cache.strideBytes(1)
+          : pages.place(b, row);
+    }
+
     @Override
     public void run() {
-      long capacity = cache.shape().dim(1);
+      long capacity = pages == null ? cache.shape().dim(1) : pages.rows();
       for (int b = 0; b < batch; b++) {
-        BufferOp.CacheWrite.requireRoom(b, start(b), times, capacity);
+        int start = start(b);
+        BufferOp.CacheWrite.requireRoom(b, start, times, capacity);
+        if (pages != null) {
+          pages.check("cacheWrite", b, start, (long) start + times);
+        }
       }
       pool.parallelFor(slices, this);
     }
@@ -93,7 +108,7 @@ record CacheWriteKernel(DType cache) implements Kernel {
         int b = (int) (i / times);
         long t = i % times;
         long from = sStart + b * rows.strideBytes(0) + t * rows.strideBytes(1);
-        long to = dStart + b * cache.strideBytes(0) + (start(b) + t) * cache.strideBytes(1);
+        long to = place(b, start(b) + t);
         for (int h = 0; h < heads; h++) {
           row(from + h * rows.strideBytes(2), to + h * cache.strideBytes(2));
         }

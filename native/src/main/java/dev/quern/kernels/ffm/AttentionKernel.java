@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionOp;
+import dev.quern.core.spi.GatheredAttention;
 import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
@@ -48,9 +49,12 @@ final class AttentionKernel implements Kernel {
   }
 
   /** The kernel for a signature, or null if its formats or layouts are others. */
-  static @Nullable AttentionKernel of(Functions functions, KernelSignature s) {
+  static @Nullable Kernel of(Functions functions, KernelSignature s) {
     if (!(s.op() instanceof AttentionOp.Attention op)) {
       return null;
+    }
+    if (op.hasPages()) {
+      return GatheredAttention.of(s, together -> of(functions, together));
     }
     DType q = s.inputs().getFirst();
     DType kv = s.inputs().get(1);

@@ -6,6 +6,7 @@ import dev.quern.core.spi.Kernel;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.spi.KernelSignature;
 import dev.quern.core.spi.LayoutClass;
+import dev.quern.core.spi.PageTable;
 import dev.quern.core.spi.TaskPool;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
@@ -15,8 +16,8 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], copied, or rounded or quantised by the C
- * conversions.
+ * cache[b, starts[b] + t, h, d] ← rows[b, t, h, d], or to the row's place in its page; copied, or
+ * rounded or quantised by the C conversions.
  *
  * <p>F8_E4M3 is copied only. Both with rows without gaps along d. The starts are checked before
  * anything is written. Slices of about {@value #ELEMENTS} elements, whole positions.
@@ -66,6 +67,7 @@ final class CacheWriteKernel implements Kernel {
     private final TensorView cache; // (batch, capacity, heads, dim)
     private final TensorView rows; // (batch, times, heads, dim)
     private final TensorView starts; // (batch)
+    private final @Nullable PageTable pages;
     private final MemorySegment to;
     private final MemorySegment from;
     private final long toBytes;
@@ -82,6 +84,8 @@ final class CacheWriteKernel implements Kernel {
       cache = args.input(0);
       rows = args.input(1);
       starts = args.input(2);
+      boolean paged = ((BufferOp.CacheWrite) args.op()).hasPages();
+      pages = paged ? new PageTable(args.input(3), cache) : null;
       to = cache.segment();
       from = rows.segment();
       batch = rows.shape().dim(0);
@@ -98,11 +102,21 @@ final class CacheWriteKernel implements Kernel {
           .get(ValueLayout.JAVA_INT, starts.offsetBytes() + b * starts.strideBytes(0));
     }
 
+    private long place(long b, long row) {
+      return pages == null
+          ? cache.offsetBytes() + b * cache.strideBytes(0) + row * cache.strideBytes(1)
+          : pages.place(b, row);
+    }
+
     @Override
     public void run() {
-      long capacity = cache.shape().dim(1);
+      long capacity = pages == null ? cache.shape().dim(1) : pages.rows();
       for (long b = 0; b < batch; b++) {
-        BufferOp.CacheWrite.requireRoom(b, start(b), times, capacity);
+        long start = start(b);
+        BufferOp.CacheWrite.requireRoom(b, start, times, capacity);
+        if (pages != null) {
+          pages.check("cacheWrite", b, start, start + times);
+        }
       }
       if (dim > 0) {
         pool.parallelFor(Math.toIntExact(Math.ceilDiv(batch * times, each)), task);
@@ -115,8 +129,7 @@ final class CacheWriteKernel implements Kernel {
         long b = i / times;
         long t = i % times;
         long source = b * rows.strideBytes(0) + t * rows.strideBytes(1);
-        long target = b * cache.strideBytes(0) + (start(b) + t) * cache.strideBytes(1);
-        write(rows.offsetBytes() + source, cache.offsetBytes() + target);
+        write(rows.offsetBytes() + source, place(b, start(b) + t));
       }
     }
 

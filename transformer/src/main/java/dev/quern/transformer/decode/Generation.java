@@ -131,7 +131,7 @@ public final class Generation implements Iterator<GeneratedToken> {
       int[] first = {latest};
       int draws = history.generated();
       ahead = session.steps(first, count, options.sampling(), draws, history)[0];
-      cache.truncate(0, start);
+      cache.rewind(0, start);
       taken = 0;
     }
     cache.advance(0, 1); // its keys and values are there already

@@ -1,64 +1,46 @@
 package dev.quern.transformer.decode;
 
 import dev.quern.core.engine.Engine;
-import dev.quern.core.memory.LeakReport;
 import dev.quern.core.memory.Lifetime;
-import dev.quern.core.memory.Storage;
-import dev.quern.core.memory.TensorScope;
-import dev.quern.core.op.BufferOp;
-import dev.quern.core.op.Tensor;
 import dev.quern.core.type.BlockType;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.DTypeException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
-import dev.quern.core.type.TensorSpec;
 import dev.quern.transformer.families.Decoder;
 import dev.quern.transformer.layers.AttentionCache;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
  * Keys and values of the tokens that a batch of sequences has so far, for every block of a decoder.
  * Sequences may have different lengths. For one thread.
  *
- * <p>In memory a block's keys are [batch, kvHeads, rows, headDim], so that a head's keys follow
- * each other; attention sees them as [batch, rows, kvHeads, headDim]. There is one row more than
- * the capacity: where a sequence that sits a step out writes.
+ * <p>They are in memory of the cache's own, as much as all sequences need to reach the capacity, or
+ * in pages of a {@link PagePool}, as many as the tokens there are need.
  *
  * <p>Q8_0 stores a head in blocks of 32 elements, each with a scale: 34 bytes instead of F16's 64.
  * A row is quantised once, when it is written; attention reads it as it is. F8_E4M3 stores each
  * element in a byte, rounded to 4 bits of mantissa, of at most ±448, without any scale; heads may
  * have any size.
  */
-public final class KvCache implements AutoCloseable {
+public abstract sealed class KvCache implements AutoCloseable permits ContiguousCache, PagedCache {
   private static final List<DType> DTYPES =
       List.of(ScalarType.F32, ScalarType.F16, ScalarType.BF16, ScalarType.F8_E4M3, BlockType.Q8_0);
 
-  private final Engine engine;
-  private final Decoder.Dimensions dimensions;
   private final DType dtype;
   private final int capacity;
   private final int[] lengths;
   private final Lifetime lifetime = new Lifetime("KV cache");
-  private final List<Storage> storages = new ArrayList<>();
-  private final List<Layer> layers = new ArrayList<>();
-  private final LeakReport leak;
 
-  /**
-   * One block's cache.
-   *
-   * @param keys [batch, rows, kvHeads, headDim]
-   * @param values [batch, rows, kvHeads, headDim]
-   */
-  private record Layer(Tensor keys, Tensor values) implements AttentionCache {
-    @Override
-    public void write(Tensor newKeys, Tensor newValues, Tensor starts) {
-      keys.executor().apply(new BufferOp.CacheWrite(), List.of(keys, newKeys, starts));
-      values.executor().apply(new BufferOp.CacheWrite(), List.of(values, newValues, starts));
+  KvCache(DType dtype, int batch, int capacity) {
+    if (batch < 1 || capacity < 1) {
+      throw new ShapeException(
+          "[kvCache] batch " + batch + " and capacity " + capacity + " must be at least 1");
     }
+    this.dtype = dtype;
+    this.capacity = capacity;
+    this.lengths = new int[batch];
   }
 
   /**
@@ -66,14 +48,22 @@ public final class KvCache implements AutoCloseable {
    *
    * @param engine runs the operations on it; on its device keys and values are
    * @param dimensions of the decoder
-   * @param dtype F32|F16|BF16|F8_E4M3|Q8_0: how keys and values are stored
-   * @param batch number of sequences
-   * @param capacity how many tokens each sequence may have
-   * @throws ShapeException if batch or capacity are not positive
+   * @param options batch, capacity, the pool if there is one, and else the type, F32 without one
+   * @return the cache, to be closed
    * @throws DTypeException if it can't be of that type, or heads are not whole blocks of it
    */
-  public KvCache(
-      Engine engine, Decoder.Dimensions dimensions, DType dtype, int batch, int capacity) {
+  public static KvCache of(Engine engine, Decoder.Dimensions dimensions, SessionOptions options) {
+    PagePool pool = options.pages();
+    if (pool != null) {
+      return new PagedCache(engine, dimensions, pool, options.batch(), options.capacity());
+    }
+    DType asked = options.cacheDType();
+    DType dtype = asked == null ? ScalarType.F32 : asked;
+    return new ContiguousCache(engine, dimensions, dtype, options.batch(), options.capacity());
+  }
+
+  /** Refuses types that keys and values of a decoder can't be stored in. */
+  static void requireStorable(DType dtype, Decoder.Dimensions dimensions) {
     checkDType(dtype);
     if (dimensions.headDim() % dtype.blockLength() != 0) {
       throw new DTypeException(
@@ -85,19 +75,6 @@ public final class KvCache implements AutoCloseable {
               + dimensions.headDim()
               + "; take F16");
     }
-    if (batch < 1 || capacity < 1) {
-      throw new ShapeException(
-          "[kvCache] batch " + batch + " and capacity " + capacity + " must be at least 1");
-    }
-    this.engine = engine;
-    this.dimensions = dimensions;
-    this.dtype = dtype;
-    this.capacity = capacity;
-    this.lengths = new int[batch];
-    for (int i = 0; i < dimensions.layers(); i++) {
-      layers.add(new Layer(allocate(), allocate()));
-    }
-    this.leak = LeakReport.watch(this, lifetime, storages);
   }
 
   /** Refuses types that keys and values can't be stored in. */
@@ -110,21 +87,12 @@ public final class KvCache implements AutoCloseable {
     }
   }
 
-  private Tensor allocate() {
-    TensorSpec spec =
-        TensorSpec.of(
-            dtype, lengths.length, dimensions.kvHeads(), capacity + 1L, dimensions.headDim());
-    Storage storage = engine.zeroed(spec, lifetime, true);
-    storages.add(storage);
-    return engine.wrap(storage, spec).permute(0, 2, 1, 3);
-  }
-
   /**
    * Number of sequences.
    *
    * @return the batch
    */
-  public int batch() {
+  public final int batch() {
     return lengths.length;
   }
 
@@ -133,7 +101,7 @@ public final class KvCache implements AutoCloseable {
    *
    * @return F32, F16, BF16, F8_E4M3 or Q8_0
    */
-  public DType dtype() {
+  public final DType dtype() {
     return dtype;
   }
 
@@ -142,18 +110,12 @@ public final class KvCache implements AutoCloseable {
    *
    * @return tokens
    */
-  public int capacity() {
+  public final int capacity() {
     return capacity;
   }
 
-  /**
-   * Where a sequence writes that sits a step out: a row that nobody reads.
-   *
-   * @return the row after the capacity
-   */
-  int idleRow() {
-    return capacity;
-  }
+  /** Where a sequence writes that sits a step out: a row that no other reads. */
+  abstract int idleRow();
 
   /**
    * Number of tokens of a sequence.
@@ -161,27 +123,23 @@ public final class KvCache implements AutoCloseable {
    * @param sequence 0 ≤ sequence &lt; batch
    * @return tokens
    */
-  public int length(int sequence) {
+  public final int length(int sequence) {
     return lengths[check(sequence)];
   }
 
   /**
    * Size of the keys and values.
    *
-   * @return bytes
+   * @return bytes; of pages those that sequences hold, each for each
    */
-  public long bytes() {
-    return storages.stream().mapToLong(s -> s.spec().byteSize()).sum();
-  }
+  public abstract long bytes();
 
   /**
    * All blocks, for the whole batch.
    *
    * @return one per block
    */
-  public List<? extends AttentionCache> layers() {
-    return List.copyOf(layers);
-  }
+  public abstract List<? extends AttentionCache> layers();
 
   /**
    * All blocks, for one sequence.
@@ -189,12 +147,47 @@ public final class KvCache implements AutoCloseable {
    * @param sequence 0 ≤ sequence &lt; batch
    * @return one per block, of batch 1
    */
-  public List<? extends AttentionCache> layers(int sequence) {
-    check(sequence);
-    return layers.stream()
-        .map(l -> new Layer(l.keys.slice(0, sequence, 1), l.values.slice(0, sequence, 1)))
-        .toList();
+  public final List<? extends AttentionCache> layers(int sequence) {
+    return sequenceLayers(check(sequence));
   }
+
+  abstract List<? extends AttentionCache> sequenceLayers(int sequence);
+
+  /**
+   * Makes room for the next steps: before whatever writes is run.
+   *
+   * @param tokens one per sequence; {@link Session#IDLE} for a sequence that sits the steps out
+   * @param count how many steps
+   * @throws ContextLengthException if a sequence has no room for as many
+   * @throws PagesExhaustedException if its pool has too few pages; then it is as it was
+   */
+  final void reserve(int[] tokens, int count) {
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] != Session.IDLE) {
+        requireRoom(i, count);
+      }
+    }
+    hold(tokens, count);
+  }
+
+  /**
+   * Makes room for tokens of one sequence.
+   *
+   * @param sequence 0 ≤ sequence &lt; batch
+   * @param count how many
+   * @throws ContextLengthException if that exceeds the capacity
+   * @throws PagesExhaustedException if its pool has too few pages; then it is as it was
+   */
+  final void reserve(int sequence, int count) {
+    requireRoom(sequence, count);
+    hold(sequence, count);
+  }
+
+  /** Gets memory for steps that the capacity has room for. */
+  abstract void hold(int[] tokens, int count);
+
+  /** Gets memory for tokens that the capacity has room for. */
+  abstract void hold(int sequence, int count);
 
   /**
    * Notes that tokens were written behind those there were.
@@ -203,7 +196,7 @@ public final class KvCache implements AutoCloseable {
    * @param count how many
    * @throws ContextLengthException if that exceeds the capacity
    */
-  void advance(int sequence, int count) {
+  final void advance(int sequence, int count) {
     requireRoom(sequence, count);
     lengths[sequence] += count;
   }
@@ -215,7 +208,7 @@ public final class KvCache implements AutoCloseable {
    * @param count how many are to be written
    * @throws ContextLengthException if that exceeds the capacity
    */
-  void requireRoom(int sequence, int count) {
+  final void requireRoom(int sequence, int count) {
     int length = length(sequence);
     if (count > capacity - length) {
       throw new ContextLengthException(
@@ -237,7 +230,16 @@ public final class KvCache implements AutoCloseable {
    * @param sequence 0 ≤ sequence &lt; batch
    * @param length 0 ≤ length ≤ present length
    */
-  public void truncate(int sequence, int length) {
+  public final void truncate(int sequence, int length) {
+    rewind(sequence, length);
+    shortened(sequence);
+  }
+
+  /** Gives back what a sequence has no use for at its length. */
+  abstract void shortened(int sequence);
+
+  /** As {@link #truncate}, but what was behind the length stays there, to be advanced over. */
+  final void rewind(int sequence, int length) {
     if (length < 0 || length > length(sequence)) {
       throw new ShapeException(
           "[kvCache] sequence "
@@ -251,18 +253,24 @@ public final class KvCache implements AutoCloseable {
   }
 
   /**
-   * A new cache whose sequence i continues sequence {@code sources[i]} of this one.
+   * A new cache whose sequence i continues sequence {@code sources[i]} of this one. In pages of a
+   * pool nothing is copied before one of the two writes to a page that both have.
    *
    * @param sources 0 ≤ source &lt; batch; one may come several times
-   * @return a cache of its own memory, to be closed
+   * @return a cache of its own, to be closed
    */
-  public KvCache fork(int... sources) {
+  public final KvCache fork(int... sources) {
     for (int s : sources) {
       check(s);
     }
-    KvCache forked = new KvCache(engine, dimensions, dtype, sources.length, capacity);
-    forked.copyFrom(this, sources);
-    return forked;
+    KvCache forked = empty(sources.length);
+    try {
+      forked.become(this, sources);
+      return forked;
+    } catch (RuntimeException e) {
+      forked.close();
+      throw e;
+    }
   }
 
   /**
@@ -270,7 +278,7 @@ public final class KvCache implements AutoCloseable {
    *
    * @param sources one per sequence, 0 ≤ source &lt; batch; one may come several times
    */
-  public void reorder(int... sources) {
+  public final void reorder(int... sources) {
     if (sources.length != lengths.length) {
       throw new ShapeException(
           "[kvCache] reorder takes one source per sequence ("
@@ -281,30 +289,27 @@ public final class KvCache implements AutoCloseable {
     for (int s : sources) {
       check(s);
     }
-    copyFrom(this, sources);
+    become(this, sources);
   }
 
-  private void copyFrom(KvCache from, int[] sources) {
+  private void become(KvCache from, int[] sources) {
     int[] copied = new int[sources.length];
     for (int i = 0; i < sources.length; i++) {
       copied[i] = from.lengths[sources[i]];
     }
-    int longest = Arrays.stream(copied).max().orElse(0);
-    if (longest > 0) {
-      try (TensorScope _ = TensorScope.open("kv cache copy")) {
-        Tensor index = engine.tensor(sources);
-        for (int i = 0; i < layers.size(); i++) {
-          copy(from.layers.get(i).keys, layers.get(i).keys, index, longest);
-          copy(from.layers.get(i).values, layers.get(i).values, index, longest);
-        }
-      }
-    }
+    adopt(from, sources, copied);
     System.arraycopy(copied, 0, lengths, 0, copied.length);
   }
 
-  /** Gathers into memory of its own first, so that source and target may be the same. */
-  private static void copy(Tensor from, Tensor to, Tensor index, int rows) {
-    to.slice(1, 0, rows).assign(from.slice(1, 0, rows).indexSelect(0, index));
+  /** An empty cache of another batch, which may {@link #adopt} this one's sequences. */
+  abstract KvCache empty(int batch);
+
+  /** Takes over sequences of a cache of its kind, of it as well, and of each so many tokens. */
+  abstract void adopt(KvCache from, int[] sources, int[] copied);
+
+  /** Until when it may be used. */
+  final Lifetime lifetime() {
+    return lifetime;
   }
 
   private int check(int sequence) {
@@ -325,10 +330,16 @@ public final class KvCache implements AutoCloseable {
    * @throws ScopeClosedException if closed twice
    */
   @Override
-  public void close() {
-    if (!lifetime.close(() -> storages.forEach(Storage::recycle))) {
+  public final void close() {
+    if (!lifetime.close(this::free)) {
       throw new ScopeClosedException("[kvCache] it was closed twice; close it once");
     }
-    leak.done();
+    closed();
   }
+
+  /** Gives its memory back, when nobody uses it any more. */
+  abstract void free();
+
+  /** Says that nobody forgot it. */
+  abstract void closed();
 }

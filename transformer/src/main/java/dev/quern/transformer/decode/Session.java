@@ -4,9 +4,7 @@ import dev.quern.core.engine.Engine;
 import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
-import dev.quern.core.type.DType;
 import dev.quern.core.type.QuernException;
-import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
 import dev.quern.transformer.families.Decoder;
@@ -96,10 +94,7 @@ public final class Session implements AutoCloseable {
               + d.contextLength()
               + "; ask for less");
     }
-    DType asked = options.cacheDType();
-    DType dtype = asked == null ? ScalarType.F32 : asked;
-    KvCache cache = new KvCache(engine, d, dtype, options.batch(), options.capacity());
-    return new Session(engine, model, options, file, cache);
+    return new Session(engine, model, options, file, KvCache.of(engine, d, options));
   }
 
   /**
@@ -174,6 +169,7 @@ public final class Session implements AutoCloseable {
    * @param tokens at least one
    * @return [vocabulary]: the logits after the last token
    * @throws ContextLengthException if they don't fit
+   * @throws PagesExhaustedException if its pool has no pages for them
    */
   public float[] prefill(int sequence, int... tokens) {
     return exclusively(() -> prefill(sequence, tokens, 1));
@@ -241,10 +237,10 @@ public final class Session implements AutoCloseable {
       throw new ShapeException(
           "[session] logits are wanted from token " + from + " of " + tokens.length);
     }
-    cache.requireRoom(sequence, tokens.length);
     for (int t : tokens) {
       checkToken(t);
     }
+    cache.reserve(sequence, tokens.length);
     checkFile();
     for (int first = 0; first < tokens.length; first += options.prefillTokens()) {
       int end = Math.min(tokens.length, first + options.prefillTokens());
@@ -272,6 +268,7 @@ public final class Session implements AutoCloseable {
    * @param tokens one per sequence; {@link #IDLE} for a sequence that sits this step out
    * @return [batch][vocabulary]: the logits after each token; meaningless for idle sequences
    * @throws ContextLengthException if a sequence is full
+   * @throws PagesExhaustedException if its pool has too few pages
    */
   public float[][] step(int... tokens) {
     return exclusively(
@@ -347,6 +344,7 @@ public final class Session implements AutoCloseable {
    * @return [batch][count]: the tokens that were chosen, the last not yet appended; meaningless for
    *     idle sequences
    * @throws ContextLengthException if a sequence has no room for as many
+   * @throws PagesExhaustedException if its pool has too few pages for all steps
    * @throws ShapeException if there are penalties, and not as many histories as sequences
    */
   public int[][] steps(
@@ -390,24 +388,22 @@ public final class Session implements AutoCloseable {
               + "), got "
               + tokens.length);
     }
-    for (int i = 0; i < tokens.length; i++) {
-      if (tokens[i] != IDLE) {
-        checkToken(tokens[i]);
-        cache.requireRoom(i, count);
+    for (int token : tokens) {
+      if (token != IDLE) {
+        checkToken(token);
       }
     }
+    cache.reserve(tokens, count);
   }
 
   /**
    * A new session whose sequence i continues sequence {@code sources[i]} of this one.
    *
    * @param sources 0 ≤ source &lt; batch; one may come several times
-   * @return a session of its own memory, to be closed
+   * @return a session of its own memory, or with pages of the same pool, to be closed
    */
   public Session fork(int... sources) {
-    SessionOptions forked =
-        new SessionOptions(
-            sources.length, options.capacity(), options.cacheDType(), options.prefillTokens());
+    SessionOptions forked = options.withBatch(sources.length);
     return exclusively(() -> new Session(engine, model, forked, file, cache.fork(sources)));
   }
 

@@ -1,6 +1,7 @@
 package dev.quern.transformer.layers;
 
 import dev.quern.core.op.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** One layer's keys and values of earlier tokens, as attention sees them. */
 public interface AttentionCache {
@@ -16,14 +17,23 @@ public interface AttentionCache {
   /**
    * All keys, those beyond a sequence's length included.
    *
-   * @return [batch, capacity, kvHeads, headDim]
+   * @return [batch, capacity, kvHeads, headDim], or with pages [pages, size, kvHeads, headDim]
    */
   Tensor keys();
 
   /**
    * All values, those beyond a sequence's length included.
    *
-   * @return [batch, capacity, kvHeads, headDim]
+   * @return of the keys' shape
    */
   Tensor values();
+
+  /**
+   * Which pages of keys and values are whose: {@link dev.quern.core.op.Pages}.
+   *
+   * @return [batch, n], I32; null if the keys of a sequence lie together
+   */
+  default @Nullable Tensor pages() {
+    return null;
+  }
 }

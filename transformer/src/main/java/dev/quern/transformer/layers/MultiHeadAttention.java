@@ -98,6 +98,8 @@ public record MultiHeadAttention(
     Tensor mask = context.mask();
     Tensor starts = context.starts();
     Tensor lengths = context.lengths();
+    AttentionCache cache = context.cache();
+    Tensor pages = cache == null ? null : cache.pages();
     List<Tensor> optional = new ArrayList<>();
     if (mask != null) {
       optional.add(mask);
@@ -108,6 +110,9 @@ public record MultiHeadAttention(
     if (lengths != null) {
       optional.add(lengths);
     }
+    if (pages != null) {
+      optional.add(pages);
+    }
     AttentionOp.Attention attention =
         new AttentionOp.Attention(
             options.causal(),
@@ -116,7 +121,8 @@ public record MultiHeadAttention(
             options.window(),
             mask != null,
             starts != null,
-            lengths != null);
+            lengths != null,
+            pages != null);
     return q.attention(k, v, attention, optional.toArray(Tensor[]::new));
   }
 

@@ -4,6 +4,7 @@ import dev.quern.core.op.Tensor;
 import dev.quern.core.type.DType;
 import dev.quern.core.type.NotSupportedException;
 import dev.quern.transformer.decode.ModelFile;
+import dev.quern.transformer.decode.PagePool;
 import dev.quern.transformer.decode.Session;
 import dev.quern.transformer.decode.SessionOptions;
 import dev.quern.transformer.families.Decoder;
@@ -97,13 +98,38 @@ public final class CausalLanguageModel extends LoadedModel {
   /**
    * Opens a session for decoding; close it before the model.
    *
-   * @param options batch, capacity, cache; without a type of cache, the one that the model was
-   *     opened with
+   * @param options batch, capacity, cache; without a type of cache and a pool, the type that the
+   *     model was opened with
    * @return the session, for one thread
    */
   public Session openSession(SessionOptions options) {
-    SessionOptions whole = options.cacheDType() == null ? options.withCache(cacheDType) : options;
+    boolean open = options.cacheDType() == null && options.pages() == null;
+    SessionOptions whole = open ? options.withCache(cacheDType) : options;
     return whileOpen(() -> Session.open(engine(), decoder, whole, file));
+  }
+
+  /**
+   * Opens a pool of pages of {@value PagePool#PAGE_SIZE} tokens that sessions of this model may
+   * share, for keys and values of the type that the model was opened with; close it after them.
+   *
+   * @param pages how many
+   * @return the pool, for any number of threads
+   */
+  public PagePool openPagePool(int pages) {
+    return openPagePool(pages, PagePool.PAGE_SIZE);
+  }
+
+  /**
+   * Opens a pool of pages that sessions of this model may share, for keys and values of the type
+   * that the model was opened with; close it after them.
+   *
+   * @param pages how many
+   * @param pageSize tokens of a page
+   * @return the pool, for any number of threads
+   */
+  public PagePool openPagePool(int pages, int pageSize) {
+    return whileOpen(
+        () -> new PagePool(engine(), decoder.dimensions(), cacheDType, pages, pageSize));
   }
 
   /**

@@ -79,6 +79,31 @@ class StepAllocationTest {
     }
   }
 
+  /** Between the ends of pages, which is where memory is taken. */
+  @Test
+  void aStepInPages() {
+    try (Engine engine = Engines.of("native", Precision.AUTO);
+        CausalLanguageModel model =
+            Models.openCausal(Golden.of("llama/llama-Q8_0.gguf"), ModelOptions.of(engine));
+        PagePool pool = model.openPagePool(4, 32);
+        Session s = model.openSession(SessionOptions.of(3, 64).withPages(pool))) {
+      TokenChooser greedy = TokenChooser.greedy();
+      int[] tokens = {1, 2, Session.IDLE};
+      becomesClean(
+          100,
+          500,
+          _ -> {
+            if (s.cache().length(0) == 64) {
+              s.cache().rewind(0, 1);
+              s.cache().rewind(1, 1);
+            }
+            s.step(tokens, tokens, greedy);
+            return tokens[0];
+          });
+      assertTrue(pool.used() == 4 && pool.free() == 0);
+    }
+  }
+
   @Test
   void aSampledStepOfABatch() {
     try (Engine engine = Engines.of("native", Precision.AUTO);

@@ -1,6 +1,7 @@
 package dev.quern.transformer.device;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.quern.core.engine.Engine;
 import dev.quern.core.type.DType;
@@ -10,8 +11,11 @@ import dev.quern.transformer.Engines;
 import dev.quern.transformer.Golden;
 import dev.quern.transformer.decode.Generation;
 import dev.quern.transformer.decode.GenerationOptions;
+import dev.quern.transformer.decode.PagePool;
+import dev.quern.transformer.decode.PagesExhaustedException;
 import dev.quern.transformer.decode.SamplingOptions;
 import dev.quern.transformer.decode.Session;
+import dev.quern.transformer.decode.SessionOptions;
 import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.model.Models;
 import java.util.Arrays;
@@ -34,7 +38,8 @@ abstract class DecodingOnDevice {
       for (SamplingOptions sampling :
           new SamplingOptions[] {SamplingOptions.GREEDY, o, penalised}) {
         assertEquals(
-            generated(host, sampling, ScalarType.F32), generated(device, sampling, ScalarType.F32));
+            generated(host, sampling, ScalarType.F32, 0),
+            generated(device, sampling, ScalarType.F32, 0));
       }
     }
   }
@@ -44,17 +49,74 @@ abstract class DecodingOnDevice {
     try (Engine host = Engines.of("reference", Precision.EXACT);
         Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
       assertEquals(
-          generated(host, SamplingOptions.GREEDY, ScalarType.F8_E4M3),
-          generated(device, SamplingOptions.GREEDY, ScalarType.F8_E4M3));
+          generated(host, SamplingOptions.GREEDY, ScalarType.F8_E4M3, 0),
+          generated(device, SamplingOptions.GREEDY, ScalarType.F8_E4M3, 0));
     }
   }
 
-  /** The tokens of a generation, and how long the sequence was after each. */
-  private static String generated(Engine engine, SamplingOptions sampling, DType cache) {
+  /** Tiles of keys fit into pages of 32 tokens; those of 5 are put together first. */
+  @Test
+  void pagesOfAPoolChangeNoToken() {
+    SamplingOptions sampling = SamplingOptions.of(1.2, 3).withCuts(20, 0.95, 0.01);
+    try (Engine host = Engines.of("reference", Precision.EXACT);
+        Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
+      for (DType cache : new DType[] {ScalarType.F32, ScalarType.F8_E4M3}) {
+        String expected = generated(host, sampling, cache, 0);
+        for (int size : new int[] {32, 5}) {
+          assertEquals(expected, generated(host, sampling, cache, size));
+          assertEquals(expected, generated(device, sampling, cache, size));
+        }
+      }
+    }
+  }
+
+  /** Sequences of a batch in pages: one rests, one is a copy that goes on by itself. */
+  @Test
+  void stepsInPagesAreThoseOfMemoryOfTheirOwn() {
+    try (Engine device = engine(Engine.builder().precision(Precision.EXACT));
+        var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(device));
+        PagePool pool = model.openPagePool(9, 8);
+        Session own = model.openSession(3, 48);
+        Session paged = model.openSession(SessionOptions.of(3, 48).withPages(pool))) {
+      int[] first = {5, Session.IDLE, 7};
+      int[] copied = {9, 10, Session.IDLE};
+      for (Session s : new Session[] {own, paged}) {
+        s.prefill(0, PROMPT);
+        s.prefill(2, 3, 4, 5, 6, 7, 8, 9);
+      }
+      assertEquals(chosen(own, first), chosen(paged, first));
+      own.cache().reorder(2, 2, 0);
+      paged.cache().reorder(2, 2, 0);
+      assertEquals(chosen(own, copied), chosen(paged, copied));
+      assertThrows(PagesExhaustedException.class, () -> paged.prefill(1, new int[20]));
+      paged.cache().truncate(2, 0);
+      paged.prefill(1, new int[20]);
+    }
+  }
+
+  /** What the sequences that don't rest go on with. */
+  private static String chosen(Session session, int... first) {
+    int[][] all = session.steps(first, 10, SamplingOptions.GREEDY, 0);
+    StringBuilder tokens = new StringBuilder();
+    for (int i = 0; i < first.length; i++) {
+      tokens.append(first[i] == Session.IDLE ? "-" : Arrays.toString(all[i]));
+    }
+    return tokens.toString();
+  }
+
+  /**
+   * The tokens of a generation, and how long the sequence was after each.
+   *
+   * @param pageSize tokens of a page, or 0 for a session of its own memory
+   */
+  private static String generated(
+      Engine engine, SamplingOptions sampling, DType cache, int pageSize) {
     GenerationOptions options = GenerationOptions.of(20, sampling);
+    SessionOptions plain = SessionOptions.of(1, 64);
     ModelOptions opening = ModelOptions.of(engine).withCache(cache);
     try (var model = Models.openCausal(Golden.of("llama/hf"), opening);
-        Session session = model.openSession(1, 64)) {
+        PagePool pool = model.openPagePool(30, Math.max(1, pageSize));
+        Session session = model.openSession(pageSize == 0 ? plain : plain.withPages(pool))) {
       StringBuilder lengths = new StringBuilder();
       Generation g = new Generation(session, model.tokenizer(), PROMPT, options);
       g.run(_ -> lengths.append(' ').append(session.cache().length(0)));

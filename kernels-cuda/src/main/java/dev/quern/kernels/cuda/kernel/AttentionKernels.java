@@ -14,6 +14,7 @@ import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.driver.Attribute;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.launch.CudaDevice;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -24,6 +25,10 @@ import java.util.Set;
  * where the device is Hopper and it {@linkplain HopperAttention#takes takes} the call, all others
  * in {@code attention.cu}. Its gradients: {@code attention_grad_mma.cu} under the same condition,
  * else {@code attention_grad.cu}.
+ *
+ * <p>Keys and values in pages are read where they are if the kernel's tiles fit into pages: their
+ * size is a multiple of 32 rows, of 64 for {@code attention_mma.cu}, of 128 for {@code
+ * attention_hopper.cu}. Else those that are seen are {@linkplain PageGather put together} first.
  */
 final class AttentionKernels {
   /** Keys and values that tensor cores multiply, as they are or made F16. */
@@ -36,6 +41,7 @@ final class AttentionKernels {
   private static final int WARP = 32;
   private static final int OWN = 16;
   private static final int SPAN_BYTES = 512;
+  private static final int KEYS = 32; // of a tile of attention_split.cu and attention.cu
 
   private final CudaDevice device;
   private final HopperAttention hopper;
@@ -48,10 +54,11 @@ final class AttentionKernels {
   /** The kernel for a signature. */
   Kernel find(KernelSignature s) {
     boolean tensorCores = tensorCores(s);
+    Attention op = (Attention) s.op();
     return new CudaKernel(
         s.op().name() + (tensorCores ? " cuda mma" : " cuda"),
         args -> attention(args, tensorCores),
-        (in, _) -> partialBytes(in, tensorCores));
+        (in, _) -> scratchBytes(op, in, tensorCores));
   }
 
   /** The kernel for a gradient's signature. */
@@ -68,31 +75,57 @@ final class AttentionKernels {
     return NARROW.contains(s.inputs().get(1)) && s.precision() != Precision.EXACT;
   }
 
-  private long partialBytes(List<TensorView> in, boolean tensorCores) {
-    AttentionSplit split = split(in);
-    return !inTiles(in, tensorCores) && fits(split, in) ? split.partialBytes() : 0;
+  private long scratchBytes(Attention op, List<TensorView> in, boolean tensorCores) {
+    if (gathers(op, in, tensorCores)) {
+      List<TensorView> together = PageGather.together(in, MemorySegment.NULL);
+      return PageGather.bytes(in) + scratchBytes(op.withPages(false), together, tensorCores);
+    }
+    AttentionSplit split = split(op, in);
+    return !inTiles(op, in, tensorCores) && fits(split, in) ? split.partialBytes() : 0;
   }
 
-  private static AttentionTiles tiles(List<TensorView> in) {
+  /** Whether tiles of the kernel that would take a call don't fit into its pages. */
+  private boolean gathers(Attention op, List<TensorView> in, boolean tensorCores) {
+    int tile = inTiles(op, in, tensorCores) ? tiles(op, in).keys() : KEYS;
+    return op.hasPages() && in.get(1).shape().dim(1) % tile != 0;
+  }
+
+  private static AttentionTiles tiles(Attention op, List<TensorView> in) {
     TensorView q = in.get(0);
-    return AttentionTiles.of(q.shape(), in.get(1).shape(), in.get(2).shape(), q.dtype());
+    Shape k = AttentionParams.sequences(op, in, 1);
+    return AttentionTiles.of(q.shape(), k, in.get(2).shape(), q.dtype());
   }
 
-  private boolean inTiles(List<TensorView> in, boolean tensorCores) {
+  private boolean inTiles(Attention op, List<TensorView> in, boolean tensorCores) {
     return tensorCores
-        && !AttentionTiles.few(in.get(0).shape(), in.get(1).shape())
-        && tiles(in).fits(device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN));
+        && !AttentionTiles.few(in.get(0).shape(), AttentionParams.sequences(op, in, 1))
+        && tiles(op, in).fits(device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN));
   }
 
-  private static AttentionSplit split(List<TensorView> in) {
+  private static AttentionSplit split(Attention op, List<TensorView> in) {
     TensorView q = in.get(0);
-    TensorView k = in.get(1);
-    return AttentionSplit.of(q.shape(), k.shape(), in.get(2).shape(), q.dtype(), k.dtype());
+    Shape k = AttentionParams.sequences(op, in, 1);
+    return AttentionSplit.of(q.shape(), k, in.get(2).shape(), q.dtype(), in.get(1).dtype());
   }
 
   private boolean fits(AttentionSplit split, List<TensorView> in) {
     int room = device.attribute(Attribute.SHARED_PER_BLOCK_OPTIN);
     return split.fits(in.get(2).shape().dim(3), in.get(1).dtype(), room);
+  }
+
+  /** Keys and values are put together first, then attended to. */
+  private Runnable gathered(KernelArgs args, boolean tensorCores) {
+    MemorySegment scratch = args.scratch();
+    KernelArgs together =
+        new KernelArgs(
+            ((Attention) args.op()).withPages(false),
+            PageGather.together(args.inputs(), scratch),
+            args.outputs(),
+            args.precision(),
+            args.pool(),
+            scratch.asSlice(PageGather.bytes(args.inputs())));
+    return Launches.inOrder(
+        List.of(new PageGather(args).bind(device), attention(together, tensorCores)));
   }
 
   private Runnable attention(KernelArgs args, boolean tensorCores) {
@@ -102,16 +135,20 @@ final class AttentionKernels {
     if (y.elements() == 0) {
       return Launches.NOTHING;
     }
-    AttentionParams p = new AttentionParams(device, (Attention) args.op(), args);
+    Attention op = (Attention) args.op();
+    if (gathers(op, args.inputs(), tensorCores)) {
+      return gathered(args, tensorCores);
+    }
+    AttentionParams p = new AttentionParams(device, op, args);
     String types = Launches.name(q.dtype()) + "_" + Launches.name(k.dtype());
-    if (inTiles(args.inputs(), tensorCores)) {
+    if (inTiles(op, args.inputs(), tensorCores)) {
       if (hopper.takes(p)) {
         return named(p, "attention_hopper", hopper.bind(p));
       }
-      AttentionTiles t = tiles(args.inputs());
+      AttentionTiles t = tiles(op, args.inputs());
       return inTiles(t, "attention_mma", "attention_mma" + t.depth() + "_" + types, p);
     }
-    AttentionSplit split = split(args.inputs());
+    AttentionSplit split = split(op, args.inputs());
     if (fits(split, args.inputs())) {
       return split(split, p, types);
     }
@@ -210,7 +247,7 @@ final class AttentionKernels {
 
   /** Key heads of all sequences. */
   private static long heads(AttentionParams p) {
-    Shape k = p.args().input(1).shape();
+    Shape k = p.keys();
     return k.dim(0) * k.dim(2);
   }
 }

@@ -3,12 +3,14 @@ package dev.quern.kernels.cuda.kernel;
 import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.AttentionGradOp.AttentionGrad;
 import dev.quern.core.op.AttentionOp.Attention;
+import dev.quern.core.op.Pages;
 import dev.quern.core.spi.KernelArgs;
 import dev.quern.core.type.Layout;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.Shape;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +23,24 @@ import org.jspecify.annotations.Nullable;
 record AttentionParams(CudaDevice device, Attention op, KernelArgs args) {
   private static final int AXES = 4;
   private static final int GRADIENTS = 3;
+
+  /** The keys of all sequences: [b, tk, hkv, d], whether in pages or not. */
+  Shape keys() {
+    return sequences(op, args.inputs(), 1);
+  }
+
+  /**
+   * Keys (1) or values (2) of all sequences, whether in pages or not.
+   *
+   * @param op attention
+   * @param in its inputs
+   * @param operand which
+   * @return [b, tk, hkv, d]
+   */
+  static Shape sequences(Attention op, List<TensorView> in, int operand) {
+    Shape s = in.get(operand).shape();
+    return op.hasPages() ? Pages.sequences(s, in.get(op.pagesIndex()).shape()) : s;
+  }
 
   /** For a grid of so many blocks for each sequence and key head. */
   Params of(long blocks) {
@@ -55,7 +75,7 @@ record AttentionParams(CudaDevice device, Attention op, KernelArgs args) {
       p.address(!gradient ? 0 : Launches.start(args.outputs().get(i)));
     }
     Shape s = q.shape();
-    Shape keys = k.shape();
+    Shape keys = keys();
     strides(p, q.layout());
     strides(p, k.layout());
     strides(p, v.layout());
@@ -73,7 +93,12 @@ record AttentionParams(CudaDevice device, Attention op, KernelArgs args) {
     p.int32(Math.toIntExact(s.dim(3))).int32(Math.toIntExact(v.shape().dim(3)));
     p.float32(op.scale()).float32(op.softCap()).int32(op.causal() ? 1 : 0).int32(op.window());
     p.int32(mask == null ? 0 : mask.dtype() == ScalarType.BOOL ? 1 : 2);
-    return p.int32(Math.toIntExact(blocks)).int32(pieces).int32(tileRows);
+    p.int32(Math.toIntExact(blocks)).int32(pieces).int32(tileRows);
+    TensorView pages = op.hasPages() ? args.input(op.pagesIndex()) : null;
+    p.int32(Math.toIntExact(k.shape().dim(0))).int32(Math.toIntExact(k.shape().dim(1)));
+    p.int32(device.site("attention", "pages")).address(start(pages));
+    return p.int64(pages == null ? 0 : pages.layout().stride(0))
+        .int64(pages == null ? 0 : pages.layout().stride(1));
   }
 
   private static long start(@Nullable TensorView x) {

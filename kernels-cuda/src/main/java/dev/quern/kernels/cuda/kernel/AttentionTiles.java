@@ -65,6 +65,11 @@ record AttentionTiles(int depth, int blocks, int sharedBytes) {
         rows * (depth + PADDING) * Short.BYTES + 2 * STAGES * others * Float.BYTES);
   }
 
+  /** Keys of a tile of {@code attention_mma.cu}. */
+  int keys() {
+    return depth > LARGE_HEAD ? KEYS_OF_LARGE_HEADS : KEYS;
+  }
+
   /** The least depth that holds keys and values, or 0. */
   private static int depth(Shape k, Shape v, int... depths) {
     long widest = Math.max(k.dim(3), v.dim(3));

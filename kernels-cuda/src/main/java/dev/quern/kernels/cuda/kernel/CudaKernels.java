@@ -170,7 +170,9 @@ public final class CudaKernels implements KernelProvider {
   }
 
   private @Nullable Kernel attention(KernelSignature s) {
-    return rows(s, 1) && rows(s, 2) ? attentions.find(s) : null;
+    boolean rows = isRows(s, 1) && isRows(s, 2);
+    boolean paged = ((AttentionOp.Attention) s.op()).hasPages();
+    return rows || (!paged && rows(s, 1) && rows(s, 2)) ? attentions.find(s) : null;
   }
 
   private @Nullable Kernel attentionGradient(KernelSignature s) {
@@ -205,7 +207,11 @@ public final class CudaKernels implements KernelProvider {
 
   /** Whether an input's blocks run along its last axis, if it has blocks. */
   private static boolean rows(KernelSignature s, int i) {
-    return !s.inputs().get(i).isBlock() || s.layouts().get(i).compareTo(LayoutClass.ROWS) <= 0;
+    return !s.inputs().get(i).isBlock() || isRows(s, i);
+  }
+
+  private static boolean isRows(KernelSignature s, int i) {
+    return s.layouts().get(i).compareTo(LayoutClass.ROWS) <= 0;
   }
 
   private static Kernel kernel(KernelSignature s, Function<KernelArgs, Runnable> binder) {

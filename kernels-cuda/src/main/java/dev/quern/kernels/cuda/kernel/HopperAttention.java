@@ -57,6 +57,7 @@ final class HopperAttention {
         && !op.hasMask()
         && op.softCap() == 0
         && op.scale() > 0
+        && (!op.hasPages() || k.shape().dim(1) % KEYS == 0)
         && q.shape().dim(1) > FEW_QUERIES
         && q.shape().dim(1) * q.shape().dim(0) * q.shape().dim(2) < Integer.MAX_VALUE
         && isReachable(q)
@@ -98,7 +99,7 @@ final class HopperAttention {
             .bytes(map(k, KEYS), TensorMap.ALIGNMENT)
             .bytes(map(v, KEYS), TensorMap.ALIGNMENT)
             .bytes(map(y, CONSUMER_ROWS), TensorMap.ALIGNMENT)
-            .int32(section(s, k.shape(), v.shape()))
+            .int32(section(s, p.keys(), v.shape()))
             .int32(0);
     p.appendTo(struct, blocks, 1, 1);
     long tiles = blocks * s.dim(0) * s.dim(2);

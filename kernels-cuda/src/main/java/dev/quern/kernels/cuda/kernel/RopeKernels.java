@@ -69,13 +69,15 @@ final class RopeKernels {
       return Launches.NOTHING;
     }
     int unit = cache.dtype().blockBytes();
-    long[] strides = {cache.strideBytes(0) / unit, cache.strideBytes(1) / unit};
+    FusedOp.RopeCacheWrite op = (FusedOp.RopeCacheWrite) args.op();
+    TensorView pages = op.hasPages() ? args.input(5) : null;
+    long[] strides = CacheRows.strides(cache, unit, 2, op.hasPages());
     Operand target = new Operand(Launches.start(cache), unit, strides, 0);
     Shape tokens = positions.shape();
     Lines lines =
         Lines.alone(tokens, shape.dim(3), target, tokens(x), Operand.each(positions, tokens));
     Params p = lines.write(new Params());
-    CacheRows.write(p, device, cache, unit, args.input(4), shape.dim(1));
+    CacheRows.write(p, device, cache, unit, args.input(4), pages, shape.dim(1));
     p.address(Launches.start(frequencies))
         .int64(frequencies.layout().stride(0))
         .int64(x.layout().stride(2))
@@ -84,7 +86,7 @@ final class RopeKernels {
         .int64(cache.dtype().isBlock() ? 1 : cache.strideBytes(3) / unit)
         .int32(Math.toIntExact(shape.dim(2)))
         .int32(Math.toIntExact(frequencies.shape().dim(0)))
-        .int32(((FusedOp.RopeCacheWrite) args.op()).interleaved() ? 1 : 0)
+        .int32(op.interleaved() ? 1 : 0)
         .int32(positions.dtype() == ScalarType.I64 ? 1 : 0);
     Grid grid = Grid.over(tokens.elements() * shape.dim(3), THREADS);
     String kernel = "rope_cache_" + Launches.name(x.dtype()) + "_" + Launches.name(cache.dtype());

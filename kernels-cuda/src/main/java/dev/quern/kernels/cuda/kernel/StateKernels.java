@@ -136,6 +136,7 @@ final class StateKernels {
     TensorView cache = args.input(0);
     TensorView rows = args.input(1);
     TensorView starts = args.input(2);
+    boolean paged = ((BufferOp.CacheWrite) args.op()).hasPages();
     Shape shape = rows.shape();
     if (shape.elements() == 0) {
       return Launches.NOTHING;
@@ -144,24 +145,24 @@ final class StateKernels {
     boolean same = to == rows.dtype();
     int moved = to.isBlock() ? UNIT_BYTES : to.blockBytes();
     int unit = same ? moved : to.blockBytes();
-    Lines.Operand target = tokens(cache, unit);
-    Lines.Operand source = tokens(rows, same ? moved : rows.dtype().blockBytes());
+    int axes = shape.rank() - 1;
+    Lines.Operand target = tokens(cache, unit, CacheRows.strides(cache, unit, axes, paged));
+    int sourceUnit = same ? moved : rows.dtype().blockBytes();
+    Lines.Operand source =
+        tokens(rows, sourceUnit, CacheRows.strides(rows, sourceUnit, axes, false));
     long n = shape.dim(3);
     long units = same ? to.bytes(n) / moved : n;
     Lines lines = Lines.warps(shape.remove(3), units, target, source);
     Params p = lines.write(new Params());
-    CacheRows.write(p, device, cache, unit, starts, shape.dim(1));
-    p.int32(Math.toIntExact(shape.dim(1) * shape.dim(2)));
+    TensorView pages = paged ? args.input(3) : null;
+    CacheRows.write(p, device, cache, unit, starts, pages, shape.dim(1));
+    p.int32(Math.toIntExact(shape.dim(2)));
     String kernel = "cache_write_" + (same ? moved : "f32_" + Launches.name(to));
     return Launches.of(device, "cache_write", kernel, lines.grid(), p);
   }
 
   /** The rows of a view [b, t, h, d], in units of some bytes. */
-  private static Lines.Operand tokens(TensorView x, int unit) {
-    long[] strides = new long[3];
-    for (int a = 0; a < strides.length; a++) {
-      strides[a] = x.strideBytes(a) / unit;
-    }
+  private static Lines.Operand tokens(TensorView x, int unit, long... strides) {
     return new Lines.Operand(
         Launches.start(x), unit, strides, x.dtype().isBlock() ? 1 : x.strideBytes(3) / unit);
   }

@@ -1,6 +1,7 @@
 package dev.quern.kernels.cuda.launch;
 
 import dev.quern.core.op.BufferOp;
+import dev.quern.core.op.Pages;
 import dev.quern.core.type.IndexException;
 import dev.quern.core.type.QuernException;
 import java.lang.foreign.MemorySegment;
@@ -43,6 +44,9 @@ public final class Status {
    * {@code code}: rows value..value + extra − 1 of sequence index do not fit in a cache of bound.
    */
   public static final int ROOM = 4;
+
+  /** {@code code}: entry extra of sequence index's pages is value, outside 0..bound − 1. */
+  public static final int PAGE = 5;
 
   private static final long WANTED = 0;
   private static final long DONE = 8;
@@ -112,7 +116,7 @@ public final class Status {
     long index = memory.get(ValueLayout.JAVA_LONG, INDEX_AT);
     long value = memory.get(ValueLayout.JAVA_LONG, VALUE);
     long bound = memory.get(ValueLayout.JAVA_LONG, BOUND);
-    if (number < 0 || number >= sites.size() || code < INDEX || code > ROOM) {
+    if (number < 0 || number >= sites.size() || code < INDEX || code > PAGE) {
       return new QuernException(
           "[cuda] a kernel left a status that can't be read: code %d, site %d, value %d, bound %d"
               .formatted(code, number, value, bound));
@@ -121,12 +125,24 @@ public final class Status {
     if (code == ROOM) {
       return noRoom(index, value, memory.get(ValueLayout.JAVA_LONG, EXTRA), bound);
     }
+    if (code == PAGE) {
+      return noPage(site.op(), index, memory.get(ValueLayout.JAVA_LONG, EXTRA), value, bound);
+    }
     long first = code == SIGNED_INDEX ? -bound : 0;
     long last = code == LENGTH ? bound : bound - 1;
     String which = index < 0 ? "one of the " + site.role() : site.role() + "[" + index + "]";
     return new IndexException(
         "[%s] %s is %d, outside %d..%d; correct the %s, or enlarge what they address"
             .formatted(site.op(), which, value, first, last, site.role()));
+  }
+
+  private static QuernException noPage(String op, long sequence, long at, long page, long pages) {
+    try {
+      Pages.require(op, sequence, at, page, pages);
+    } catch (QuernException e) {
+      return e;
+    }
+    return new QuernException("[cuda] a kernel complained of a page that there is");
   }
 
   private static QuernException noRoom(long sequence, long start, long rows, long capacity) {

@@ -14,9 +14,11 @@ import dev.quern.core.op.Op;
 import dev.quern.core.op.Tensor;
 import dev.quern.core.plan.Plan;
 import dev.quern.core.type.DType;
+import dev.quern.core.type.IndexException;
 import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.ShapeException;
 import dev.quern.core.type.TensorSpec;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -84,7 +86,7 @@ class InferenceFusedTest {
     long d = x.shape().dim(3);
     try (Buffer buffer = cuda.buffer("cache", TensorSpec.of(type, batch, heads, 9, d))) {
       Tensor cache = buffer.value().permute(0, 2, 1, 3);
-      Op whole = new FusedOp.RopeCacheWrite(interleaved);
+      Op whole = new FusedOp.RopeCacheWrite(interleaved, false);
       List<Tensor> in = List.of(cache, x, angles[0], angles[1], starts);
       assertEquals(List.of(), fused ? cuda.apply(whole, in) : whole.decompose(in));
       return values(buffer.value());
@@ -125,6 +127,64 @@ class InferenceFusedTest {
     }
   }
 
+  /** What a pool of 7 pages of 2 rows holds after a write of 3 tokens to each of 2 sequences. */
+  private float[] writtenToPages(boolean fused, DType type, Tensor x, Tensor... rest) {
+    long heads = x.shape().dim(2);
+    long d = x.shape().dim(3);
+    try (Buffer buffer = cuda.buffer("pool", TensorSpec.of(type, 7, heads, 2, d))) {
+      Tensor pool = buffer.value().permute(0, 2, 1, 3);
+      Op whole = new FusedOp.RopeCacheWrite(true, true);
+      List<Tensor> in = List.of(pool, x, rest[0], rest[1], rest[2], rest[3]);
+      assertEquals(List.of(), fused ? cuda.apply(whole, in) : whole.decompose(in));
+      return values(buffer.value());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"F32, F32", "F32, F16", "BF16, BF16", "F32, F8_E4M3", "F32, Q8_0"})
+  void rotatedKeysAreInTheirPagesAsTheirPartsWriteThem(String rows, String cache) {
+    DType to = DType.of(cache);
+    try (TensorScope _ = TensorScope.open()) {
+      Tensor x = random((ScalarType) DType.of(rows), 2, 3, 2, 64);
+      Tensor frequencies = cuda.normal(99, 16);
+      Tensor starts = cuda.tensor(new int[] {3, 0});
+      Tensor positions = cuda.tensor(new int[] {3, 4, 5, 100000, -3, 0}, 2, 3);
+      Tensor pages = cuda.tensor(new int[] {5, 1, 3, 6, 0, 2}, 2, 3);
+      Tensor[] rest = {positions, frequencies, starts, pages};
+      float[] expected = writtenToPages(false, to, x, rest);
+      assertArrayEquals(expected, writtenToPages(true, to, x, rest));
+      int row = expected.length / 7;
+      for (int page : new int[] {5, 4}) { // before the rows, and nobody's
+        assertArrayEquals(
+            new float[row], Arrays.copyOfRange(expected, page * row, (page + 1) * row));
+      }
+    }
+  }
+
+  @Test
+  void pagesThatThereAreNotAreReportedAndNoRowIsWritten() {
+    try (TensorScope _ = TensorScope.open();
+        Buffer pool = cuda.buffer("pool", TensorSpec.of(ScalarType.F16, 3, 2, 1, 32))) {
+      List<Tensor> in =
+          List.of(
+              pool.value(),
+              random(ScalarType.F32, 2, 2, 1, 32),
+              cuda.tensor(new int[4], 2, 2),
+              cuda.normal(2, 16),
+              cuda.tensor(new int[] {0, 1}),
+              cuda.tensor(new int[] {2, 0, 1, 3}, 2, 2));
+      IndexException e =
+          assertThrows(
+              IndexException.class,
+              () -> {
+                cuda.apply(new FusedOp.RopeCacheWrite(true, true), in);
+                values(pool.value());
+              });
+      assertTrue(e.getMessage().contains("[cacheWrite] pages[1, 1] is 3"), e.getMessage());
+      assertArrayEquals(new float[3 * 2 * 32], values(pool.value()));
+    }
+  }
+
   @Test
   void keysThatHaveNoRoomAreReportedAndNoneIsWritten() {
     try (TensorScope _ = TensorScope.open();
@@ -144,7 +204,7 @@ class InferenceFusedTest {
           assertThrows(
               ShapeException.class,
               () -> {
-                cuda.apply(new FusedOp.RopeCacheWrite(true), in);
+                cuda.apply(new FusedOp.RopeCacheWrite(true, false), in);
                 values(cache.value());
               });
       assertTrue(e.getMessage().contains("[cacheWrite] sequence 1: rows 3..4"), e.getMessage());
