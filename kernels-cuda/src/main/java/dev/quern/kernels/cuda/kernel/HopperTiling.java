@@ -58,7 +58,7 @@ record HopperTiling(int columns, int stages, boolean swapped, int blocks, int pi
         continue;
       }
       HopperTiling best = t;
-      for (int i = 2; i <= Math.min(MOST_PIECES, t.steps(p)); i++) {
+      for (int i = 2; i <= Math.min(MOST_PIECES, steps(p)); i++) {
         HopperTiling cut = t.cut(i);
         best = cut.clocks(p, multiprocessors) < best.clocks(p, multiprocessors) ? cut : best;
       }

@@ -155,11 +155,11 @@ class MatMulChoiceTest {
         TestProviders.over(hopper, d -> new CudaKernels(d, MatMulChoice.read(), STUB));
     System.setProperty(PROPERTY, "own");
     MatMulCheck own = new MatMulCheck(device);
-    hopper.times.addAll(List.of(4f, 3f));
+    times(4f, 3f);
     own.product("wgmma 128x256", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
     System.setProperty(PROPERTY, "auto");
     MatMulCheck auto = new MatMulCheck(device);
-    hopper.times.addAll(List.of(4f, 3f, 1f, 2f));
+    times(4f, 3f, 1f, 2f);
     auto.product("cublasLt #1", ScalarType.BF16, LEFT, RIGHT, Tensor::linear);
   }
 
