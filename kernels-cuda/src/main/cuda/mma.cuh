@@ -55,7 +55,6 @@ template <bool TRANSPOSED> inline void matricesTogether(const emulation::Slots& 
 }
 template <bool TRANSPOSED> inline void loadMatrices(u32 (&r)[4], const u16* row) {
   uint64_t mine = reinterpret_cast<uint64_t>(row);
-  emulation::requireAligned(row, 16);
   const auto all = emulation::combine(&mine, 1, matricesTogether<TRANSPOSED>);
   for (int m = 0; m < 4; m++) r[m] = static_cast<u32>(all[threadIdx.x % 32][m]);
 }

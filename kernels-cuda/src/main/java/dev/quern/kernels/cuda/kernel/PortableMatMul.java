@@ -1,6 +1,5 @@
 package dev.quern.kernels.cuda.kernel;
 
-import dev.quern.core.type.NotSupportedException;
 import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
@@ -19,7 +18,6 @@ final class PortableMatMul {
   private static final int LARGE_THREADS = 256;
   private static final int ENOUGH_BLOCKS = 128; // large tiles for which a device is busy
   private static final int MOST_BATCH = 65_535;
-  private static final int MOST_TILES = 65_535; // of rows, in a launch
 
   private final CudaDevice device;
 
@@ -38,9 +36,6 @@ final class PortableMatMul {
     int tile = large ? LARGE_TILE : SMALL_TILE;
     String kernel = tensorCores ? (large ? "matmul_mma_large_" : "matmul_mma_") : "matmul_";
     int threads = tensorCores ? (large ? LARGE_THREADS : SMALL_THREADS) : TILED_THREADS;
-    if (p.m() > (long) MOST_TILES * tile) {
-      return bindInPieces(p, tensorCores, (long) MOST_TILES * tile);
-    }
     List<Runnable> calls = new ArrayList<>();
     for (long first = 0; first < p.batches(); first += MOST_BATCH) {
       Grid grid =
@@ -57,20 +52,6 @@ final class PortableMatMul {
               kernel + types,
               grid,
               params(p, first)));
-    }
-    return Launches.inOrder(calls);
-  }
-
-  /** So many rows at a time. */
-  private Runnable bindInPieces(Product p, boolean tensorCores, long rows) {
-    if (p.batches() > 1) {
-      throw new NotSupportedException(
-          "[matmul] %d products of %d rows; a launch takes %d rows of each: split the rows"
-              .formatted(p.batches(), p.m(), rows));
-    }
-    List<Runnable> calls = new ArrayList<>();
-    for (long first = 0; first < p.m(); first += rows) {
-      calls.add(bind(p.rows(first, Math.min(rows, p.m() - first)), tensorCores));
     }
     return Launches.inOrder(calls);
   }

@@ -81,15 +81,6 @@ record Product(
     return new Product(a, w, bias, biasStep, c, type, m, n, k, batch, Epilogue.NONE);
   }
 
-  /** Some rows of the one product that there is, without its epilogue. */
-  Product rows(long first, long count) {
-    Factor from =
-        new Factor(
-            a.type(), a.address() + first * a.row() * a.type().blockBytes(), a.row(), a.step());
-    long to = c + first * n * type.blockBytes();
-    return new Product(from, w, bias, biasStep, to, type, count, n, k, batch, Epilogue.NONE);
-  }
-
   /** How many products there are. */
   long batches() {
     return Arrays.stream(batch.dims()).reduce(1, (x, y) -> x * y);
