@@ -72,20 +72,6 @@ void waitForCopies(int left);
 void waitUntil(bool (*ready)(const void* at, uint32_t value), const void* at, uint32_t value);
 // Ends the launch with a message, at the running thread's next wait.
 void complain(const char* what);
-// Complains unless an address is aligned to so many bytes.
-inline void requireAligned(const void* p, size_t bytes) {
-  if (reinterpret_cast<uintptr_t>(p) % bytes != 0) complain("reads or writes what is not aligned to the access");
-}
-template <typename T> T load(const void* p) {
-  requireAligned(p, sizeof(T));
-  T x;
-  std::memcpy(&x, p, sizeof(T));
-  return x;
-}
-template <typename T> void store(void* p, T x) {
-  requireAligned(p, sizeof(T));
-  std::memcpy(p, &x, sizeof(T));
-}
 // Address 0 of the block's shared memory, and of another one's in its cluster.
 unsigned char* sharedBase();
 unsigned char* sharedOf(uint32_t block);
@@ -110,6 +96,21 @@ template <typename T> T shuffle(unsigned mask, T v, int from) {
   return value<T>(all[from & (WARP - 1)][0]);
 }
 inline int lane() { return static_cast<int>(threadIndex.x) & (WARP - 1); }
+
+// Complains unless an address is aligned to so many bytes.
+inline void requireAligned(const void* p, size_t bytes) {
+  if (reinterpret_cast<uintptr_t>(p) % bytes != 0) complain("reads or writes what is not aligned to the access");
+}
+template <typename T> T load(const void* p) {
+  requireAligned(p, sizeof(T));
+  T x;
+  std::memcpy(&x, p, sizeof(T));
+  return x;
+}
+template <typename T> void store(void* p, T x) {
+  requireAligned(p, sizeof(T));
+  std::memcpy(p, &x, sizeof(T));
+}
 }  // namespace emulation
 
 #define threadIdx emulation::threadIndex
