@@ -1,6 +1,7 @@
 package dev.quern.bench.gpu;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -28,9 +29,9 @@ final class JoinCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    spec.commandLine()
-        .getOut()
-        .print(JoinedTable.of(Files.readAllLines(ours), Files.readAllLines(theirs)));
+    PrintWriter out = spec.commandLine().getOut();
+    out.print(JoinedTable.of(Files.readAllLines(ours), Files.readAllLines(theirs)));
+    out.flush();
     return 0;
   }
 }

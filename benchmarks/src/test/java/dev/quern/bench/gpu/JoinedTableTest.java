@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quern.core.type.FormatException;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -95,7 +96,7 @@ class JoinedTableTest {
     StringWriter out = new StringWriter();
     int status =
         GpuBench.commandLine(new GpuBench())
-            .setOut(new PrintWriter(out, true))
+            .setOut(new PrintWriter(new BufferedWriter(out)))
             .execute("join", ours.toString(), theirs.toString());
     assertEquals(0, status);
     assertEquals(EXPECTED, out.toString());
