@@ -22,8 +22,7 @@ final class AmpereMatMul {
   private static final int BYTES = 2; // of an element
   private static final int MOST_STAGES = 4;
   private static final int LEAST_STAGES = 3;
-  private static final int RESERVED =
-      1024; // bytes of shared memory that each block has beside its own
+  private static final int RESERVED = 1024; // bytes of shared memory beside each block's own
   private static final int MOST_BATCH = 65_535;
   private static final int MOST_CANDIDATES = 3;
 
