@@ -36,6 +36,7 @@ public final class Generation implements Iterator<GeneratedToken> {
   private final TokenChooser chooser = this::choose;
   private int[] ahead = {};
   private int taken;
+  private long changes; // of the cache, when the latest token was taken
   private int latest;
   private @Nullable LogProbabilities report;
   private @Nullable FinishReason finish;
@@ -120,10 +121,13 @@ public final class Generation implements Iterator<GeneratedToken> {
     return options.topLogProbabilities() == 0 && session.choosesOnDevice();
   }
 
-  /** Takes a token that was computed ahead; the sequence is as long as if it had not been. */
+  /**
+   * Takes a token that was computed ahead; the sequence is as long as if it had not been. If
+   * somebody else has changed the cache since, what was computed ahead is void.
+   */
   private int fromDevice() {
     KvCache cache = session.cache();
-    if (taken == ahead.length) {
+    if (taken == ahead.length || cache.changes() != changes) {
       int start = cache.length(0);
       int count =
           Math.min(
@@ -135,6 +139,7 @@ public final class Generation implements Iterator<GeneratedToken> {
       taken = 0;
     }
     cache.advance(0, 1); // its keys and values are there already
+    changes = cache.changes();
     return ahead[taken++];
   }
 

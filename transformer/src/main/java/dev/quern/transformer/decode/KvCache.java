@@ -32,6 +32,7 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
   private final int capacity;
   private final int[] lengths;
   private final Lifetime lifetime = new Lifetime("KV cache");
+  private long changes;
 
   KvCache(DType dtype, int batch, int capacity) {
     if (batch < 1 || capacity < 1) {
@@ -199,6 +200,7 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
   final void advance(int sequence, int count) {
     requireRoom(sequence, count);
     lengths[sequence] += count;
+    changes++;
   }
 
   /**
@@ -250,6 +252,7 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
               + length);
     }
     lengths[sequence] = length;
+    changes++;
   }
 
   /**
@@ -299,6 +302,7 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
     }
     adopt(from, sources, copied);
     System.arraycopy(copied, 0, lengths, 0, copied.length);
+    changes++;
   }
 
   /** An empty cache of another batch, which may {@link #adopt} this one's sequences. */
@@ -306,6 +310,11 @@ public abstract sealed class KvCache implements AutoCloseable permits Contiguous
 
   /** Takes over sequences of a cache of its kind, of it as well, and of each so many tokens. */
   abstract void adopt(KvCache from, int[] sources, int[] copied);
+
+  /** Another number whenever a sequence was advanced, shortened or became another. */
+  final long changes() {
+    return changes;
+  }
 
   /** Until when it may be used. */
   final Lifetime lifetime() {

@@ -70,6 +70,36 @@ abstract class DecodingOnDevice {
     }
   }
 
+  /** What was computed ahead holds no more when the session was used in between. */
+  @Test
+  void tokensAheadFollowWhatIsDoneToTheSession() {
+    try (Engine host = Engines.of("reference", Precision.EXACT);
+        Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
+      assertEquals(interrupted(host), interrupted(device));
+    }
+  }
+
+  /** A generation during which its sequence loses tokens, and then has one replaced. */
+  private static String interrupted(Engine engine) {
+    SamplingOptions sampling = SamplingOptions.of(1.2, 3);
+    try (var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        Session session = model.openSession(SessionOptions.of(1, 64))) {
+      Generation g =
+          new Generation(session, model.tokenizer(), PROMPT, GenerationOptions.of(20, sampling));
+      for (int i = 0; i < 20 && g.hasNext(); i++) {
+        g.next();
+        int length = session.cache().length(0);
+        if (i == 3) {
+          session.cache().truncate(0, 2);
+        } else if (i == 5) {
+          session.cache().truncate(0, length - 1);
+          session.step(9); // as long as before
+        }
+      }
+      return Arrays.toString(g.tokens()) + " " + session.cache().length(0);
+    }
+  }
+
   /** Sequences of a batch in pages: one rests, one is a copy that goes on by itself. */
   @Test
   void stepsInPagesAreThoseOfMemoryOfTheirOwn() {
