@@ -134,7 +134,7 @@ int takeStack() {
   return s;
 }
 
-// Runs a block's threads until all have ended; false if some wait for what never comes.
+// Runs a block's threads until all have ended, each warp as far as it can go before the next; false if some wait for what never comes.
 bool runBlock(bool backwards) {
   alive = count;
   atBlock = 0;
@@ -147,11 +147,17 @@ bool runBlock(bool backwards) {
   for (int w = 0; w * WARP < count; w++) warps[w].arrived = 0;
   while (alive > 0) {
     bool moved = false;
+    bool again = false;  // whether a thread of the warp went on
     for (int k = 0; k < count; k++) {
       int i = backwards ? count - 1 - k : k;
+      if (k % WARP == 0) again = false;
       Thread& t = threads[i];
       if (t.state == WAITING && t.ready(t.readyAt, t.readyValue)) t.state = READY;
-      if (t.state != NEW && t.state != READY) continue;
+      if (t.state != NEW && t.state != READY) {
+        if (again && (k % WARP == WARP - 1 || k == count - 1)) k = k / WARP * WARP - 1;  // as far as it can go
+        continue;
+      }
+      again = true;
       current = i;
       threadIndex = {static_cast<unsigned>(i), 0, 0};
       if (t.state == NEW) {
@@ -162,6 +168,7 @@ bool runBlock(bool backwards) {
       moved = true;
       swapTo(scheduler, t.context);
       if (complaint != nullptr) return false;
+      if (k % WARP == WARP - 1 || k == count - 1) k = k / WARP * WARP - 1;
     }
     if (!moved && !asyncStep()) return false;
   }
