@@ -148,7 +148,7 @@ void become(int thread) {
   dynamicShared = shared[block] + SHARED_START;
 }
 
-// Runs the threads of a cluster's blocks until all have ended; false if some wait for what never comes.
+// Runs the threads of a cluster's blocks until all have ended, each warp as far as it can go before the next; false if some wait for what never comes.
 bool runCluster(bool backwards) {
   int all = count * blocks, left = all;
   for (int b = 0; b < blocks; b++) {
@@ -164,11 +164,18 @@ bool runCluster(bool backwards) {
   for (int w = 0; w * WARP < all; w++) warps[w].arrived = 0;
   while (left > 0) {
     bool moved = false;
+    bool again = false;  // whether a thread of the warp went on
     for (int k = 0; k < all; k++) {
       int i = backwards ? all - 1 - k : k;
+      bool lastOfWarp = k % WARP == WARP - 1 || k == all - 1;
+      if (k % WARP == 0) again = false;
       Thread& t = threads[i];
       if (t.state == WAITING && t.ready(t.readyAt, t.readyValue)) t.state = READY;
-      if (t.state != NEW && t.state != READY) continue;
+      if (t.state != NEW && t.state != READY) {
+        if (again && lastOfWarp) k = k / WARP * WARP - 1;  // as far as it can go
+        continue;
+      }
+      again = true;
       become(i);
       if (t.state == NEW) {
         t.stack = takeStack();
@@ -179,6 +186,7 @@ bool runCluster(bool backwards) {
       swapTo(scheduler, t.context);
       if (t.state == DONE) left--;
       if (complaint != nullptr) return false;
+      if (lastOfWarp) k = k / WARP * WARP - 1;
     }
     if (!moved && !asyncStep()) return false;
   }

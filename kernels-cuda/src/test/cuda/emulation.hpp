@@ -2,9 +2,10 @@
 //
 // Each .cu is compiled as C++17 with this header in CUDA's place. The threads of a block are fibers: each runs until it meets a
 // barrier, a shuffle or a vote, and lets the others catch up; a thread that meets none never needs a stack of its own, so elementwise
-// kernels run at nearly native speed. Blocks run one after another, those of a cluster together. Blocks and threads run forwards in one launch and backwards in
-// the next, which shows in other bits where a barrier is missing. Dynamic shared memory is poisoned before each block, declared arrays
-// keep what the last block left, and are one for a cluster's blocks; a barrier that not everybody reaches is an error instead of a hang.
+// kernels run at nearly native speed. Blocks run one after another, those of a cluster together. Blocks and threads run forwards in one launch and
+// backwards in the next, and a warp runs as far as it can before another does, which shows in other bits where a barrier is missing. Dynamic
+// shared memory is poisoned before each block, declared arrays keep what the last block left, and are one for a cluster's blocks; a barrier
+// that not everybody reaches is an error instead of a hang.
 //
 // What compute capability 9.0 does beside its threads is in async.hpp.
 //
