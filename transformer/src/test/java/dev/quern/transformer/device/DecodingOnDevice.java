@@ -149,6 +149,7 @@ abstract class DecodingOnDevice {
         assertThrows(
             PagesExhaustedException.class,
             () -> g.run(_ -> lengths.append(' ').append(session.cache().length(0))));
+        lengths.append(" exhausted");
       }
       g.run(_ -> lengths.append(' ').append(session.cache().length(0)));
       return Arrays.toString(g.tokens()) + lengths + " " + g.finishReason();
