@@ -32,8 +32,15 @@ class ReadmeTest {
   }
 
   @Test
+  void sequencesInPages() throws Exception {
+    Path model = Path.of("src/test/resources/dev/quern/transformer/golden/llama/llama-F32.gguf");
+    List<String> lines = run(example(1), "Pages.java", model.toAbsolutePath().toString());
+    assertEquals(List.of("1 of 512 pages are held"), lines);
+  }
+
+  @Test
   void tensors() throws Exception {
-    List<String> lines = run(example(1), "Tensors.java");
+    List<String> lines = run(example(2), "Tensors.java");
     assertEquals(2, lines.size(), () -> String.join("\n", lines));
     assertTrue(lines.getFirst().matches("\\[([-.0-9E]+(, )?){3}\\]"), lines.getFirst());
     assertEquals(lines.getFirst(), lines.getLast(), "eager and replayed");

@@ -4,10 +4,12 @@ import dev.quern.core.memory.TensorView;
 import dev.quern.core.op.SamplingOp.Sample;
 import dev.quern.core.spi.KernelArgs;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.stream.IntStream;
 
-/** {@link Sample}: the definition, every likely token sorted; parallel over rows. */
+/**
+ * {@link Sample}: the definition, every likely token sorted; parallel over rows. A token's weight
+ * depends on its logit alone, so logits are sorted without their ids, and only the one that was
+ * drawn is looked up.
+ */
 final class SampleKernel {
   private final Sample op;
   private final TensorView logits;
@@ -54,44 +56,88 @@ final class SampleKernel {
 
   private int draw(double[] x, double u) {
     double top = x[best(x)] / op.temperature();
-    double[] weights = Arrays.stream(x).map(v -> weight(v / op.temperature(), top)).toArray();
-    int[] order = IntStream.range(0, x.length).filter(i -> weights[i] > 0).toArray();
-    int kept = order.length;
-    if (op.isRanked()) {
-      Comparator<Integer> largest = (a, b) -> x[a] == x[b] ? 0 : Double.compare(x[b], x[a]);
-      order = Arrays.stream(order).boxed().sorted(largest).mapToInt(i -> i).toArray(); // stable
-      kept = keep(Arrays.stream(order).mapToDouble(i -> weights[i]).toArray());
+    int[] ids = new int[x.length];
+    double[] likely = new double[x.length];
+    int count = 0;
+    for (int i = 0; i < x.length; i++) {
+      if (isLikely(x[i] / op.temperature(), top)) {
+        ids[count] = i;
+        likely[count++] = x[i];
+      }
     }
+    if (!op.isRanked()) {
+      return ids[place(weights(likely, count, top), count, u)];
+    }
+    sortDescending(likely, count);
+    double[] weights = weights(likely, op.topK() == 0 ? count : Math.min(op.topK(), count), top);
+    return ranked(x, likely, place(weights, keep(weights), u));
+  }
+
+  private static boolean isLikely(double score, double top) {
+    return score == top || score - top > Sample.LEAST;
+  }
+
+  /** Of the first likely ones: what has another weight isn't among them. */
+  private double[] weights(double[] likely, int count, double top) {
+    double[] weights = new double[count];
+    for (int i = 0; i < count; i++) {
+      double score = likely[i] / op.temperature();
+      weights[i] = score == top ? 1 : StrictMath.exp(score - top);
+    }
+    return weights;
+  }
+
+  private static void sortDescending(double[] x, int count) {
+    Arrays.sort(x, 0, count);
+    for (int i = 0, j = count - 1; i < j; i++, j--) {
+      double t = x[i];
+      x[i] = x[j];
+      x[j] = t;
+    }
+  }
+
+  /** The place at u times the weight of the first so many. */
+  private static int place(double[] weights, int kept, double u) {
     double total = 0;
     for (int i = 0; i < kept; i++) {
-      total += weights[order[i]];
+      total += weights[i];
     }
     int at = 0;
-    for (double sum = weights[order[0]]; at + 1 < kept && sum <= u * total; ) {
-      sum += weights[order[++at]];
+    for (double sum = weights[0]; at + 1 < kept && sum <= u * total; ) {
+      sum += weights[++at];
     }
-    return order[at];
+    return at;
   }
 
-  private static double weight(double score, double top) {
-    return score == top ? 1 : score - top > Sample.LEAST ? StrictMath.exp(score - top) : 0;
+  /** The id of a rank: equal ones come by id, so those of its value before it are counted off. */
+  private static int ranked(double[] x, double[] sorted, int rank) {
+    int before = 0;
+    while (before < rank && sorted[rank - before - 1] == sorted[rank]) {
+      before++;
+    }
+    int id = -1;
+    for (int left = before; left >= 0; left--) {
+      do {
+        id++;
+      } while (x[id] != sorted[rank]);
+    }
+    return id;
   }
 
-  /** How many of the weights, the largest first, the cuts leave. */
+  /** How many of the weights of the first k, the largest first, the other cuts leave. */
   private int keep(double[] weights) {
-    int kept = op.topK() == 0 ? weights.length : Math.min(op.topK(), weights.length);
     double limit = 0;
-    for (int i = 0; i < kept; i++) {
-      limit += weights[i];
+    for (double w : weights) {
+      limit += w;
     }
     limit *= op.topP();
     double sum = weights[0];
-    for (int i = 1; i < kept; i++) {
+    for (int i = 1; i < weights.length; i++) {
       if ((op.topP() < 1 && sum >= limit) || weights[i] < op.minP()) {
         return i;
       }
       sum += weights[i];
     }
-    return kept;
+    return weights.length;
   }
 }

@@ -86,6 +86,8 @@ public final class Generation implements Iterator<GeneratedToken> {
    *
    * @return the token and the text that became certain
    * @throws NoSuchElementException if it has ended
+   * @throws PagesExhaustedException if its session's pool has no page for it; once there is one,
+   *     another call goes on
    */
   @Override
   public GeneratedToken next() {
@@ -132,15 +134,28 @@ public final class Generation implements Iterator<GeneratedToken> {
       int count =
           Math.min(
               AHEAD, Math.min(options.maxTokens() - history.generated(), cache.capacity() - start));
-      int[] first = {latest};
-      int draws = history.generated();
-      ahead = session.steps(first, count, options.sampling(), draws, history)[0];
+      ahead = steps(count);
       cache.rewind(0, start);
       taken = 0;
     }
     cache.advance(0, 1); // its keys and values are there already
     changes = cache.changes();
     return ahead[taken++];
+  }
+
+  /** As many tokens, or as few as a pool has pages for: tokens ahead may not exhaust it. */
+  private int[] steps(int most) {
+    int[] first = {latest};
+    int draws = history.generated();
+    for (int count = most; ; count = Math.ceilDiv(count, 2)) {
+      try {
+        return session.steps(first, count, options.sampling(), draws, history)[0];
+      } catch (PagesExhaustedException e) {
+        if (count == 1) {
+          throw e;
+        }
+      }
+    }
   }
 
   private int choose(int sequence, MemorySegment logits) {

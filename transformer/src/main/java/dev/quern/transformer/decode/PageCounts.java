@@ -50,6 +50,11 @@ final class PageCounts {
     return counts[page] > 1;
   }
 
+  /** How often a page is held. */
+  synchronized int holders(int page) {
+    return counts[page];
+  }
+
   /** Pages that nobody holds. */
   synchronized int free() {
     return left;

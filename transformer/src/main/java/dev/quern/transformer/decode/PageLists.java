@@ -36,6 +36,18 @@ final class PageLists {
     return place >= held[sequence] || counts.isShared(pages[sequence][place]);
   }
 
+  /** How often the page of a place is held. */
+  int holders(int sequence, int place) {
+    return counts.holders(pages[sequence][place]);
+  }
+
+  /** Whether two sequences have the same page at a place. */
+  boolean isCommon(int sequence, int other, int place) {
+    return place < held[sequence]
+        && place < held[other]
+        && pages[sequence][place] == pages[other][place];
+  }
+
   /** Puts a page, which the sequence holds from now on, behind the others or in another's place. */
   void put(int sequence, int place, int page) {
     if (place == held[sequence]) {

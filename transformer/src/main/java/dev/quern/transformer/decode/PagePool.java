@@ -55,15 +55,22 @@ public final class PagePool implements AutoCloseable {
    * @param dtype how keys and values are stored, as for {@link KvCache}
    * @param pages how many there are
    * @param pageSize tokens of a page
-   * @throws ShapeException if pages or pageSize are not positive
+   * @throws ShapeException if pages or pageSize are not positive, or pages is the largest int
    * @throws dev.quern.core.type.DTypeException if keys and values can't be of that type
+   * @throws dev.quern.core.type.DeviceException if there is no more memory
    */
   public PagePool(
       Engine engine, Decoder.Dimensions dimensions, DType dtype, int pages, int pageSize) {
     KvCache.requireStorable(dtype, dimensions);
     if (pages < 1 || pageSize < 1 || pages == Integer.MAX_VALUE) {
       throw new ShapeException(
-          "[pagePool] " + pages + " pages of " + pageSize + " tokens; take at least 1 of each");
+          "[pagePool] "
+              + pages
+              + " pages of "
+              + pageSize
+              + " tokens; take from 1 to "
+              + (Integer.MAX_VALUE - 1)
+              + " pages of at least 1 token");
     }
     this.engine = engine;
     this.dimensions = dimensions;
@@ -188,7 +195,11 @@ public final class PagePool implements AutoCloseable {
         || d.kvHeads() != dimensions.kvHeads()
         || d.headDim() != dimensions.headDim()) {
       throw new ShapeException(
-          "[pagePool] its pages are for " + dimensions + ", and the session's model has " + d);
+          "[pagePool] its pages are for "
+              + dimensions
+              + ", and the session's model has "
+              + d
+              + "; open a pool for that model with its openPagePool");
     }
     return engine;
   }

@@ -75,7 +75,8 @@ final class PagedCache extends KvCache {
   void hold(int[] tokens, int count) {
     int lacking = 0;
     for (int i = 0; i < tokens.length; i++) {
-      lacking += tokens[i] == Session.IDLE ? 0 : lacking(i, count);
+      int own = tokens[i] == Session.IDLE ? 0 : lacking(i, count);
+      lacking += own == 0 ? 0 : own - left(tokens, i, count);
     }
     if (lacking > 0) {
       try (FreshPages fresh = pool.take(lacking)) {
@@ -106,17 +107,43 @@ final class PagedCache extends KvCache {
 
   /** How many pages a sequence needs, to write so many tokens behind those it has. */
   private int lacking(int sequence, int count) {
-    int length = length(sequence);
     int lacking = 0;
-    for (int at = length / pool.pageSize(); at < pages(length + count); at++) {
+    for (int at = first(sequence); at < end(sequence, count); at++) {
       lacking += lists.lacks(sequence, at) ? 1 : 0;
     }
     return lacking;
   }
 
+  /**
+   * How many of the pages that a sequence {@link #lacking lacks} it doesn't when its turn comes:
+   * whoever shares them grows before it, and has copies then.
+   */
+  private int left(int[] tokens, int sequence, int count) {
+    int left = 0;
+    for (int at = first(sequence); at < end(sequence, count); at++) {
+      int before = 0;
+      for (int i = 0; i < sequence; i++) {
+        boolean writes = tokens[i] != Session.IDLE && at >= first(i) && at < end(i, count);
+        before += writes && lists.isCommon(sequence, i, at) ? 1 : 0;
+      }
+      left += before > 0 && before == lists.holders(sequence, at) - 1 ? 1 : 0;
+    }
+    return left;
+  }
+
+  /** The place of the page to which a sequence writes first. */
+  private int first(int sequence) {
+    return length(sequence) / pool.pageSize();
+  }
+
+  /** The place behind those to which it writes so many tokens. */
+  private int end(int sequence, int count) {
+    return pages(length(sequence) + count);
+  }
+
   private void grow(int sequence, int count, FreshPages fresh) {
     int length = length(sequence);
-    for (int at = length / pool.pageSize(); at < pages(length + count); at++) {
+    for (int at = first(sequence); at < end(sequence, count); at++) {
       if (lists.lacks(sequence, at)) {
         if (at * pool.pageSize() < length) {
           pool.copy(lists.page(sequence, at), fresh.peek());

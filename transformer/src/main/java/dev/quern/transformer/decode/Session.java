@@ -182,6 +182,7 @@ public final class Session implements AutoCloseable {
    * @param tokens at least one
    * @return [tokens · vocabulary], row by row
    * @throws ContextLengthException if they don't fit
+   * @throws PagesExhaustedException if its pool has no pages for them
    * @throws ShapeException if no array holds so many logits
    */
   public float[] prefillAll(int sequence, int... tokens) {
@@ -220,6 +221,7 @@ public final class Session implements AutoCloseable {
    * @param from index in {@code tokens} of the first whose logits are wanted
    * @param rows takes each block, in order; it may not use the session
    * @throws ContextLengthException if they don't fit
+   * @throws PagesExhaustedException if its pool has no pages for them
    */
   public void prefill(int sequence, int[] tokens, int from, LogitRows rows) {
     exclusively(
@@ -290,6 +292,7 @@ public final class Session implements AutoCloseable {
    * @param chooser sees its logits
    * @return the next token, as chosen; not yet appended
    * @throws ContextLengthException if the sequence is full
+   * @throws PagesExhaustedException if its pool has no page for it
    * @throws ShapeException if there are more sequences
    */
   public int step(int token, TokenChooser chooser) {
@@ -311,6 +314,7 @@ public final class Session implements AutoCloseable {
    *     be {@code tokens}
    * @param chooser sees the logits of each sequence that isn't idle, in order
    * @throws ContextLengthException if a sequence is full
+   * @throws PagesExhaustedException if its pool has too few pages
    */
   public void step(int[] tokens, int[] next, TokenChooser chooser) {
     enter();

@@ -114,6 +114,9 @@ public final class CausalLanguageModel extends LoadedModel {
    *
    * @param pages how many
    * @return the pool, for any number of threads
+   * @throws dev.quern.core.type.ShapeException if there is not at least 1 page
+   * @throws dev.quern.core.type.DTypeException if heads are not whole blocks of that type
+   * @throws dev.quern.core.type.DeviceException if there is no more memory
    */
   public PagePool openPagePool(int pages) {
     return openPagePool(pages, PagePool.PAGE_SIZE);
@@ -126,6 +129,9 @@ public final class CausalLanguageModel extends LoadedModel {
    * @param pages how many
    * @param pageSize tokens of a page
    * @return the pool, for any number of threads
+   * @throws dev.quern.core.type.ShapeException if pages or pageSize are not positive
+   * @throws dev.quern.core.type.DTypeException if heads are not whole blocks of that type
+   * @throws dev.quern.core.type.DeviceException if there is no more memory
    */
   public PagePool openPagePool(int pages, int pageSize) {
     return whileOpen(

@@ -207,6 +207,49 @@ class PagedCacheTest {
     }
   }
 
+  /** The last of those who write to a shared page keeps it, so it needs one page less. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3})
+  void copiesThatAllWriteNeedAPageForEachButOne(int batch) {
+    try (PagePool pool = pool(ScalarType.F32, batch, 4);
+        Session s = session(pool, batch, 40);
+        Session own = model.openSession(batch, 40)) {
+      int[] next = part(5, 5 + batch);
+      for (Session each : new Session[] {own, s}) {
+        each.prefill(0, part(0, 3));
+        each.cache().reorder(new int[batch]);
+      }
+      assertEquals(batch - 1, pool.free());
+      assertArrayEquals(own.step(next), s.step(next));
+      assertEquals(0, pool.free());
+    }
+  }
+
+  @Test
+  void pagesThatOthersKeepNeedACopyForEachWhoWrites() {
+    try (PagePool pool = pool(ScalarType.F32, 3, 4);
+        Session s = session(pool, 3, 40)) {
+      s.prefill(0, part(0, 3));
+      s.cache().reorder(0, 0, 0);
+      try (Session f = s.fork(0)) {
+        f.cache().truncate(0, 2);
+        var e = assertThrows(PagesExhaustedException.class, () -> s.step(1, 2, 3));
+        assertEquals(3, e.needed(), "the fork has the page too");
+        s.step(1, Session.IDLE, 2);
+        assertEquals(0, pool.free(), "so has the one that rests");
+        assertThrows(PagesExhaustedException.class, () -> s.step(Session.IDLE, 3, Session.IDLE));
+      }
+      s.step(Session.IDLE, 3, Session.IDLE);
+      s.cache().truncate(2, 0);
+      s.cache().reorder(0, 0, 1);
+      s.cache().truncate(0, 2);
+      s.cache().truncate(1, 1);
+      assertEquals(1, pool.free());
+      s.steps(new int[] {1, 2, Session.IDLE}, 2, SamplingOptions.GREEDY, 0);
+      assertEquals(0, pool.free());
+    }
+  }
+
   @Test
   void anEmptyPoolRefusesAndNothingIsLost() {
     try (PagePool pool = pool(ScalarType.F32, 3, 4);
@@ -310,6 +353,8 @@ class PagedCacheTest {
     PagePool pool = pool(ScalarType.F16, 3, 4);
     assertThrows(ShapeException.class, () -> pool(ScalarType.F16, 0, 4));
     assertThrows(ShapeException.class, () -> pool(ScalarType.F16, 3, 0));
+    var many = assertThrows(ShapeException.class, () -> pool(ScalarType.F16, Integer.MAX_VALUE, 4));
+    assertTrue(many.getMessage().contains("from 1 to 2147483646 pages"), many.getMessage());
     assertThrows(DTypeException.class, () -> pool(ScalarType.F64, 3, 4));
     SessionOptions wide = SessionOptions.of(1, 5).withCache(ScalarType.F32);
     assertThrows(DTypeException.class, () -> wide.withPages(pool));
@@ -323,7 +368,8 @@ class PagedCacheTest {
     Decoder.Dimensions other =
         new Decoder.Dimensions(
             d.vocabulary(), d.dim(), d.layers() + 1, d.kvHeads(), d.headDim(), d.contextLength());
-    assertThrows(ShapeException.class, () -> pool.require(engine, other));
+    var foreign = assertThrows(ShapeException.class, () -> pool.require(engine, other));
+    assertTrue(foreign.getMessage().contains("openPagePool"), foreign.getMessage());
     try (Engine another = Engines.of("reference", Precision.EXACT)) {
       assertThrows(QuernException.class, () -> pool.require(another, d));
     }

@@ -124,6 +124,38 @@ abstract class DecodingOnDevice {
     }
   }
 
+  /** Tokens ahead need pages too, but a lack of those alone ends nothing. */
+  @Test
+  void tokensAheadTakeNoMorePagesThanThereAre() {
+    try (Engine host = Engines.of("reference", Precision.EXACT);
+        Engine device = engine(Engine.builder().precision(Precision.EXACT))) {
+      for (int pageSize : new int[] {1, 5}) {
+        String expected = exhausting(host, pageSize);
+        assertEquals(expected, exhausting(device, pageSize));
+      }
+    }
+  }
+
+  /** A generation for 14 or 15 of whose tokens there are pages, and then for all. */
+  private static String exhausting(Engine engine, int pageSize) {
+    GenerationOptions options = GenerationOptions.of(20, SamplingOptions.of(1.2, 3));
+    try (var model = Models.openCausal(Golden.of("llama/hf"), ModelOptions.of(engine));
+        PagePool pool = model.openPagePool(Math.ceilDiv(14, pageSize) + 10 / pageSize, pageSize);
+        Session session = model.openSession(SessionOptions.of(1, 64).withPages(pool))) {
+      Generation g = new Generation(session, model.tokenizer(), PROMPT, options);
+      StringBuilder lengths = new StringBuilder();
+      try (Session other = model.openSession(SessionOptions.of(1, 64).withPages(pool))) {
+        other.prefill(0, new int[10]);
+        assertThrows(
+            PagesExhaustedException.class,
+            () -> g.run(_ -> lengths.append(' ').append(session.cache().length(0))));
+        lengths.append(" exhausted");
+      }
+      g.run(_ -> lengths.append(' ').append(session.cache().length(0)));
+      return Arrays.toString(g.tokens()) + lengths + " " + g.finishReason();
+    }
+  }
+
   /** What the sequences that don't rest go on with. */
   private static String chosen(Session session, int... first) {
     int[][] all = session.steps(first, 10, SamplingOptions.GREEDY, 0);
