@@ -12,6 +12,8 @@ import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
@@ -284,7 +286,10 @@ void tryOut(Path work, Path archive, String name) throws Exception {
     fail("`bin/quern generate` of the bundle printed nothing");
   }
   String tests = run(work, with(bare, work.resolve(name) + "/bin/quern-gpu-tests", "--list"));
-  for (String expected : List.of("GpuConformanceTest", "GpuBackendTest", "GpuModelsTest")) {
+  String all = Files.readString(work.resolve(name).resolve("bin/gpu.sh"));
+  List<String> named =
+      Pattern.compile("Gpu\\w+Test").matcher(all).results().map(MatchResult::group).toList();
+  for (String expected : with(named, "GpuConformanceTest", "GpuBackendTest", "GpuModelsTest")) {
     if (!tests.contains(expected)) {
       fail("`bin/quern-gpu-tests` of the bundle does not find " + expected + ":\n" + tests);
     }
@@ -302,13 +307,24 @@ void tryBenchmarks(Path work, String name, List<String> bare) throws Exception {
   String all = work.resolve(name).resolve("bin/gpu.sh").toString();
   run(work, with(bare, all, figures.toString(), "table"));
   String joined = Files.readString(figures.resolve("table.md"));
+  String first = joined.lines().findFirst().orElse("");
+  if (!first.matches("Quern: program .*, date .*, device .*")) {
+    fail("the table of `bin/gpu.sh` does not begin with what was measured on: " + first);
+  }
   Stream<String> lines = run(work, with(bare, bench, "--list")).lines();
   List<String> sections = lines.filter(l -> l.matches("[a-z]+ .*")).toList(); // no warnings
   if (sections.isEmpty()) {
     fail("`bin/quern-gpu-bench --list` of the bundle lists nothing");
   }
+  String steps = run(work, with(bare, all, "--list"));
+  String timings =
+      steps.lines().filter(l -> l.startsWith("timings: ")).findFirst().orElse("timings: ");
+  List<String> measured = List.of(timings.split(" +"));
   for (String section : sections) {
     String title = "### " + section.replaceFirst(" .*", "");
+    if (!measured.contains(title.substring(4))) {
+      fail("`bin/gpu.sh` of the bundle does not measure " + title);
+    }
     if (!joined.contains(title + "\n")) {
       fail("`bin/quern-gpu-bench` of the bundle measured nothing of " + title + ":\n" + joined);
     }

@@ -463,7 +463,7 @@ def overhead(lab):
     host("take and give 1 MiB", 100, lambda: torch.empty(1 << 20, dtype=torch.uint8, device=lab.device))
 
 
-SECTIONS = {f.__name__: f for f in (copy, matmul, attention, elementwise, rows, decode, train, overhead)}
+SECTIONS = {f.__name__: f for f in (copy, matmul, attention, decode, train, elementwise, rows, overhead)}
 
 
 def main():

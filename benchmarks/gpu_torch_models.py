@@ -113,36 +113,42 @@ class Gpt(nn.Module):
 
 
 def train(lab):
+    name = f"GPT-2 BF16 {lab.size(32, 2)}x{lab.size(1024, 8)}"
+    for compiled in (True, False) if lab.compiles else (False,):
+        variant = ("compile" if compiled else "eager") + ", fused AdamW"
+        if lab.has_time(name, variant):
+            with lab.attempt(name, variant):
+                train_steps(lab, name, variant, compiled)
+
+
+def train_steps(lab, name, variant, compiled):
     vocabulary, dim, layers = lab.size(50304, 32), lab.size(768, 16), lab.size(12, 1)
     heads, context, batch = lab.size(12, 2), lab.size(1024, 8), lab.size(32, 2)
-    name = f"GPT-2 BF16 {batch}x{context}"
-    variant = "compile, fused AdamW" if lab.compiles else "eager, fused AdamW"
-    with lab.attempt(name, variant):
-        torch.set_float32_matmul_precision("high")
-        with lab.device:
-            model = Gpt(vocabulary, layers, heads, dim, context)
-            corpus = torch.randint(vocabulary, (1 << 20,))
-        run = torch.compile(model, dynamic=False) if lab.compiles else model
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+    torch.compiler.reset()
+    torch.set_float32_matmul_precision("high")
+    with lab.device:
+        model = Gpt(vocabulary, layers, heads, dim, context)
+        corpus = torch.randint(vocabulary, (1 << 20,))
+    run = torch.compile(model, dynamic=False) if compiled else model
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
 
-        def step():
-            at = torch.randint(len(corpus) - context, (batch,)).tolist()
-            x = torch.stack([corpus[i : i + context] for i in at])
-            y = torch.stack([corpus[i + 1 : i + 1 + context] for i in at])
-            with torch.autocast(lab.device.type, torch.bfloat16):
-                loss = run(x, y)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            return loss.item()
+    def step():
+        at = torch.randint(len(corpus) - context, (batch,)).tolist()
+        x = torch.stack([corpus[i : i + context] for i in at])
+        y = torch.stack([corpus[i + 1 : i + 1 + context] for i in at])
+        with torch.autocast(lab.device.type, torch.bfloat16):
+            loss = run(x, y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss.item()
 
-        for _ in range(lab.size(4, 1)):
-            step()
-        nanos = []
-        for _ in range(lab.size(20, 2)):
-            begin = time.perf_counter_ns()
-            step()
-            nanos.append(time.perf_counter_ns() - begin)
-        tokens = batch * context
-        lab.report(name, variant, statistics.median(nanos), tokens=tokens)
+    for _ in range(lab.size(4, 1)):
+        step()
+    nanos = []
+    for _ in range(lab.size(20, 2)):
+        begin = time.perf_counter_ns()
+        step()
+        nanos.append(time.perf_counter_ns() - begin)
+    lab.report(name, variant, statistics.median(nanos), tokens=batch * context)

@@ -3,18 +3,23 @@ package dev.quern.bench.gpu;
 import dev.quern.core.autograd.Gradients;
 import dev.quern.core.autograd.Tape;
 import dev.quern.core.engine.Engine;
+import dev.quern.core.op.AttentionOp.Attention;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.type.BlockType;
+import dev.quern.core.type.DType;
 import dev.quern.core.type.ScalarType;
 import java.util.List;
 
 /**
  * Attention: forwards over 16,384 tokens in sequences of some length, forwards and backwards, and
- * one query over many keys that lie as a cache has them. Half of the scores of a causal forward
- * pass count; a backward pass is 2.5 forward ones.
+ * one query over many keys that lie as a cache has them, also in pages. Half of the scores of a
+ * causal forward pass count; a backward pass is 2.5 forward ones.
  */
 final class AttentionSection {
   private static final double PRODUCTS = 2; // of a multiplication and an addition each, QKᵀ and PV
   private static final double BACKWARD = 2.5;
+  private static final int HEAD = 128; // elements
+  private static final int PAGE = 128; // rows
 
   private final Lab lab;
   private final Engine engine;
@@ -45,6 +50,10 @@ final class AttentionSection {
     }
     s.decode(ScalarType.BF16);
     s.decode(ScalarType.F16);
+    for (DType cache : List.of(ScalarType.F16, ScalarType.F8_E4M3, BlockType.Q8_0)) {
+      s.decode(cache, false);
+      s.decode(cache, true);
+    }
   }
 
   private Tensor[] operands(Operands o, ScalarType type, long dim, long length) {
@@ -93,7 +102,7 @@ final class AttentionSection {
 
   private void decode(ScalarType type) {
     long keys = lab.size(32_768, 96);
-    long dim = 128;
+    long dim = HEAD;
     lab.measure(
         Section.ATTENTION.figure("%s d%d 1 query %d keys".formatted(type, dim, keys)),
         o -> {
@@ -101,6 +110,25 @@ final class AttentionSection {
           Tensor k = o.normal(type, 1, kvHeads, keys, dim).transpose(1, 2);
           Tensor v = o.normal(type, 1, kvHeads, keys, dim).transpose(1, 2);
           return () -> List.of(q.attention(k, v, false));
+        });
+  }
+
+  /** An F32 query over a cache's keys and values, which lie together or in scattered pages. */
+  private void decode(DType cache, boolean paged) {
+    long rows = lab.size(32_768, 2 * PAGE);
+    long pages = paged ? rows / PAGE : 1;
+    String name = "F32 d%d 1 query %d %s keys".formatted(HEAD, rows, cache);
+    Attention op =
+        new Attention(false, (float) (1 / Math.sqrt(HEAD)), 0, 0, false, false, false)
+            .withPages(paged);
+    lab.measure(
+        Section.ATTENTION.figure(paged ? name + " in pages of " + PAGE : name),
+        o -> {
+          Tensor q = o.normal(ScalarType.F32, 1, 1, heads, HEAD);
+          Tensor k = o.normal(cache, pages, kvHeads, rows / pages, HEAD).transpose(1, 2);
+          Tensor v = o.normal(cache, pages, kvHeads, rows / pages, HEAD).transpose(1, 2);
+          Tensor[] table = paged ? new Tensor[] {o.shuffled((int) pages, 1, pages)} : new Tensor[0];
+          return () -> List.of(q.attention(k, v, op, table));
         });
   }
 }

@@ -15,6 +15,7 @@ import dev.quern.transformer.decode.SessionOptions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 
 /**
  * Decoders of random weights, all of one type, with a cache of F16 that holds 512 tokens at first:
@@ -112,6 +113,10 @@ final class DecodeSection {
     return f.withNanos(Lab.median(nanos))
         .withTokens(batch)
         .withBytes(decoder.weightBytes() + cached)
-        .withKernels(String.join(", ", session.plan().kernels().stream().distinct().toList()));
+        .withKernels(
+            session.loopPlan().stream()
+                .flatMap(p -> p.kernels().stream())
+                .distinct()
+                .collect(Collectors.joining(", ")));
   }
 }

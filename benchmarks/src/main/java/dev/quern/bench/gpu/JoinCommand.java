@@ -5,8 +5,10 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -24,14 +26,26 @@ final class JoinCommand implements Callable<Integer> {
   @Parameters(index = "1", paramLabel = "PEER", description = "Lines of gpu_torch.py.")
   private Path theirs;
 
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description = "Write the table to a file, and print nothing.")
+  private @Nullable Path file;
+
   /** For picocli. */
   JoinCommand() {}
 
   @Override
   public Integer call() throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
-    out.print(JoinedTable.of(Files.readAllLines(ours), Files.readAllLines(theirs)));
-    out.flush();
+    String table = JoinedTable.of(Files.readAllLines(ours), Files.readAllLines(theirs));
+    Path to = file;
+    if (to != null) {
+      Files.writeString(to, table);
+    } else {
+      PrintWriter out = spec.commandLine().getOut();
+      out.print(table);
+      out.flush();
+    }
     return 0;
   }
 }

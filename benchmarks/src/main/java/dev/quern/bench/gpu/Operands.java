@@ -8,8 +8,11 @@ import dev.quern.core.type.ScalarType;
 import dev.quern.core.type.TensorSpec;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /**
  * What an operation is measured on: tensors on the engine's device, in buffers, so that a recording
@@ -51,6 +54,16 @@ final class Operands implements AutoCloseable {
     Tensor t = zeros(ScalarType.I32, dims);
     int count = Math.toIntExact(t.shape().elements());
     int[] values = new SplittableRandom(SEED).ints(count, 0, below).toArray();
+    engine.home().upload(MemorySegment.ofArray(values), t.storage().segment());
+    return t;
+  }
+
+  /** I32 numbers from 0 to a limit, each once, in an order by chance. */
+  Tensor shuffled(int count, long... dims) {
+    Tensor t = zeros(ScalarType.I32, dims);
+    List<Integer> order = new ArrayList<>(IntStream.range(0, count).boxed().toList());
+    Collections.shuffle(order, new Random(SEED));
+    int[] values = order.stream().mapToInt(Integer::intValue).toArray();
     engine.home().upload(MemorySegment.ofArray(values), t.storage().segment());
     return t;
   }

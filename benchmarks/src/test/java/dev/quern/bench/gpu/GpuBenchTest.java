@@ -77,6 +77,15 @@ class GpuBenchTest {
       boolean library = n.get("variant").asText().equals("cuBLASLt");
       assertEquals(library, n.has("skipped"), n::toString);
       assertEquals(!library, n.has("micros"), n::toString);
+      if (section == Section.DECODE && n.get("section").asText().equals(section.title())) {
+        String kernels = n.get("kernels").asText();
+        assertTrue(kernels.contains("sample cuda"), () -> "tokens are chosen by the plan: " + n);
+      }
+    }
+    if (section == Section.ATTENTION) {
+      for (String cache : List.of("F16", "F8_E4M3", "Q8_0")) {
+        assertTrue(done.out.contains(cache + " keys in pages of 128 "), done.out);
+      }
     }
     assertTrue(device.graphLaunches() > 0, "plans were replayed");
   }

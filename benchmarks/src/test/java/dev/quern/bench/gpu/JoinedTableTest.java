@@ -103,6 +103,21 @@ class JoinedTableTest {
   }
 
   @Test
+  void theCommandWritesAFile(@TempDir Path folder) throws IOException {
+    Path ours = Files.write(folder.resolve("a"), OURS);
+    Path theirs = Files.write(folder.resolve("b"), THEIRS);
+    Path table = folder.resolve("table.md");
+    StringWriter out = new StringWriter();
+    int status =
+        GpuBench.commandLine(new GpuBench())
+            .setOut(new PrintWriter(out, true))
+            .execute("join", "--out", table.toString(), ours.toString(), theirs.toString());
+    assertEquals(0, status);
+    assertEquals(EXPECTED, Files.readString(table));
+    assertEquals("", out.toString());
+  }
+
+  @Test
   void aLineThatIsNoFigureIsRefused() {
     for (String line : List.of("torch 2", "{\"case\":\"a\"}", "3")) {
       FormatException e =

@@ -1,8 +1,10 @@
 package dev.quern.transformer.decode;
 
 import dev.quern.core.engine.Engine;
+import dev.quern.core.plan.Plan;
 import dev.quern.core.type.ShapeException;
 import dev.quern.transformer.families.Decoder;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The {@link DecodeLoop} of the sampling chain that was asked for last. */
@@ -50,6 +52,11 @@ final class DecodeLoops implements AutoCloseable {
       latest = loop;
     }
     return loop;
+  }
+
+  /** What was replayed last, if anything was. */
+  Optional<Plan> plan() {
+    return Optional.ofNullable(latest).map(DecodeLoop::plan);
   }
 
   @Override

@@ -9,6 +9,7 @@ import dev.quern.core.type.ScopeClosedException;
 import dev.quern.core.type.ShapeException;
 import dev.quern.transformer.families.Decoder;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
@@ -131,6 +132,11 @@ public final class Session implements AutoCloseable {
    */
   public Plan plan() {
     return exclusively(() -> recorded().plan());
+  }
+
+  /** {@return the plan that {@link #steps} replayed last, for {@code explain}; empty at first} */
+  public Optional<Plan> loopPlan() {
+    return exclusively(loops::plan);
   }
 
   /**
@@ -387,10 +393,8 @@ public final class Session implements AutoCloseable {
   private void checkStep(int[] tokens, int count) {
     if (tokens.length != cache.batch()) {
       throw new ShapeException(
-          "[session] step takes one token per sequence ("
-              + cache.batch()
-              + "), got "
-              + tokens.length);
+          "[session] step takes one token per sequence (%d), got %d"
+              .formatted(cache.batch(), tokens.length));
     }
     for (int token : tokens) {
       if (token != IDLE) {

@@ -20,6 +20,7 @@ import dev.quern.transformer.model.ModelOptions;
 import dev.quern.transformer.model.Models;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -70,7 +71,9 @@ class DecodeLoopTest {
         history.add(token);
         expected[i] = token;
       }
+      assertEquals(Optional.empty(), other.loopPlan());
       assertArrayEquals(expected, other.steps(new int[] {first}, STEPS, o, 1, before)[0]);
+      assertEquals("decode loop", other.loopPlan().orElseThrow().name());
       assertEquals(1, before.generated());
       assertEquals(session.cache().length(0), other.cache().length(0));
     }
