@@ -5,9 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quern.core.engine.Engine;
+import dev.quern.core.memory.TensorScope;
 import dev.quern.core.op.Tensor;
+import dev.quern.core.reference.ReferenceProvider;
 import dev.quern.core.spi.DeviceProvider;
+import dev.quern.core.type.Device;
 import dev.quern.core.type.DeviceException;
+import dev.quern.core.type.Precision;
 import dev.quern.core.type.ScalarType;
 import dev.quern.kernels.cuda.TestProviders;
 import dev.quern.kernels.cuda.launch.CudaDevice;
@@ -17,7 +22,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -26,17 +30,27 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** The order in which Quern's own products are added up is decided by shape and device alone. */
 class MatMulOrderTest {
-  private static final int CALLS = 64; // more than are measured of one shape
+  private static final int CALLS = 256; // more than are measured of one shape
 
-  /** A process of its own, in which calls that are measured take longer and longer, or shorter. */
-  private static float[] bits(
-      int major, boolean slower, long[] left, long[] right, BinaryOperator<Tensor> product) {
+  /**
+   * A product of fractions whose F32 sums nothing rounds, in a process of its own, in which calls
+   * that are measured take longer and longer, or shorter and shorter.
+   */
+  private static float[] bits(int major, boolean longer, int m, int n, int k) {
     EmulatedDriver driver = new EmulatedDriver(Emulation.library(), major);
     for (int i = 1; i <= CALLS; i++) {
-      driver.times.add(slower ? i : 1f / i);
+      driver.times.add(longer ? i : 1f / i);
     }
-    MatMulCheck check = new MatMulCheck(driver, MatMulChoice.OWN, Optional::empty);
-    return check.ofFractions(ScalarType.BF16, left, right, product);
+    try (Engine cuda =
+            Engine.builder()
+                .kernels(new ReferenceProvider())
+                .devices(MatMulCheck.emulated(driver))
+                .device(Device.cuda(0))
+                .precision(Precision.BF16)
+                .build();
+        TensorScope _ = TensorScope.open()) {
+      return cuda.normal(1, m, k).linear(cuda.normal(2, n, k)).toFloats();
+    }
   }
 
   /** Shapes whose k may be whole or cut, between blocks or warps, in the kernels of each device. */
@@ -49,10 +63,7 @@ class MatMulOrderTest {
     "8, 256, 128, 136"
   })
   void timingsDontChangeBits(int major, int m, int n, int k) {
-    long[] mk = {m, k};
-    long[] nk = {n, k};
-    float[] one = bits(major, true, mk, nk, Tensor::linear);
-    assertArrayEquals(one, bits(major, false, mk, nk, Tensor::linear));
+    assertArrayEquals(bits(major, true, m, n, k), bits(major, false, m, n, k));
   }
 
   /** Among tiles of one order the fastest is taken, and none of another. */
@@ -150,8 +161,7 @@ class MatMulOrderTest {
     long[] nk = {128, 2048};
     DeviceException e =
         assertThrows(
-            DeviceException.class,
-            () -> check.ofFractions(ScalarType.BF16, mk, nk, Tensor::linear));
+            DeviceException.class, () -> check.repeats(ScalarType.BF16, mk, nk, Tensor::linear));
     assertTrue(e.getMessage().contains(error), e.getMessage());
     opened[0].context().lendBy(driver::memAlloc);
     check.product("wgmma 32x128 k/4", ScalarType.BF16, mk, nk, Tensor::linear);
