@@ -78,8 +78,8 @@ public final class RunCheckpoints {
   }
 
   /**
-   * Writes a checkpoint. A run is reproducible to the bit, so one of the same step that is whole
-   * stays.
+   * Writes a checkpoint. A run is reproducible to the bit (see {@link Trainer}), so one of the same
+   * step that is whole stays.
    *
    * @param state of the run
    * @param contents writes files to the folder it is given

@@ -31,7 +31,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Forward pass, backward pass, clipping and update are recorded once for each shape of batch and
  * replayed. All chance is a function of seeds and the step, so a run gives the same bits for any
- * number of threads, and a resumed one those of the uninterrupted one.
+ * number of threads, and a resumed one those of the uninterrupted one, on the same kind of device.
+ * On a CUDA device with cuBLASLt installed that takes {@code -Dquern.cuda.matmul=own}: by default
+ * timings choose among that library's algorithms too, in each process anew.
  *
  * {@snippet :
  * try (FamilyModel model = FamilyModel.open(engine, folder);

@@ -24,7 +24,8 @@ final class AmpereMatMul {
   private static final int LEAST_STAGES = 3;
   private static final int RESERVED = 1024; // bytes of shared memory beside each block's own
   private static final int MOST_BATCH = 65_535;
-  private static final int MOST_CANDIDATES = 3;
+  private static final String SOURCE = "matmul_ampere";
+  private static final int SHARE = 32; // of a stage's k, that a warp multiplies
 
   /** How a tile's time grows with its results: the fixed part, in results of a large tile. */
   private static final int TILE_OVERHEAD = 1024;
@@ -104,13 +105,16 @@ final class AmpereMatMul {
   }
 
   /** The kernels that compute a product without its epilogue, the likely fastest first. */
-  List<NamedRunnable> bind(Product p) {
+  List<Candidate> bind(Product p) {
     boolean both = "kk".equals(orders(p));
     Stream<Variant> variants = VARIANTS.stream().filter(v -> both || !v.fewRows());
     return variants
         .sorted(Comparator.comparingLong(v -> cost(p, v)))
-        .limit(MOST_CANDIDATES)
-        .map(v -> new NamedRunnable("mma " + v.tile(), launch(p, v)))
+        .map(
+            v ->
+                new Candidate(
+                    new NamedRunnable("mma " + v.tile(), launch(p, v)),
+                    new Candidate.Order(SOURCE, v.depth() / SHARE, 1)))
         .toList();
   }
 
@@ -138,7 +142,7 @@ final class AmpereMatMul {
     String kernel = "matmul_ampere_%s_%s_%s".formatted(v.tile(), types, orders(p));
     int tiles = Math.toIntExact(tilesM * tilesN);
     Grid grid = new Grid(tiles, (int) p.batches(), 1, v.threads(), stages * v.stageBytes());
-    return Launches.of(device, "matmul_ampere", kernel, grid, s);
+    return Launches.of(device, SOURCE, kernel, grid, s);
   }
 
   /** Whether results can be written 16 bytes at a time. */

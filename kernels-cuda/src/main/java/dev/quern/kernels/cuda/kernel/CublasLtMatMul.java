@@ -67,31 +67,31 @@ final class CublasLtMatMul {
             factor(p, p.a(), p.m(), 0),
             factor(p, p.w(), p.n(), 1),
             p.bias() != 0);
-    CublasLtProduct product =
-        products.computeIfAbsent(key, k -> described(lt, k, workspaceBytes())).orElse(null);
+    long memory = workspace.address();
+    CublasLtProduct product = products.computeIfAbsent(key, k -> described(lt, k)).orElse(null);
     if (product == null) {
       return List.of();
     }
     List<NamedRunnable> calls = new ArrayList<>();
     for (int i = 0; i < product.algorithms(); i++) {
       int algorithm = i;
-      calls.add(new NamedRunnable("cublasLt #" + (i + 1), () -> run(product, algorithm, p)));
+      calls.add(
+          new NamedRunnable("cublasLt #" + (i + 1), () -> run(product, algorithm, p, memory)));
     }
     return calls;
   }
 
   /** Empty where the library says that it has no algorithm, in whichever way. */
-  private static Optional<CublasLtProduct> described(
-      CublasLt library, CublasLtProduct.Key key, long workspaceBytes) {
+  private static Optional<CublasLtProduct> described(CublasLt library, CublasLtProduct.Key key) {
     try {
-      return Optional.of(new CublasLtProduct(library, key, workspaceBytes));
+      return Optional.of(new CublasLtProduct(library, key, Workspace.BYTES));
     } catch (CudaDriverException e) {
       LOG.log(Level.DEBUG, "cuBLASLt refuses " + key, e);
       return Optional.empty();
     }
   }
 
-  private void run(CublasLtProduct product, int algorithm, Product p) {
+  private void run(CublasLtProduct product, int algorithm, Product p, long memory) {
     device.makeCurrent();
     product.run(
         algorithm,
@@ -99,8 +99,8 @@ final class CublasLtMatMul {
         p.w().address(),
         p.bias(),
         p.c(),
-        workspace.address(),
-        workspaceBytes(),
+        memory,
+        Workspace.BYTES,
         device.driver().rawStream(device.stream()));
   }
 
@@ -160,10 +160,5 @@ final class CublasLtMatMul {
       }
     }
     return library;
-  }
-
-  /** Without any there are fewer algorithms. */
-  private long workspaceBytes() {
-    return workspace.address() == 0 ? 0 : Workspace.BYTES;
   }
 }

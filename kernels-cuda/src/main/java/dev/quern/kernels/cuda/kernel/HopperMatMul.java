@@ -23,6 +23,7 @@ import java.util.Optional;
  */
 final class HopperMatMul {
   private static final System.Logger LOG = System.getLogger(HopperMatMul.class.getName());
+  private static final String SOURCE = "matmul_hopper";
   private static final int MAJOR = 9;
   private static final int ALIGNMENT = 16;
   private static final int SWIZZLE_128B = 3;
@@ -96,19 +97,13 @@ final class HopperMatMul {
    * The kernels that compute a product, the one that is likely the fastest first; none if the
    * driver refuses to describe an operand.
    */
-  List<NamedRunnable> bind(Product p) {
+  List<Candidate> bind(Product p) {
     return HopperTiling.of(p, device.attribute(Attribute.MULTIPROCESSORS)).stream()
-        .filter(t -> t.pieces() == 1 || workspace.holds(parts(p, t), t.partialBytes(p)))
         .flatMap(t -> launch(p, t).stream())
         .toList();
   }
 
-  /** What is added up by itself: each consumer's half of a tile. */
-  private static long parts(Product p, HopperTiling t) {
-    return t.tiles(p) * HopperTiling.CONSUMERS;
-  }
-
-  private Optional<NamedRunnable> launch(Product p, HopperTiling v) {
+  private Optional<Candidate> launch(Product p, HopperTiling v) {
     Params params;
     try {
       params = params(p, v);
@@ -123,8 +118,11 @@ final class HopperMatMul {
         v.swapped() ? "" : "_" + (isKMajor(p.a()) ? "k" : "n") + (isKMajor(p.w()) ? "k" : "n");
     String kernel = "matmul_hopper_%s_%s%s".formatted(v.kernel(), types(p), orders);
     Grid grid = Grid.of(blocks, THREADS).withShared(v.sharedBytes());
-    Runnable call = Launches.of(device, "matmul_hopper", kernel, grid, params);
-    return Optional.of(new NamedRunnable("wgmma " + v.text(), call));
+    Runnable call = Launches.of(device, SOURCE, kernel, grid, params);
+    return Optional.of(
+        new Candidate(
+            new NamedRunnable("wgmma " + v.text(), call),
+            new Candidate.Order(SOURCE, 1, v.pieces())));
   }
 
   private Params params(Product p, HopperTiling v) {

@@ -1,9 +1,10 @@
 package dev.quern.kernels.cuda.kernel;
 
 import dev.quern.core.type.ScalarType;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * How {@code matmul_hopper.cu} cuts a product: into tiles of results, two of which may be a pair of
@@ -49,25 +50,17 @@ record HopperTiling(int columns, int stages, boolean swapped, int blocks, int pi
   private static final int START = 1_500; // clocks until the first products
   private static final int HANDOVER = 1_500; // from one block's sums to another's reading them
 
-  /** The cuts that suit a product, the one that is likely the fastest first. */
+  /**
+   * The cuts that suit a product, the one that is likely the fastest first. All cut k as that one
+   * does, so that sums have one order.
+   */
   static List<HopperTiling> of(Product p, int multiprocessors) {
-    List<HopperTiling> tiles = suitable(p);
-    List<HopperTiling> all = new ArrayList<>(tiles);
-    for (HopperTiling t : tiles) {
-      if (t.blocks > 1) {
-        continue;
-      }
-      HopperTiling best = t;
-      for (int i = 2; i <= Math.min(MOST_PIECES, steps(p)); i++) {
-        HopperTiling cut = t.cut(i);
-        best = cut.clocks(p, multiprocessors) < best.clocks(p, multiprocessors) ? cut : best;
-      }
-      if (best.pieces > 1) {
-        all.add(best);
-      }
-    }
-    all.sort(Comparator.comparingLong(t -> t.clocks(p, multiprocessors)));
-    return all;
+    List<HopperTiling> all =
+        suitable(p).stream()
+            .flatMap(t -> t.cuts(p))
+            .sorted(Comparator.comparingLong(t -> t.clocks(p, multiprocessors)))
+            .toList();
+    return all.stream().filter(t -> t.pieces == all.getFirst().pieces).toList();
   }
 
   private static List<HopperTiling> suitable(Product p) {
@@ -81,8 +74,12 @@ record HopperTiling(int columns, int stages, boolean swapped, int blocks, int pi
     return p.m() <= ROWS ? List.of(NARROW, WIDE) : List.of(NARROW, PAIR, WIDE);
   }
 
-  private HopperTiling cut(int intoPieces) {
-    return new HopperTiling(columns, stages, swapped, blocks, intoPieces);
+  /** Itself, and with k in pieces; blocks of a cluster take all of k. */
+  private Stream<HopperTiling> cuts(Product p) {
+    int most = blocks > 1 ? 1 : (int) Math.min(MOST_PIECES, steps(p));
+    return IntStream.rangeClosed(1, most)
+        .mapToObj(i -> new HopperTiling(columns, stages, swapped, blocks, i))
+        .filter(t -> t.pieces == 1 || Workspace.holds(t.parts(p), t.partialBytes(p)));
   }
 
   /** An estimate; see above. */
@@ -118,8 +115,13 @@ record HopperTiling(int columns, int stages, boolean swapped, int blocks, int pi
     return Math.multiplyExact(Math.multiplyExact(tilesM(p), tilesN(p)), p.batches());
   }
 
+  /** What is added up by itself: each consumer's half of a tile. */
+  private long parts(Product p) {
+    return tiles(p) * CONSUMERS;
+  }
+
   /** Memory for the sums of all pieces; 0 where they aren't kept. */
-  long partialBytes(Product p) {
+  private long partialBytes(Product p) {
     return pieces == 1 ? 0 : tiles(p) * pieces * ROWS * columns * Float.BYTES;
   }
 

@@ -6,11 +6,14 @@ import java.util.Locale;
 
 /** Whose kernels compute matrix products: {@code -Dquern.cuda.matmul}. */
 enum MatMulChoice {
-  /** Quern's alone, the fastest of them by measurement. */
+  /**
+   * Quern's alone: of those that add up in one order, the fastest by measurement. The same bits in
+   * every process on the same kind of device.
+   */
   OWN,
   /** cuBLASLt's where it has one, the fastest of them by measurement; else Quern's. */
   CUBLASLT,
-  /** Whichever is the fastest by measurement. */
+  /** Whichever is the fastest by measurement; with cuBLASLt, bits may depend on timings. */
   AUTO;
 
   private static final String PROPERTY = "quern.cuda.matmul";

@@ -164,7 +164,7 @@ final class MatMulKernels {
     }
     ProductOperands both = bothRounded(o, rounded);
     Product q = both.product();
-    List<NamedRunnable> ofRounded = aligned(q, precision);
+    List<NamedRunnable> ofRounded = Candidate.likeFirst(aligned(q, precision));
     List<NamedRunnable> others = others(q);
     if (ofRounded.isEmpty() && others.isEmpty()) {
       return choose(p, own(p, precision), others);
@@ -224,31 +224,27 @@ final class MatMulKernels {
   }
 
   /**
-   * Quern's kernels for a product on the tensor cores, the one that is likely the fastest first.
+   * Quern's kernels for a product on the tensor cores, the one that is likely the fastest first,
+   * and no others than those that add in its order.
    */
   private List<NamedRunnable> own(Product p, Precision precision) {
-    List<NamedRunnable> all = new ArrayList<>();
     if (SkinnyMatMul.takes(p)) {
-      skinny.bind(p).forEach(c -> all.add(finished(c, p)));
+      return List.of(finished(skinny.bind(p), p));
     }
-    all.addAll(onHopper(p, precision));
-    if (all.isEmpty()) {
-      all.addAll(onAmpere(p));
-    }
-    if (all.isEmpty()) {
-      all.add(finished(new NamedRunnable("mma", portable.bind(p, true)), p));
-    }
-    return all;
+    List<Candidate> all = aligned(p, precision);
+    return all.isEmpty()
+        ? List.of(finished(new NamedRunnable("mma", portable.bind(p, true)), p))
+        : Candidate.likeFirst(all);
   }
 
   /** The device's own for 16-bit operands whose rows lie as asynchronous copies want them. */
-  private List<NamedRunnable> aligned(Product p, Precision precision) {
-    List<NamedRunnable> all = onHopper(p, precision);
+  private List<Candidate> aligned(Product p, Precision precision) {
+    List<Candidate> all = onHopper(p, precision);
     return all.isEmpty() ? onAmpere(p) : all;
   }
 
   /** With their epilogues, in the kernel or after it. */
-  private List<NamedRunnable> onHopper(Product p, Precision precision) {
+  private List<Candidate> onHopper(Product p, Precision precision) {
     if (!hopper.takes(p, precision)) {
       return List.of();
     }
@@ -257,10 +253,14 @@ final class MatMulKernels {
         : hopper.bind(p.plain()).stream().map(c -> finished(c, p)).toList();
   }
 
-  private List<NamedRunnable> onAmpere(Product p) {
+  private List<Candidate> onAmpere(Product p) {
     return AmpereMatMul.takes(p)
         ? ampere.bind(p).stream().map(c -> finished(c, p)).toList()
         : List.of();
+  }
+
+  private Candidate finished(Candidate plain, Product p) {
+    return new Candidate(finished(plain.call(), p), plain.order());
   }
 
   private NamedRunnable finished(NamedRunnable plain, Product p) {

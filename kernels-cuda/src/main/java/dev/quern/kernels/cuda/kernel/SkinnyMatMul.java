@@ -5,7 +5,6 @@ import dev.quern.kernels.cuda.driver.Grid;
 import dev.quern.kernels.cuda.kernel.Product.Factor;
 import dev.quern.kernels.cuda.launch.CudaDevice;
 import dev.quern.kernels.cuda.launch.Params;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.LongStream;
 
@@ -67,16 +66,14 @@ final class SkinnyMatMul {
     return Launches.name(p.a().type()) + "_" + Launches.name(p.w().type());
   }
 
-  /** The product without its epilogue, the way that is likely the fastest first. */
-  List<NamedRunnable> bind(Product p) {
+  /** The product without its epilogue, the way that is likely the fastest. */
+  NamedRunnable bind(Product p) {
     int wide = WIDEST;
     long busy = 2L * device.attribute(Attribute.MULTIPROCESSORS);
     while (wide > 1 && blocks(p, wide) < busy) {
       wide /= 2;
     }
-    int pieces = pieces(p, blocks(p, wide));
-    NamedRunnable whole = launch(p, wide, 1);
-    return pieces == 1 ? List.of(whole) : List.of(launch(p, wide, pieces), whole);
+    return launch(p, wide, pieces(p, blocks(p, wide)));
   }
 
   /**
@@ -89,7 +86,7 @@ final class SkinnyMatMul {
     long wanted = Math.ceilDiv(2L * device.attribute(Attribute.MULTIPROCESSORS), blocks);
     long pieces = Math.min(wanted, p.k() / (TURN * UNROLLED));
     long bytes = blocks * pieces * MOST_ROWS * COLUMNS * Float.BYTES;
-    return pieces > 1 && workspace.holds(blocks, bytes) ? (int) pieces : 1;
+    return pieces > 1 && Workspace.holds(blocks, bytes) ? (int) pieces : 1;
   }
 
   private NamedRunnable launch(Product p, int wide, int pieces) {
@@ -101,9 +98,8 @@ final class SkinnyMatMul {
         PortableMatMul.params(p, 0)
             .address(pieces == 1 ? 0 : workspace.address())
             .address(pieces == 1 ? 0 : workspace.counters());
-    return new NamedRunnable(
-        "mma %dx%d%s".formatted(rows, COLUMNS * wide, pieces == 1 ? "" : " k/" + pieces),
-        Launches.of(device, "matmul_skinny", kernel, grid, s));
+    String name = "mma %dx%d%s".formatted(rows, COLUMNS * wide, pieces == 1 ? "" : " k/" + pieces);
+    return new NamedRunnable(name, Launches.of(device, "matmul_skinny", kernel, grid, s));
   }
 
   /** Of all the batch. */

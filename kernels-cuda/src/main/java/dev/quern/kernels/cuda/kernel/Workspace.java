@@ -1,15 +1,13 @@
 package dev.quern.kernels.cuda.kernel;
 
-import dev.quern.core.type.DeviceException;
-import dev.quern.kernels.cuda.driver.CudaDriverException;
 import dev.quern.kernels.cuda.driver.DeviceContext;
 import dev.quern.kernels.cuda.launch.CudaDevice;
-import java.lang.System.Logger.Level;
 
 /**
  * Working memory that all products of a device share, since they run one after another: what
  * cuBLASLt works in, and sums of products whose k is cut into pieces. Taken when it is first
- * wanted; there may be none.
+ * wanted. A device that has no memory for it refuses the product: without it, the product would be
+ * added up in another order, and its bits would depend on what else is in memory.
  */
 final class Workspace {
   /** Of the memory. */
@@ -18,10 +16,7 @@ final class Workspace {
   /** Counts of pieces that are there, each an int that is 0 between launches. */
   static final int COUNTERS = 8192;
 
-  private static final System.Logger LOG = System.getLogger(Workspace.class.getName());
-
   private final CudaDevice device;
-  private boolean asked;
   private long address;
 
   private Workspace(CudaDevice device) {
@@ -33,20 +28,19 @@ final class Workspace {
     return device.shared(Workspace.class, () -> new Workspace(device));
   }
 
-  /** Where it is; 0 if the device has no memory left for it. */
+  /**
+   * Where it is.
+   *
+   * @throws dev.quern.core.type.DeviceException if the device has no memory left for it; the next
+   *     call asks again
+   */
   synchronized long address() {
-    if (!asked) {
-      asked = true;
-      try {
-        DeviceContext context = device.context();
-        long taken = context.lend(BYTES + COUNTERS * (long) Integer.BYTES);
-        device
-            .driver()
-            .fill(taken + BYTES, (byte) 0, COUNTERS * (long) Integer.BYTES, context.stream());
-        address = taken;
-      } catch (CudaDriverException | DeviceException e) {
-        LOG.log(Level.DEBUG, "products do without memory of their own", e);
-      }
+    if (address == 0) {
+      DeviceContext context = device.context();
+      long counterBytes = COUNTERS * (long) Integer.BYTES;
+      long taken = context.lend(BYTES + counterBytes);
+      device.driver().fill(taken + BYTES, (byte) 0, counterBytes, context.stream());
+      address = taken;
     }
     return address;
   }
@@ -57,12 +51,12 @@ final class Workspace {
   }
 
   /**
-   * Whether products may be cut into pieces.
+   * Whether it is large enough for a product that is cut into pieces.
    *
    * @param tiles that are added up one by one
    * @param bytes of all pieces' sums
    */
-  boolean holds(long tiles, long bytes) {
-    return tiles <= COUNTERS && bytes <= BYTES && address() != 0;
+  static boolean holds(long tiles, long bytes) {
+    return tiles <= COUNTERS && bytes <= BYTES;
   }
 }

@@ -4,7 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.quern.core.op.Tensor;
 import dev.quern.core.type.ScalarType;
-import java.util.List;
+import dev.quern.kernels.cuda.launch.Stopwatch;
+import java.util.Collections;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,9 +29,12 @@ class AmpereChoiceTest {
     long[] nk = {256, 128};
     EmulatedDriver driver = new EmulatedDriver(Emulation.library(), 8);
     MatMulCheck matmul = new MatMulCheck(driver, MatMulChoice.OWN, Optional::empty);
-    driver.times.addAll(List.of(3f, 2f, 1f));
-    matmul.product("mma 64x32", ScalarType.BF16, mk, nk, Tensor::linear);
+    for (float time : new float[] {3, 2, 1}) {
+      driver.times.addAll(Collections.nCopies(Stopwatch.RUNS, time));
+    }
+    matmul.product("mma 128x256", ScalarType.BF16, mk, nk, Tensor::linear);
     assertEquals(0, driver.times.size());
-    matmul.product("mma 64x32", ScalarType.BF16, mk, nk, (a, b) -> a.linear(b).add(a.concat(1, a)));
+    matmul.product(
+        "mma 128x256", ScalarType.BF16, mk, nk, (a, b) -> a.linear(b).add(a.concat(1, a)));
   }
 }

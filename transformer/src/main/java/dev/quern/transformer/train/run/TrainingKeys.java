@@ -119,7 +119,8 @@ public final class TrainingKeys {
             countOrNone(),
             0,
             "Of the first weights, the data's order and dropout. The same seed gives the same"
-                + " bits.")
+                + " bits on the same kind of device; on a CUDA device with cuBLASLt installed"
+                + " only with -Dquern.cuda.matmul=own.")
         .key(
             "precision",
             ConfigType.text().oneOf("auto", "exact", "fast", "bf16"),
