@@ -27,7 +27,6 @@ public final class Session implements AutoCloseable {
   /** Steps after which a model counts as one that goes on being read. */
   private static final int OFTEN = 16;
 
-  private static final long CHECK_NANOS = 10_000_000;
   private static final int BLOCK_LOGITS = (64 << 20) / Float.BYTES;
   private static final int MOST_LOGITS = Integer.MAX_VALUE - 8;
 
@@ -35,6 +34,7 @@ public final class Session implements AutoCloseable {
   private final Decoder model;
   private final SessionOptions options;
   private final ModelFile file;
+  private final FileWatch watch;
   private int steps;
   private final KvCache cache;
   private final PrefillPlans prefills;
@@ -44,7 +44,6 @@ public final class Session implements AutoCloseable {
   private final int[] single = new int[1];
   private @Nullable DecodePlan plan;
   private int recordings;
-  private long checkedNanos = System.nanoTime() - CHECK_NANOS;
   private boolean freed;
 
   private Session(
@@ -53,6 +52,7 @@ public final class Session implements AutoCloseable {
     this.model = model;
     this.options = options;
     this.file = file;
+    this.watch = new FileWatch(file);
     this.cache = cache;
     this.prefills = new PrefillPlans(engine, model, cache);
     this.loops = new DecodeLoops(engine, model, cache);
@@ -249,10 +249,10 @@ public final class Session implements AutoCloseable {
       checkToken(t);
     }
     cache.reserve(sequence, tokens.length);
-    checkFile();
+    watch.check();
     for (int first = 0; first < tokens.length; first += options.prefillTokens()) {
       int end = Math.min(tokens.length, first + options.prefillTokens());
-      checkFileAgain();
+      watch.checkAgain();
       Tensor hidden = prefills.run(sequence, tokens, first, end, cache.length(sequence));
       handOutRows(hidden, first, Math.max(first, from), end, rows);
       cache.advance(sequence, end - first);
@@ -362,7 +362,7 @@ public final class Session implements AutoCloseable {
     return exclusively(
         () -> {
           checkStep(tokens, count);
-          checkFile();
+          watch.check();
           return loops.run(tokens, count, sampling, draws, histories);
         });
   }
@@ -375,7 +375,7 @@ public final class Session implements AutoCloseable {
   /** Appends tokens; the plan has their logits. */
   private DecodePlan next(int[] tokens) {
     checkStep(tokens, 1);
-    checkFileAgain();
+    watch.checkAgain();
     DecodePlan p = recorded();
     p.run(tokens);
     for (int i = 0; i < tokens.length; i++) {
@@ -420,18 +420,6 @@ public final class Session implements AutoCloseable {
     if (token < 0 || token >= vocabulary) {
       throw new ShapeException(
           "[session] token " + token + " is outside the vocabulary 0.." + (vocabulary - 1));
-    }
-  }
-
-  private void checkFile() {
-    file.checkLength();
-    checkedNanos = System.nanoTime();
-  }
-
-  /** Asking costs a system call for each of the model's files, so not before every step. */
-  private void checkFileAgain() {
-    if (System.nanoTime() - checkedNanos >= CHECK_NANOS) {
-      checkFile();
     }
   }
 
