@@ -50,6 +50,10 @@ static final List<String> MODULES =
         "jdk.unsupported", // sun.misc.Unsafe, which Jackson and flatbuffers look for
         "jdk.zipfs"); // JUnit looks for tests in a jar
 
+/** What only tools of another JDK, and connections, which nothing here makes, would read. */
+static final List<String> UNREAD =
+    List.of("lib/jrt-fs.jar", "lib/security/cacerts", "lib/security/public_suffix_list.dat");
+
 /** The test classes that GPU tests consist of. */
 static final List<String> CUDA_TESTS = List.of("dev/quern/kernels/cuda/");
 
@@ -265,6 +269,9 @@ void linkRuntime(Path runtime) throws Exception {
           "--no-man-pages",
           "--output",
           runtime.toString()));
+  for (String file : UNREAD) {
+    Files.delete(runtime.resolve(file));
+  }
   String jvm = runtime.resolve("lib/server/libjvm.so").toString();
   run(runtime, List.of("strip", "--strip-unneeded", jvm));
 }
