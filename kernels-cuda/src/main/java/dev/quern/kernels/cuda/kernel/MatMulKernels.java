@@ -166,9 +166,6 @@ final class MatMulKernels {
     Product q = both.product();
     List<NamedRunnable> ofRounded = Candidate.likeFirst(aligned(q, precision));
     List<NamedRunnable> others = others(q);
-    if (ofRounded.isEmpty() && others.isEmpty()) {
-      return choose(p, own(p, precision), others);
-    }
     List<NamedRunnable> own = ofRounded.isEmpty() ? own(p, precision) : ofRounded;
     NamedRunnable chosen = choose(p, own, others);
     if (ofRounded.isEmpty() && own.contains(chosen)) {
